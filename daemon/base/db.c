@@ -1,0 +1,1639 @@
+/*
+ * PostgreSQL on the loop: one libpq connection in pipeline mode, kept up,
+ * with every statement prepared on it.
+ *
+ * Owns the connection, its events and timer, and each unit from
+ * db_unit_begin() until its done() returned.  Units wait in `under_way` in
+ * the order of sending, which is the order of the server's answers; a unit
+ * that can have no answer any more waits in `lost` to be told so.  The state
+ * of the connection changes in db_change_state() only, and it is taken down
+ * in db_settle() only, which every event ends with: so a callback may send,
+ * close or break whatever it likes, and nothing vanishes under its feet.
+ *
+ * What the server says in words is never kept: it may quote a row.
+ */
+#include "base/db.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <event2/event.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/log.h"
+
+#define CONNECT_TIMEOUT_US (3 * SECOND_US)
+#define BACKOFF_MIN_US (SECOND_US / 10)
+#define BACKOFF_MAX_US (5 * SECOND_US)
+#define UNIT_TIMEOUT_US (15 * SECOND_US)
+#define PARAMETERS_MAX 64
+#define POSTGRES_EPOCH_DAYS 10957 /* 2000-01-01, days since 1970 */
+#define POSTGRES_EPOCH_US (POSTGRES_EPOCH_DAYS * DAY_US)
+
+enum oid {	/* pg_type.dat; fixed for ever */
+	OID_BOOL = 16,
+	OID_BYTEA = 17,
+	OID_INT8 = 20,
+	OID_INT2 = 21,
+	OID_INT4 = 23,
+	OID_TEXT = 25,
+	OID_VARCHAR = 1043,
+	OID_DATE = 1082,
+	OID_TIMESTAMPTZ = 1184
+};
+
+enum db_state {
+	STATE_WAITING,	/* for the backoff to end */
+	STATE_CONNECTING,
+	STATE_PREPARING,
+	STATE_READY
+};
+
+/* What a prepared statement takes, as the server described it. */
+struct statement {
+	const struct db_statement *source;
+	int parameter_count;
+	Oid parameters[PARAMETERS_MAX];
+};
+
+enum param_kind { PARAM_NULL, PARAM_NUMBER, PARAM_BOOL, PARAM_AT, PARAM_ON,
+	PARAM_TEXT, PARAM_BYTES, PARAM_ARRAY };
+
+struct param {
+	enum param_kind kind;
+	int64_t number;
+	const void *bytes;
+	size_t count;	/* of bytes */
+	enum db_type element;
+};
+
+enum command_kind { COMMAND_EXECUTE, COMMAND_PREPARE, COMMAND_DESCRIBE,
+	COMMAND_LISTEN };
+
+struct command {
+	enum command_kind kind;
+	struct statement *statement;
+	const char *text;	/* COMMAND_LISTEN */
+	struct list params;	/* struct param */
+	void (*on_result)(const struct db_result *result, void *arg);
+	void *arg;
+};
+
+struct db_unit {
+	struct db *db;
+	struct arena *arena;
+	struct db_unit *next;	/* in db->under_way or db->lost */
+	struct list commands;	/* struct command */
+	size_t answered;	/* how many of them */
+	size_t refused;	/* which of them failed, if sqlstate */
+	char sqlstate[6];
+	int64_t deadline_at;	/* clock_boot(); AT_NEVER: none */
+	void (*done)(enum db_outcome outcome, const char *sqlstate, void *arg);
+	void *arg;
+};
+
+struct queue {
+	struct db_unit *first;
+	struct db_unit *last;
+};
+
+struct listener {
+	struct listener *next;
+	char *channel;
+	void (*notified)(void *arg);
+	void *arg;
+};
+
+struct db {
+	struct loop *loop;
+	struct db_settings settings;
+	struct statement *statements;	/* owned, sorted by name */
+	struct listener *listeners;	/* owned */
+	enum db_state state;
+	PGconn *connection;
+	struct event *event;	/* connecting: what libpq waits for; then reads */
+	struct event *write_event;	/* pending while libpq has unsent bytes */
+	struct loop_timer *timer;	/* backoff, connecting, or first unit */
+	struct queue under_way;	/* owned */
+	struct queue lost;	/* owned */
+	unsigned attempts;	/* to connect, since a unit last succeeded */
+	unsigned rotation;	/* hosts to move from the front of the list */
+	bool in_transaction;	/* as of the last answered unit */
+	bool transaction_lost;	/* and nobody was told */
+	bool running;	/* in an event: db_settle() will follow */
+	bool deferred;	/* db_deferred() will be called */
+	bool closing;
+	char broken[8];	/* why the connection must go; "" while fine */
+	char fatal_state[6];	/* SQLSTATE of the server's last FATAL */
+	char last_error[8];
+	bool *awaited;	/* db_wait_ready() sleeps on it */
+};
+
+struct db_result {
+	const PGresult *pg;
+};
+
+static void db_connect(struct db *db);
+static void db_settle(struct db *db);
+static void db_on_timer(void *arg);
+static void db_setup(struct db *db);
+
+/* ---- queues of units ---- */
+
+static void
+queue_push(struct queue *queue, struct db_unit *unit)
+{
+	unit->next = NULL;
+	if (queue->last != NULL)
+		queue->last->next = unit;
+	else
+		queue->first = unit;
+	queue->last = unit;
+}
+
+static struct db_unit *
+queue_pop(struct queue *queue)
+{
+	struct db_unit *unit = queue->first;
+
+	if (unit != NULL) {
+		queue->first = unit->next;
+		if (queue->first == NULL)
+			queue->last = NULL;
+	}
+	return unit;
+}
+
+static void
+queue_move(struct queue *to, struct queue *from)
+{
+	struct db_unit *unit;
+
+	while ((unit = queue_pop(from)) != NULL)
+		queue_push(to, unit);
+}
+
+/* ---- opening and closing ---- */
+
+static int
+statement_compare(const void *a, const void *b)
+{
+	const struct statement *left = a, *right = b;
+
+	return strcmp(left->source->name, right->source->name);
+}
+
+static struct statement *
+statement_find(struct db *db, const char *name)
+{
+	struct db_statement source = {.name = name};
+	struct statement key = {.source = &source};
+
+	if (db->settings.statement_count == 0)
+		return NULL;
+	return bsearch(&key, db->statements, db->settings.statement_count,
+	    sizeof(key), statement_compare);
+}
+
+struct db *
+db_open(struct loop *loop, const struct db_settings *settings)
+{
+	struct db *db = mem_alloc(sizeof(*db));
+	size_t count = settings->statement_count;
+
+	db->loop = loop;
+	db->settings = *settings;
+	if (db->settings.unit_timeout_us == 0 && !settings->patient)
+		db->settings.unit_timeout_us = UNIT_TIMEOUT_US;
+	db->statements = mem_alloc((count + 1) * sizeof(*db->statements));
+	for (size_t i = 0; i < count; i++)
+		db->statements[i].source = settings->statements[i];
+	qsort(db->statements, count, sizeof(*db->statements),
+	    statement_compare);
+	for (size_t i = 1; i < count; i++)
+		assert(statement_compare(&db->statements[i - 1],
+		    &db->statements[i]) != 0);
+	strcpy(db->last_error, "connect");
+	db->timer = loop_timer_create(loop, db_on_timer, db);
+	db_connect(db);
+	return db;
+}
+
+/* Forget the connection and its events; what it carried stays queued. */
+static void
+db_disconnect(struct db *db)
+{
+	if (db->event != NULL)
+		event_free(db->event);
+	if (db->write_event != NULL)
+		event_free(db->write_event);
+	if (db->connection != NULL)
+		PQfinish(db->connection);
+	db->event = NULL;
+	db->write_event = NULL;
+	db->connection = NULL;
+}
+
+static void
+db_free(struct db *db)
+{
+	struct listener *listener;
+
+	assert(db->under_way.first == NULL && db->lost.first == NULL);
+	db_disconnect(db);
+	loop_timer_free(db->timer);
+	while ((listener = db->listeners) != NULL) {
+		db->listeners = listener->next;
+		free(listener->channel);
+		free(listener);
+	}
+	free(db->statements);
+	free(db);
+}
+
+/* Called from the loop for what could not be done inside a caller. */
+static void
+db_deferred(void *arg)
+{
+	struct db *db = arg;
+
+	db->deferred = false;
+	db->running = true;
+	db_settle(db);
+}
+
+static void
+db_defer(struct db *db)
+{
+	if (db->running || db->deferred)
+		return;
+	db->deferred = true;
+	loop_defer(db->loop, db_deferred, db);
+}
+
+void
+db_close(struct db *db)
+{
+	if (db == NULL)
+		return;
+	assert(!db->closing);
+	db->closing = true;
+	if (db->running || db->deferred || db->under_way.first != NULL)
+		db_defer(db);
+	else
+		db_free(db);
+}
+
+bool
+db_ready(const struct db *db)
+{
+	return db->state == STATE_READY && db->broken[0] == '\0' &&
+	    !db->closing;
+}
+
+bool
+db_idle(const struct db *db)
+{
+	return db_ready(db) && db->under_way.first == NULL;
+}
+
+const char *
+db_last_error(const struct db *db)
+{
+	return db->last_error;
+}
+
+/* ---- the connection's life ---- */
+
+static void
+db_change_state(struct db *db, enum db_state state)
+{
+	static const bool allowed[4][4] = {
+	    [STATE_WAITING] = {[STATE_CONNECTING] = true},
+	    [STATE_CONNECTING] = {[STATE_PREPARING] = true,
+	        [STATE_WAITING] = true},
+	    [STATE_PREPARING] = {[STATE_READY] = true,
+	        [STATE_WAITING] = true},
+	    [STATE_READY] = {[STATE_WAITING] = true}};
+
+	assert(allowed[db->state][state]);
+	db->state = state;
+}
+
+/* Have the connection taken down once the present callbacks returned. */
+static void
+db_break(struct db *db, const char *why)
+{
+	if (db->broken[0] != '\0')
+		return;
+	if (db->fatal_state[0] != '\0')
+		why = db->fatal_state;
+	snprintf(db->broken, sizeof(db->broken), "%s", why);
+	db_defer(db);
+}
+
+/* Full jitter: a herd of copies must not knock all at once. */
+static int64_t
+db_backoff(const struct db *db)
+{
+	int64_t most = BACKOFF_MIN_US;
+	uint64_t random;
+
+	for (unsigned i = 1; i < db->attempts && most < BACKOFF_MAX_US; i++)
+		most *= 2;
+	if (most > BACKOFF_MAX_US)
+		most = BACKOFF_MAX_US;
+	crypto_random(&random, sizeof(random));
+	return (int64_t)(random % (uint64_t)most) + 1;
+}
+
+/* Only the SQLSTATE of a notice is looked at, and only of a last word. */
+static void
+db_on_notice(void *arg, const PGresult *result)
+{
+	struct db *db = arg;
+	const char *severity, *sqlstate;
+
+	severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+	sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	if (severity != NULL && sqlstate != NULL &&
+	    (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+		snprintf(db->fatal_state, sizeof(db->fatal_state), "%s",
+		    sqlstate);
+}
+
+/* "a,b,c" moved round by some places: "b,c,a". */
+static const char *
+rotate(struct arena *arena, const char *text, unsigned by)
+{
+	unsigned count = 1;
+
+	for (const char *at = text; (at = strchr(at, ',')) != NULL; at++)
+		count++;
+	for (by %= count; by > 0; by--) {
+		const char *comma = strchr(text, ',');
+
+		text = arena_printf(arena, "%s,%.*s", comma + 1,
+		    (int)(comma - text), text);
+	}
+	return text;
+}
+
+/* The session's settings, after those that the DSN asks for itself. */
+static const char *
+session_options(struct db *db, struct arena *arena, const char *given)
+{
+	return arena_printf(arena, "%s%s%s", given != NULL ? given : "",
+	    " -c random_page_cost=1.1 -c jit=off -c TimeZone=UTC"
+	    " -c plan_cache_mode=force_generic_plan -c lock_timeout=2s"
+	    " -c DateStyle=ISO -c IntervalStyle=iso_8601",
+	    db->settings.patient
+		? " -c statement_timeout=0 -c lock_timeout=0"
+		  " -c idle_in_transaction_session_timeout=0"
+		: " -c statement_timeout=10s"
+		  " -c idle_in_transaction_session_timeout=5s");
+}
+
+#define KEYWORDS_MAX 64
+
+/*
+ * What to connect with: the DSN, its hosts rotated, our own settings.  libpq
+ * leaves timeouts of a non-blocking connect to us and would ask a silent
+ * first host for ever; so each timed-out attempt starts with the next.
+ */
+static PGconn *
+db_connect_start(struct db *db, struct arena *arena)
+{
+	const char *keys[KEYWORDS_MAX] = {"keepalives_idle",
+	    "keepalives_interval", "tcp_user_timeout"};
+	const char *values[KEYWORDS_MAX] = {"5", "5", "5000"};
+	PQconninfoOption *all = PQconninfoParse(db->settings.dsn, NULL);
+	const char *options = NULL;
+	PGconn *connection;
+	size_t count = 3;
+
+	if (all == NULL)
+		return NULL;
+	for (PQconninfoOption *one = all; one->keyword != NULL; one++) {
+		if (one->val == NULL)
+			continue;
+		assert(count < KEYWORDS_MAX - 4);
+		if (strcmp(one->keyword, "options") == 0) {
+			options = one->val;
+			continue;
+		}
+		keys[count] = one->keyword;
+		values[count++] = strcmp(one->keyword, "host") == 0 ||
+			    strcmp(one->keyword, "hostaddr") == 0 ||
+			    strcmp(one->keyword, "port") == 0
+			? rotate(arena, one->val, db->rotation)
+			: one->val;
+	}
+	keys[count] = "options";
+	values[count++] = session_options(db, arena, options);
+	keys[count] = "client_encoding";
+	values[count++] = "UTF8";
+	keys[count] = "application_name";
+	values[count++] = db->settings.label;
+	connection = PQconnectStartParams(keys, values, 0);
+	PQconninfoFree(all);
+	return connection;
+}
+
+static void db_connect_step(struct db *db);
+
+static void
+db_on_connect_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct db *db = arg;
+
+	(void)fd;
+	(void)what;
+	db->running = true;
+	db_connect_step(db);
+	db_settle(db);
+}
+
+/*
+ * Wait as PQconnectPoll() wants it.  Each time with a fresh event, for libpq
+ * may have gone to another host and so to another descriptor; and never with
+ * a pending one, for it closes the old without asking.
+ */
+static void
+db_connect_wait(struct db *db, short what)
+{
+	if (db->event != NULL)
+		event_free(db->event);
+	db->event = event_new(loop_base(db->loop), PQsocket(db->connection),
+	    what, db_on_connect_event, db);
+	if (db->event == NULL || event_add(db->event, NULL) != 0)
+		db_break(db, "connect");
+}
+
+static void
+db_connect_step(struct db *db)
+{
+	switch (PQconnectPoll(db->connection)) {
+	case PGRES_POLLING_READING:
+		db_connect_wait(db, EV_READ);
+		break;
+	case PGRES_POLLING_WRITING:
+		db_connect_wait(db, EV_WRITE);
+		break;
+	case PGRES_POLLING_OK:
+		db_setup(db);
+		break;
+	default:
+		db_break(db, "connect");
+	}
+}
+
+static void
+db_connect(struct db *db)
+{
+	struct arena *arena = arena_create();
+
+	assert(db->connection == NULL);
+	db_change_state(db, STATE_CONNECTING);
+	db->attempts++;
+	db->fatal_state[0] = '\0';
+	db->connection = db_connect_start(db, arena);
+	arena_free(arena);
+	if (db->connection == NULL ||
+	    PQstatus(db->connection) == CONNECTION_BAD) {
+		db_break(db, "connect");
+		return;
+	}
+	PQsetNoticeReceiver(db->connection, db_on_notice, db);
+	loop_timer_arm(db->timer, CONNECT_TIMEOUT_US);
+	/* libpq: after the start, behave as if it had asked for writing */
+	db_connect_wait(db, EV_WRITE);
+}
+
+/* The one timer: what it means depends on the state. */
+static void
+db_on_timer(void *arg)
+{
+	struct db *db = arg;
+	const struct db_unit *unit = db->under_way.first;
+	int64_t left;
+
+	db->running = true;
+	if (db->state == STATE_WAITING) {
+		db_connect(db);
+	} else if (db->state == STATE_CONNECTING) {
+		db->rotation++;
+		db_break(db, "timeout");
+	} else if (unit != NULL && unit->deadline_at != AT_NEVER) {
+		left = unit->deadline_at - clock_boot();
+		if (left > 0)
+			loop_timer_arm(db->timer, left);
+		else
+			/* PQcancel() blocks; a closed socket does not. */
+			db_break(db, "timeout");
+	}
+	db_settle(db);
+}
+
+/* ---- sending ---- */
+
+static void
+db_on_writable(evutil_socket_t fd, short what, void *arg);
+
+/* Push libpq's buffer out as far as the socket takes it. */
+static void
+db_flush(struct db *db)
+{
+	int left = PQflush(db->connection);
+
+	if (left < 0)
+		db_break(db, "08006");
+	else if (left > 0 && event_add(db->write_event, NULL) != 0)
+		db_break(db, "08006");
+}
+
+/* A parameter does not fit its statement: our mistake, found at once. */
+_Noreturn static void
+param_refuse(const struct statement *statement, int index, const char *reason)
+{
+	log_error("db.parameter", log_s(STATEMENT, statement->source->name),
+	    log_n(COUNT, index + 1), log_s(REASON, reason));
+	abort();
+}
+
+/* Bytes of an integer type; 0: not one that we send in binary. */
+static int
+integer_bytes(Oid type)
+{
+	switch (type) {
+	case OID_INT2:
+		return 2;
+	case OID_INT4:
+		return 4;
+	case OID_INT8:
+		return 8;
+	default:
+		return 0;
+	}
+}
+
+static void
+put_integer(uint8_t *out, int bytes, int64_t value)
+{
+	for (int i = bytes - 1; i >= 0; i--) {
+		out[i] = (uint8_t)value;
+		value = (int64_t)((uint64_t)value >> 8);
+	}
+}
+
+static int64_t
+get_integer(const uint8_t *in, int bytes)
+{
+	uint64_t value = (in[0] & 0x80) != 0 ? UINT64_MAX : 0;
+
+	for (int i = 0; i < bytes; i++)
+		value = value << 8 | in[i];
+	return (int64_t)value;
+}
+
+/* Our instants to PostgreSQL's: from 2000 on, the ends are infinite. */
+static int64_t
+at_to_postgres(int64_t at)
+{
+	int64_t result;
+
+	if (at == AT_NEVER)
+		return INT64_MAX;
+	if (__builtin_sub_overflow(at, POSTGRES_EPOCH_US, &result))
+		return INT64_MIN;
+	return result;
+}
+
+static int64_t
+at_from_postgres(int64_t value)
+{
+	if (value == INT64_MAX)
+		return AT_NEVER;
+	if (value == INT64_MIN)
+		return AT_UNKNOWN;
+	return value + POSTGRES_EPOCH_US;
+}
+
+static int32_t
+on_to_postgres(int32_t date_on)
+{
+	int32_t result;
+
+	if (date_on == ON_NEVER)
+		return INT32_MAX;
+	if (__builtin_sub_overflow(date_on, POSTGRES_EPOCH_DAYS, &result))
+		return INT32_MIN;
+	return result;
+}
+
+static int32_t
+on_from_postgres(int32_t value)
+{
+	if (value == INT32_MAX)
+		return ON_NEVER;
+	if (value == INT32_MIN)
+		return ON_UNKNOWN;
+	return value + POSTGRES_EPOCH_DAYS;
+}
+
+/* What PQsendQueryPrepared() takes. */
+struct wire {
+	const char *values[PARAMETERS_MAX];
+	int lengths[PARAMETERS_MAX];
+	int formats[PARAMETERS_MAX];
+	uint8_t numbers[PARAMETERS_MAX][24];
+};
+
+/* As the type that the statement wants; others than integers as text. */
+static void
+wire_number(struct wire *wire, int i, int64_t number, Oid type)
+{
+	int bytes = integer_bytes(type);
+
+	if (bytes == 0) {
+		snprintf((char *)wire->numbers[i], sizeof(wire->numbers[i]),
+		    "%lld", (long long)number);
+		wire->formats[i] = 0;
+		return;
+	}
+	put_integer(wire->numbers[i], bytes, number);
+	wire->lengths[i] = bytes;
+	assert(get_integer(wire->numbers[i], bytes) == number);
+}
+
+struct element {
+	Oid type;
+	Oid array;
+};
+
+static const struct element elements[] = {
+    [DB_I16] = {OID_INT2, 1005},
+    [DB_I32] = {OID_INT4, 1007},
+    [DB_I64] = {OID_INT8, 1016},
+    [DB_AT] = {OID_TIMESTAMPTZ, 1185},
+    [DB_ON] = {OID_DATE, 1182},
+    [DB_TEXT] = {OID_TEXT, 1009},
+    [DB_BYTES] = {OID_BYTEA, 1001},
+    [DB_BOOL] = {OID_BOOL, 1000},
+};
+
+/* Binary, except texts, which the server reads as whatever it wants. */
+static void
+wire_param(struct wire *wire, int i, const struct param *param,
+    const struct statement *statement)
+{
+	Oid type = statement->parameters[i];
+
+	wire->formats[i] = 1;
+	wire->values[i] = (const char *)wire->numbers[i];
+	switch (param->kind) {
+	case PARAM_NULL:
+		wire->values[i] = NULL;
+		break;
+	case PARAM_NUMBER:
+		wire_number(wire, i, param->number, type);
+		break;
+	case PARAM_BOOL:
+		if (type != OID_BOOL)
+			param_refuse(statement, i, "a boolean");
+		wire->numbers[i][0] = param->number != 0;
+		wire->lengths[i] = 1;
+		break;
+	case PARAM_AT:
+		if (type != OID_TIMESTAMPTZ)
+			param_refuse(statement, i, "an instant");
+		put_integer(wire->numbers[i], 8,
+		    at_to_postgres(param->number));
+		wire->lengths[i] = 8;
+		break;
+	case PARAM_ON:
+		if (type != OID_DATE)
+			param_refuse(statement, i, "a date");
+		put_integer(wire->numbers[i], 4,
+		    on_to_postgres((int32_t)param->number));
+		wire->lengths[i] = 4;
+		break;
+	case PARAM_TEXT:
+		wire->formats[i] = 0;
+		wire->values[i] = param->bytes;
+		break;
+	case PARAM_BYTES:
+		if (type != OID_BYTEA)
+			param_refuse(statement, i, "bytes");
+		wire->values[i] = param->bytes;
+		wire->lengths[i] = (int)param->count;
+		break;
+	case PARAM_ARRAY:
+		if (type != elements[param->element].array)
+			param_refuse(statement, i, "an array of another type");
+		wire->values[i] = param->bytes;
+		wire->lengths[i] = (int)param->count;
+		break;
+	}
+}
+
+static int
+command_execute(struct db *db, const struct command *command)
+{
+	const struct statement *statement = command->statement;
+	const struct param *params = command->params.data;
+	struct wire wire = {0};
+	int count = (int)command->params.count;
+
+	if (count != statement->parameter_count)
+		param_refuse(statement, statement->parameter_count,
+		    "too few or too many");
+	for (int i = 0; i < count; i++)
+		wire_param(&wire, i, &params[i], statement);
+	return PQsendQueryPrepared(db->connection, statement->source->name,
+	    count, wire.values, wire.lengths, wire.formats, 1);
+}
+
+static int
+command_send(struct db *db, const struct command *command)
+{
+	switch (command->kind) {
+	case COMMAND_EXECUTE:
+		return command_execute(db, command);
+	case COMMAND_PREPARE:
+		return PQsendPrepare(db->connection,
+		    command->statement->source->name,
+		    command->statement->source->text, 0, NULL);
+	case COMMAND_DESCRIBE:
+		return PQsendDescribePrepared(db->connection,
+		    command->statement->source->name);
+	case COMMAND_LISTEN:
+		return PQsendQueryParams(db->connection, command->text, 0,
+		    NULL, NULL, NULL, NULL, 1);
+	}
+	abort();
+}
+
+/* Put a unit on the wire; its answers will come in this order. */
+static void
+db_start(struct db *db, struct db_unit *unit)
+{
+	const struct command *commands = unit->commands.data;
+	int64_t timeout_us = db->settings.unit_timeout_us;
+
+	unit->deadline_at =
+	    timeout_us == 0 ? AT_NEVER : clock_boot() + timeout_us;
+	queue_push(&db->under_way, unit);
+	if (unit->deadline_at != AT_NEVER && !loop_timer_armed(db->timer))
+		loop_timer_arm(db->timer, timeout_us);
+	for (size_t i = 0; i < unit->commands.count; i++)
+		if (command_send(db, &commands[i]) != 1) {
+			db_break(db, "08006");
+			return;
+		}
+	if (PQpipelineSync(db->connection) != 1)
+		db_break(db, "08006");
+	else
+		db_flush(db);
+}
+
+/* ---- receiving ---- */
+
+/* Tell the unit's owner and forget the unit. */
+static void
+unit_finish(struct db_unit *unit, enum db_outcome outcome)
+{
+	const char *sqlstate = outcome == DB_FAILED ? unit->sqlstate : NULL;
+
+	if (unit->done != NULL)
+		unit->done(outcome, sqlstate, unit->arg);
+	arena_free(unit->arena);
+	free(unit);
+}
+
+/*
+ * After these the connection is of no use, though it is healthy: it leads to
+ * a demoted node, or its prepared statements are gone or out of date.
+ * Class 08 is not among them: a Citus coordinator says so of a worker.
+ */
+static bool
+sqlstate_wants_reconnect(const char *sqlstate)
+{
+	static const char *const states[] = {"25006", "26000", "0A000",
+	    "57P01", "57P02", "57P03", "57P05", "25P03"};
+
+	for (size_t i = 0; i < COUNT(states); i++)
+		if (strcmp(sqlstate, states[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The server has answered all of the unit. */
+static void
+unit_on_sync(struct db *db, struct db_unit *unit)
+{
+	bool failed = unit->sqlstate[0] != '\0';
+
+	assert(unit->answered == unit->commands.count);
+	queue_pop(&db->under_way);
+	db->in_transaction =
+	    PQtransactionStatus(db->connection) != PQTRANS_IDLE;
+	if (failed && sqlstate_wants_reconnect(unit->sqlstate))
+		db_break(db, unit->sqlstate);
+	else if (!failed && db->state == STATE_READY)
+		db->attempts = 0;
+	unit_finish(unit, failed ? DB_FAILED : DB_OK);
+}
+
+static void
+unit_on_refused(struct db *db, struct db_unit *unit, const PGresult *pg)
+{
+	const char *sqlstate = PQresultErrorField(pg, PG_DIAG_SQLSTATE);
+
+	db_on_notice(db, pg);
+	if (sqlstate == NULL) {
+		/* libpq's own words: the connection is gone */
+		db_break(db, "08006");
+		return;
+	}
+	if (unit->sqlstate[0] == '\0') {
+		snprintf(unit->sqlstate, sizeof(unit->sqlstate), "%s",
+		    sqlstate);
+		unit->refused = unit->answered;
+	}
+	unit->answered++;
+}
+
+/* Each command has one result: rows, an error, or "aborted" after one. */
+static void
+unit_on_result(struct db *db, struct db_unit *unit, const PGresult *pg)
+{
+	const struct command *commands = unit->commands.data;
+	const struct command *command = &commands[unit->answered];
+	struct db_result result = {.pg = pg};
+	ExecStatusType status = PQresultStatus(pg);
+
+	if (status == PGRES_PIPELINE_SYNC) {
+		unit_on_sync(db, unit);
+		return;
+	}
+	assert(unit->answered < unit->commands.count);
+	switch (status) {
+	case PGRES_COMMAND_OK:
+	case PGRES_TUPLES_OK:
+	case PGRES_EMPTY_QUERY:
+		unit->answered++;
+		if (command->on_result != NULL)
+			command->on_result(&result, command->arg);
+		break;
+	case PGRES_PIPELINE_ABORTED:
+		unit->answered++;
+		break;
+	case PGRES_FATAL_ERROR:
+		unit_on_refused(db, unit, pg);
+		break;
+	default:
+		/* COPY has no place here */
+		db_break(db, "08P01");
+	}
+}
+
+/* Take what has arrived; a NULL only separates two commands. */
+static void
+db_read_results(struct db *db)
+{
+	bool was_null = false;
+
+	while (db->under_way.first != NULL && db->broken[0] == '\0' &&
+	    !db->closing && PQisBusy(db->connection) == 0) {
+		PGresult *pg = PQgetResult(db->connection);
+
+		if (pg == NULL && was_null)
+			return;
+		was_null = pg == NULL;
+		if (pg != NULL)
+			unit_on_result(db, db->under_way.first, pg);
+		PQclear(pg);
+	}
+}
+
+static void
+db_read_notifications(struct db *db)
+{
+	PGnotify *notify;
+
+	while (!db->closing &&
+	    (notify = PQnotifies(db->connection)) != NULL) {
+		for (struct listener *each = db->listeners;
+		    each != NULL && !db->closing; each = each->next)
+			if (strcmp(each->channel, notify->relname) == 0)
+				each->notified(each->arg);
+		PQfreemem(notify);
+	}
+}
+
+static void
+db_on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct db *db = arg;
+	bool alive;
+
+	(void)fd;
+	(void)what;
+	db->running = true;
+	alive = PQconsumeInput(db->connection) == 1;
+	db_read_results(db);
+	/* with nothing under way PQisBusy() reads notices and NOTIFYs */
+	if (db->under_way.first == NULL)
+		(void)PQisBusy(db->connection);
+	db_read_notifications(db);
+	if (!alive || PQstatus(db->connection) == CONNECTION_BAD)
+		db_break(db, "08006");
+	else if (db->broken[0] == '\0' && !db->closing)
+		db_flush(db);
+	db_settle(db);
+}
+
+static void
+db_on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct db *db = arg;
+
+	(void)fd;
+	(void)what;
+	db->running = true;
+	db_flush(db);
+	db_settle(db);
+}
+
+/* ---- setting up, taking down ---- */
+
+static struct db_unit *
+unit_create(struct db *db)
+{
+	struct db_unit *unit = mem_alloc(sizeof(*unit));
+
+	unit->db = db;
+	unit->arena = arena_create();
+	list_init(&unit->commands, unit->arena, sizeof(struct command));
+	return unit;
+}
+
+static struct command *
+unit_add(struct db_unit *unit, enum command_kind kind,
+    struct statement *statement)
+{
+	struct command *command = list_add(&unit->commands);
+
+	command->kind = kind;
+	command->statement = statement;
+	list_init(&command->params, unit->arena, sizeof(struct param));
+	return command;
+}
+
+static void
+unit_add_listen(struct db_unit *unit, const struct listener *listener)
+{
+	char *name = PQescapeIdentifier(unit->db->connection,
+	    listener->channel, strlen(listener->channel));
+	struct command *command = unit_add(unit, COMMAND_LISTEN, NULL);
+
+	assert(name != NULL);
+	command->text = arena_printf(unit->arena, "LISTEN %s", name);
+	PQfreemem(name);
+}
+
+/* Keep what the statement takes, to check and convert parameters by it. */
+static void
+statement_on_described(const struct db_result *result, void *arg)
+{
+	struct statement *statement = arg;
+	int count = PQnparams(result->pg);
+
+	assert(count <= PARAMETERS_MAX);
+	statement->parameter_count = count;
+	for (int i = 0; i < count; i++)
+		statement->parameters[i] = PQparamtype(result->pg, i);
+}
+
+static void
+db_on_setup(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct db_unit *unit = arg;
+	const struct command *command = unit->commands.data;
+	struct db *db = unit->db;
+
+	if (outcome == DB_LOST)
+		return;
+	if (outcome == DB_FAILED) {
+		command += unit->refused;
+		log_error("db.prepare",
+		    log_s(STATEMENT, command->statement != NULL
+			    ? command->statement->source->name
+			    : "listen"),
+		    log_s(SQLSTATE, sqlstate));
+		db_break(db, sqlstate);
+		return;
+	}
+	db_change_state(db, STATE_READY);
+	log_info("db.ready", log_s(KEY, db->settings.label));
+	if (db->awaited != NULL)
+		*db->awaited = true;
+	if (db->settings.on_ready != NULL)
+		db->settings.on_ready(db, db->settings.arg);
+}
+
+/* Connected: pipeline mode, then all statements in one round trip. */
+static void
+db_setup(struct db *db)
+{
+	struct event_base *base = loop_base(db->loop);
+	int fd = PQsocket(db->connection);
+	struct db_unit *unit;
+
+	db_change_state(db, STATE_PREPARING);
+	loop_timer_disarm(db->timer);
+	event_free(db->event);
+	db->event = event_new(base, fd, EV_READ | EV_PERSIST, db_on_readable,
+	    db);
+	db->write_event = event_new(base, fd, EV_WRITE, db_on_writable, db);
+	if (db->event == NULL || db->write_event == NULL ||
+	    event_add(db->event, NULL) != 0 ||
+	    PQsetnonblocking(db->connection, 1) != 0 ||
+	    PQenterPipelineMode(db->connection) != 1) {
+		db_break(db, "connect");
+		return;
+	}
+	unit = unit_create(db);
+	for (size_t i = 0; i < db->settings.statement_count; i++) {
+		struct statement *statement = &db->statements[i];
+		struct command *command;
+
+		unit_add(unit, COMMAND_PREPARE, statement);
+		command = unit_add(unit, COMMAND_DESCRIBE, statement);
+		command->on_result = statement_on_described;
+		command->arg = statement;
+	}
+	for (struct listener *each = db->listeners; each != NULL;
+	    each = each->next)
+		unit_add_listen(unit, each);
+	unit->done = db_on_setup;
+	unit->arg = unit;
+	db_start(db, unit);
+}
+
+/*
+ * Drop a broken connection and plan the next attempt.  True if it had been
+ * ready.
+ */
+static bool
+db_drop(struct db *db)
+{
+	bool was_ready = db->state == STATE_READY;
+
+	/* Lost between two units of a transaction: the next must not run. */
+	if (db->in_transaction && db->under_way.first == NULL)
+		db->transaction_lost = true;
+	db->in_transaction = false;
+	queue_move(&db->lost, &db->under_way);
+	db_disconnect(db);
+	if (db->closing)
+		return false;
+	if (was_ready || db->attempts == 1)
+		log_warning("db.down", log_s(KEY, db->settings.label),
+		    log_s(SQLSTATE, db->broken));
+	strcpy(db->last_error, db->broken);
+	db->broken[0] = '\0';
+	db_change_state(db, STATE_WAITING);
+	loop_timer_arm(db->timer, db_backoff(db));
+	return was_ready;
+}
+
+/*
+ * Every event ends here, and nowhere else does anything go away: the
+ * connection if it broke, the units that went with it, the db if it closes.
+ * What a callback adds to `lost` waits for the next turn of the loop.
+ */
+static void
+db_settle(struct db *db)
+{
+	struct queue lost = {0};
+	struct db_unit *unit;
+	bool went_down = false;
+
+	if (db->broken[0] != '\0' || db->closing)
+		went_down = db_drop(db);
+	queue_move(&lost, &db->lost);
+	while ((unit = queue_pop(&lost)) != NULL)
+		unit_finish(unit, DB_LOST);
+	if (went_down && !db->closing && db->settings.on_down != NULL)
+		db->settings.on_down(db, db->last_error, db->settings.arg);
+	db->running = false;
+	if (db->closing && !db->deferred && db->lost.first == NULL)
+		db_free(db);
+	else if (db->closing || db->broken[0] != '\0' ||
+	    db->lost.first != NULL)
+		db_defer(db);
+}
+
+void
+db_listen(struct db *db, const char *channel, void (*notified)(void *),
+    void *arg)
+{
+	struct listener *listener = mem_alloc(sizeof(*listener));
+	struct db_unit *unit;
+
+	listener->channel = mem_text(channel);
+	listener->notified = notified;
+	listener->arg = arg;
+	listener->next = db->listeners;
+	db->listeners = listener;
+	if (!db_ready(db) && db->state != STATE_PREPARING)
+		return;
+	unit = unit_create(db);
+	unit_add_listen(unit, listener);
+	db_start(db, unit);
+}
+
+/* ---- units ---- */
+
+struct db_unit *
+db_unit_begin(struct db *db)
+{
+	assert(!db->closing);
+	return unit_create(db);
+}
+
+struct arena *
+db_unit_arena(struct db_unit *unit)
+{
+	return unit->arena;
+}
+
+void
+db_unit_add(struct db_unit *unit, const char *name,
+    void (*on_result)(const struct db_result *result, void *arg), void *arg)
+{
+	struct statement *statement = statement_find(unit->db, name);
+	struct command *command;
+
+	if (statement == NULL) {
+		log_error("db.statement", log_s(STATEMENT, name));
+		abort();
+	}
+	command = unit_add(unit, COMMAND_EXECUTE, statement);
+	command->on_result = on_result;
+	command->arg = arg;
+}
+
+/* Does the unit open a transaction, or give up on one? */
+static bool
+unit_starts_afresh(const struct db_unit *unit)
+{
+	const struct command *command = unit->commands.data;
+	const char *text = command->statement->source->text;
+
+	for (;;) {
+		text += strspn(text, " \t\r\n");
+		if (strncmp(text, "--", 2) == 0)
+			text += strcspn(text, "\n");
+		else if (strncmp(text, "/*", 2) == 0 &&
+		    strstr(text, "*/") != NULL)
+			text = strstr(text, "*/") + 2;
+		else
+			break;
+	}
+	return strncasecmp(text, "begin", 5) == 0 ||
+	    strncasecmp(text, "start", 5) == 0 ||
+	    strncasecmp(text, "rollback", 8) == 0;
+}
+
+void
+db_unit_send(struct db_unit *unit,
+    void (*done)(enum db_outcome outcome, const char *sqlstate, void *arg),
+    void *arg)
+{
+	struct db *db = unit->db;
+	bool orphan = db->transaction_lost;
+
+	assert(unit->commands.count > 0 && unit->done == NULL);
+	unit->done = done;
+	unit->arg = arg;
+	db->transaction_lost = false;
+	if (db_ready(db) && (!orphan || unit_starts_afresh(unit))) {
+		db_start(db, unit);
+		return;
+	}
+	queue_push(&db->lost, unit);
+	db_defer(db);
+}
+
+struct run {
+	bool done;
+	enum db_outcome outcome;
+	char *sqlstate;
+};
+
+static void
+run_on_done(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct run *run = arg;
+
+	run->done = true;
+	run->outcome = outcome;
+	if (run->sqlstate != NULL && sqlstate != NULL)
+		snprintf(run->sqlstate, 6, "%s", sqlstate);
+}
+
+enum db_outcome
+db_unit_run(struct db_unit *unit, char *sqlstate_out)
+{
+	struct run run = {.sqlstate = sqlstate_out};
+	struct loop *loop = unit->db->loop;
+
+	if (sqlstate_out != NULL)
+		sqlstate_out[0] = '\0';
+	db_unit_send(unit, run_on_done, &run);
+	loop_run_until(loop, &run.done);
+	return run.outcome;
+}
+
+static void
+wait_on_timeout(void *arg)
+{
+	bool *done = arg;
+
+	*done = true;
+}
+
+bool
+db_wait_ready(struct db *db, int64_t timeout_us)
+{
+	bool done = false;
+	struct loop_timer *timer;
+
+	if (db_ready(db))
+		return true;
+	timer = loop_timer_create(db->loop, wait_on_timeout, &done);
+	loop_timer_arm(timer, timeout_us);
+	db->awaited = &done;
+	loop_run_until(db->loop, &done);
+	db->awaited = NULL;
+	loop_timer_free(timer);
+	return db_ready(db);
+}
+
+/* ---- parameters ---- */
+
+static struct param *
+unit_param(struct db_unit *unit, enum param_kind kind)
+{
+	struct command *commands = unit->commands.data;
+	struct param *param;
+
+	assert(unit->commands.count > 0);
+	param = list_add(&commands[unit->commands.count - 1].params);
+	assert(commands[unit->commands.count - 1].params.count <=
+	    PARAMETERS_MAX);
+	param->kind = kind;
+	return param;
+}
+
+void
+db_param_i16(struct db_unit *unit, int16_t value)
+{
+	db_param_i64(unit, value);
+}
+
+void
+db_param_i32(struct db_unit *unit, int32_t value)
+{
+	db_param_i64(unit, value);
+}
+
+void
+db_param_i64(struct db_unit *unit, int64_t value)
+{
+	unit_param(unit, PARAM_NUMBER)->number = value;
+}
+
+void
+db_param_bool(struct db_unit *unit, bool value)
+{
+	unit_param(unit, PARAM_BOOL)->number = value;
+}
+
+void
+db_param_at(struct db_unit *unit, int64_t at)
+{
+	unit_param(unit, PARAM_AT)->number = at;
+}
+
+void
+db_param_on(struct db_unit *unit, int32_t date_on)
+{
+	unit_param(unit, PARAM_ON)->number = date_on;
+}
+
+void
+db_param_text(struct db_unit *unit, const char *text)
+{
+	if (text == NULL)
+		db_param_null(unit);
+	else
+		unit_param(unit, PARAM_TEXT)->bytes =
+		    arena_text(unit->arena, text);
+}
+
+void
+db_param_bytes(struct db_unit *unit, const void *data, size_t bytes)
+{
+	struct param *param = unit_param(unit, PARAM_BYTES);
+
+	assert(bytes <= INT32_MAX);
+	param->bytes = bytes == 0 ? "" : arena_copy(unit->arena, data, bytes);
+	param->count = bytes;
+}
+
+void
+db_param_null(struct db_unit *unit)
+{
+	unit_param(unit, PARAM_NULL);
+}
+
+#define ARRAY_HEADER_BYTES 20
+
+/* array_recv(): dimensions, any NULLs, type, and for the one its bounds. */
+void
+db_param_array(struct db_unit *unit, const struct db_array *array)
+{
+	struct param *param = unit_param(unit, PARAM_ARRAY);
+	size_t bytes = array->count == 0 ? 12 : ARRAY_HEADER_BYTES;
+	uint8_t *out = arena_alloc(unit->arena,
+	    ARRAY_HEADER_BYTES + array->body.bytes);
+
+	assert(!array->body.overflow && array->body.bytes < INT32_MAX - 64);
+	put_integer(out, 4, array->count == 0 ? 0 : 1);
+	put_integer(out + 4, 4, array->has_null);
+	put_integer(out + 8, 4, elements[array->type].type);
+	put_integer(out + 12, 4, array->count);
+	put_integer(out + 16, 4, 1);
+	if (array->body.bytes > 0)
+		memcpy(out + bytes, array->body.data, array->body.bytes);
+	param->bytes = out;
+	param->count = bytes + array->body.bytes;
+	param->element = array->type;
+}
+
+void
+db_array_init(struct db_array *array, enum db_type type)
+{
+	*array = (struct db_array){.type = type};
+}
+
+void
+db_array_free(struct db_array *array)
+{
+	buf_free(&array->body);
+	db_array_clear(array);
+}
+
+void
+db_array_clear(struct db_array *array)
+{
+	buf_clear(&array->body);
+	array->count = 0;
+	array->has_null = false;
+}
+
+static void
+array_add(struct db_array *array, const void *data, size_t bytes)
+{
+	assert(bytes <= INT32_MAX);
+	buf_u32(&array->body, (uint32_t)bytes);
+	if (bytes > 0)
+		buf_add(&array->body, data, bytes);
+	array->count++;
+}
+
+static void
+array_add_integer(struct db_array *array, int bytes, int64_t value)
+{
+	uint8_t out[8] = {0};
+
+	put_integer(out, bytes, value);
+	assert(get_integer(out, bytes) == value);
+	array_add(array, out, (size_t)bytes);
+}
+
+void
+db_array_i64(struct db_array *array, int64_t value)
+{
+	int bytes = integer_bytes(elements[array->type].type);
+
+	if (array->type == DB_ON)
+		array_add_integer(array, 4, on_to_postgres((int32_t)value));
+	else if (array->type == DB_AT)
+		db_array_at(array, value);
+	else {
+		assert(bytes != 0);
+		array_add_integer(array, bytes, value);
+	}
+}
+
+void
+db_array_at(struct db_array *array, int64_t at)
+{
+	assert(array->type == DB_AT);
+	array_add_integer(array, 8, at_to_postgres(at));
+}
+
+void
+db_array_text(struct db_array *array, const char *text)
+{
+	assert(array->type == DB_TEXT);
+	if (text == NULL)
+		db_array_null(array);
+	else
+		array_add(array, text, strlen(text));
+}
+
+void
+db_array_bytes(struct db_array *array, const void *data, size_t bytes)
+{
+	assert(array->type == DB_BYTES || array->type == DB_TEXT);
+	array_add(array, data, bytes);
+}
+
+void
+db_array_bool(struct db_array *array, bool value)
+{
+	assert(array->type == DB_BOOL);
+	array_add(array, value ? "\1" : "\0", 1);
+}
+
+void
+db_array_null(struct db_array *array)
+{
+	buf_u32(&array->body, UINT32_MAX);
+	array->count++;
+	array->has_null = true;
+}
+
+/* ---- results ---- */
+
+int
+db_rows(const struct db_result *result)
+{
+	return PQntuples(result->pg);
+}
+
+int64_t
+db_affected(const struct db_result *result)
+{
+	/* the function only reads, but its prototype is older than const */
+	PGresult *pg;
+
+	memcpy(&pg, &result->pg, sizeof(pg));
+	return strtoll(PQcmdTuples(pg), NULL, 10);
+}
+
+bool
+db_null(const struct db_result *result, int row, int column)
+{
+	assert(row >= 0 && row < PQntuples(result->pg));
+	assert(column >= 0 && column < PQnfields(result->pg));
+	return PQgetisnull(result->pg, row, column) != 0;
+}
+
+/* The bytes of a value that is not NULL and of that many bytes. */
+static const uint8_t *
+value_of(const struct db_result *result, int row, int column, int bytes)
+{
+	assert(!db_null(result, row, column));
+	assert(PQgetlength(result->pg, row, column) == bytes);
+	return (const uint8_t *)PQgetvalue(result->pg, row, column);
+}
+
+int64_t
+db_i64(const struct db_result *result, int row, int column)
+{
+	int bytes = integer_bytes(PQftype(result->pg, column));
+
+	assert(bytes != 0);
+	return get_integer(value_of(result, row, column, bytes), bytes);
+}
+
+bool
+db_bool(const struct db_result *result, int row, int column)
+{
+	assert(PQftype(result->pg, column) == OID_BOOL);
+	return *value_of(result, row, column, 1) != 0;
+}
+
+int64_t
+db_at(const struct db_result *result, int row, int column)
+{
+	assert(PQftype(result->pg, column) == OID_TIMESTAMPTZ);
+	return at_from_postgres(
+	    get_integer(value_of(result, row, column, 8), 8));
+}
+
+int32_t
+db_on(const struct db_result *result, int row, int column)
+{
+	assert(PQftype(result->pg, column) == OID_DATE);
+	return on_from_postgres(
+	    (int32_t)get_integer(value_of(result, row, column, 4), 4));
+}
+
+/* The types whose binary form is their text. */
+static bool
+is_textual(Oid type)
+{
+	switch (type) {
+	case OID_TEXT:
+	case OID_VARCHAR:
+	case 18:	/* "char" */
+	case 19:	/* name */
+	case 114:	/* json */
+	case 705:	/* unknown */
+	case 1042:	/* character */
+		return true;
+	default:
+		return type >= 16384;	/* enums; domains are their base */
+	}
+}
+
+const char *
+db_text(const struct db_result *result, int row, int column)
+{
+	if (db_null(result, row, column))
+		return NULL;
+	assert(is_textual(PQftype(result->pg, column)));
+	return PQgetvalue(result->pg, row, column);
+}
+
+const uint8_t *
+db_bytes(const struct db_result *result, int row, int column, size_t *bytes)
+{
+	*bytes = 0;
+	if (db_null(result, row, column))
+		return NULL;
+	*bytes = (size_t)PQgetlength(result->pg, row, column);
+	return (const uint8_t *)PQgetvalue(result->pg, row, column);
+}
+
+static int64_t
+element_value(Oid type, const uint8_t *data, uint32_t bytes)
+{
+	switch (type) {
+	case OID_TIMESTAMPTZ:
+		assert(bytes == 8);
+		return at_from_postgres(get_integer(data, 8));
+	case OID_DATE:
+		assert(bytes == 4);
+		return on_from_postgres((int32_t)get_integer(data, 4));
+	default:
+		assert(bytes == (uint32_t)integer_bytes(type) && bytes != 0);
+		return get_integer(data, (int)bytes);
+	}
+}
+
+int
+db_i64_array(const struct db_result *result, int row, int column,
+    struct arena *arena, int64_t **values)
+{
+	struct reader reader;
+	uint32_t dimensions, count, bytes;
+	Oid type;
+
+	*values = NULL;
+	if (db_null(result, row, column))
+		return -1;
+	reader = (struct reader){
+	    .at = (const uint8_t *)PQgetvalue(result->pg, row, column),
+	    .left = (size_t)PQgetlength(result->pg, row, column)};
+	dimensions = reader_u32(&reader);
+	(void)reader_u32(&reader);
+	type = reader_u32(&reader);
+	assert(dimensions <= 1 && !reader.bad);
+	if (dimensions == 0)
+		return 0;
+	count = reader_u32(&reader);
+	(void)reader_u32(&reader);
+	assert(count <= reader.left / 4);
+	*values = arena_array(arena, count, sizeof(**values));
+	for (uint32_t i = 0; i < count; i++) {
+		bytes = reader_u32(&reader);
+		(*values)[i] = bytes == UINT32_MAX ? INT64_MIN
+		    : element_value(type, reader_bytes(&reader, bytes), bytes);
+		assert(!reader.bad);
+	}
+	return (int)count;
+}
