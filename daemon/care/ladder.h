@@ -1,0 +1,15 @@
+#ifndef ADHERD_CARE_LADDER_H
+#define ADHERD_CARE_LADDER_H
+
+#include "care/look.h"
+
+/*
+ * Add the stages around run-out that are due, refills and renewals, and
+ * the tasks about supplies; wake for what comes next.
+ */
+void ladder_collect(struct look *look);
+/* Is the cycle of that prescription still open under that date? */
+bool ladder_is_open(
+    struct look *look, enum kind kind, int32_t source, int32_t occurrence_on);
+
+#endif

@@ -1,0 +1,59 @@
+#ifndef ADHERD_CARE_SUPPLY_H
+#define ADHERD_CARE_SUPPLY_H
+
+#include "care/dossier.h"
+
+/*
+ * The supply walk of adherence.md 1 and 7: fills, carry-over, hospital days,
+ * tapers → run-out date with its derivation.  The only source of refill
+ * dates; no supply data, no date.
+ */
+struct supply_fill {	/* one counted fill */
+	int32_t fill_no;
+	int32_t given_on;	/* local date handed over */
+	int32_t start_on, end_on;	/* end exclusive */
+	int32_t days;
+	bool days_from_units;
+};
+
+struct supply {	/* of one drug of the patient */
+	const char *drug;
+	int32_t run_out_on;	/* first day without medicine; ON_UNKNOWN: no date */
+	int32_t last_start_on;	/* start of the last supply (half-supply rule) */
+	int32_t last_days;	/* its days' supply */
+	int32_t last_fill_on;
+	int32_t prescription_no;	/* the one that goes on: newest that is not over */
+	const struct supply_fill *fills;
+	uint32_t fill_count;
+	const int32_t *unclear;	/* completed fills whose days cannot be worked out: fill nos */
+	uint32_t unclear_count;
+	bool by_units;	/* walked in units, day by day: the dose changes */
+	int64_t known_at;	/* the `now` of the walk */
+};
+
+/*
+ * The supplies of all drugs as known at `now`, drug order, in the arena.
+ * Only completed fills handed over at or before now count.
+ */
+uint32_t supply_walk(const struct dossier *dossier, int64_t now,
+    struct arena *arena, const struct supply **supplies);
+/*
+ * How the date came about, line by line for people, in English and in the
+ * arena.  A call of its own, for a plan needs the date alone.
+ */
+uint32_t supply_derive(const struct dossier *dossier,
+    const struct supply *supply, struct arena *arena,
+    const char *const **lines);
+/* Days on hand at a local date, counting it (0 when out or no date). */
+int32_t supply_on_hand_days(const struct supply *supply, int32_t date_on);
+/*
+ * Earliest refill: run-out − floor((100 − used_pct) % of the last days'
+ * supply); the prescription's dispenseInterval overrides it.
+ */
+int32_t supply_earliest_refill(const struct supply *supply,
+    const struct prescription *prescription, int32_t used_pct);
+/* Repeats allowed minus the fills after the first; -1: not stated. */
+int32_t supply_refills_left(const struct dossier *dossier,
+    const struct prescription *prescription, int64_t now);
+
+#endif
