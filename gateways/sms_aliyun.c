@@ -1,0 +1,938 @@
+/*
+ * Aliyun SMS (Dysmsapi, version 2017-05-25): SendSms for one message,
+ * SendBatchSms for up to 100, QuerySendDetails for what is unknown, and the
+ * pushes SmsReport and SmsUp.  Requests are signed by ACS3-HMAC-SHA256.
+ *
+ * The provider keeps no idempotency key, takes no time limit, and signs no
+ * push: the secret path is what makes those trustworthy.  A batch has one
+ * OutId and one BizId, so its receipts are told apart by the phone number.
+ */
+#include "gateway.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define API_VERSION "2017-05-25"
+#define BATCH_MAX 100
+#define CHINA_OFFSET_S (8 * 3600) /* no summer time */
+#define DAY_S 86400
+#define SECOND_US INT64_C(1000000)
+#define EVENTS_MAX 1000 /* of one push */
+#define NONCE_BYTES 16
+#define PAGE_ROWS 50
+#define QUERY_NEAR_S 90 /* our send and its row may be dated so far apart */
+
+struct rule { /* what a code means for one message */
+	const char *code;
+	enum gw_verdict verdict;
+	enum gw_scope scope;
+};
+
+struct report { /* what a receipt's code says of the number */
+	const char *code;
+	bool address_bad;
+	bool opted_out;
+};
+
+struct action { /* a request to be signed */
+	const char *name;
+	const char *version;
+	const struct gw_pair *parameters; /* in the order of their names */
+	size_t parameter_count;
+	bool form; /* parameters in the body, not in the query */
+};
+
+/*
+ * What a code says.  Retry with a scope above the message: that scope waits,
+ * and where an account, template or signature is refused an operator must
+ * act.
+ */
+static const struct rule rules[] = {
+    {"InternalError", GW_UNKNOWN, GW_SCOPE_GATEWAY},
+    {"InvalidAccessKeyId.NotFound", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"InvalidAction.NotFound", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"InvalidTimeStamp.Expired", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"InvalidVersion", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"MissingAccessKeyId", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"SignatureDoesNotMatch", GW_RETRY, GW_SCOPE_GATEWAY},
+    /* 128 random bits: the same request came before, and may have been taken */
+    {"SignatureNonceUsed", GW_UNKNOWN, GW_SCOPE_MESSAGE},
+    {"Throttling", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"Throttling.User", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"isp.GATEWAY_ERROR", GW_UNKNOWN, GW_SCOPE_GATEWAY},
+    {"isp.RAM_PERMISSION_DENY", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"isp.SYSTEM_ERROR", GW_UNKNOWN, GW_SCOPE_GATEWAY},
+    {"isv.ACCOUNT_ABNORMAL", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"isv.ACCOUNT_NOT_EXISTS", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"isv.AMOUNT_NOT_ENOUGH", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"isv.BLACK_KEY_CONTROL_LIMIT", GW_REJECTED, GW_SCOPE_MESSAGE},
+    {"isv.BUSINESS_LIMIT_CONTROL", GW_RETRY, GW_SCOPE_RECIPIENT},
+    {"isv.CUSTOMER_REFUSED", GW_REJECTED, GW_SCOPE_RECIPIENT},
+    {"isv.DAY_LIMIT_CONTROL", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"isv.DENY_IP_RANGE", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"isv.DOMESTIC_NUMBER_NOT_SUPPORTED", GW_RETRY, GW_SCOPE_TEMPLATE},
+    {"isv.EXTEND_CODE_ERROR", GW_RETRY, GW_SCOPE_SENDER},
+    {"isv.INVALID_JSON_PARAM", GW_REJECTED, GW_SCOPE_MESSAGE},
+    {"isv.INVALID_PARAMETERS", GW_REJECTED, GW_SCOPE_MESSAGE},
+    {"isv.MOBILE_COUNT_OVER_LIMIT", GW_REJECTED, GW_SCOPE_MESSAGE},
+    {"isv.MOBILE_NUMBER_ILLEGAL", GW_REJECTED, GW_SCOPE_RECIPIENT},
+    {"isv.MONTH_LIMIT_CONTROL", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"isv.OUT_OF_SERVICE", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"isv.PARAM_LENGTH_LIMIT", GW_REJECTED, GW_SCOPE_MESSAGE},
+    {"isv.PARAM_NOT_SUPPORT_URL", GW_REJECTED, GW_SCOPE_MESSAGE},
+    {"isv.PRODUCT_UNSUBSCRIBE", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"isv.PRODUCT_UN_SUBSCRIPT", GW_RETRY, GW_SCOPE_GATEWAY},
+    {"isv.SIGN_NAME_ILLEGAL", GW_RETRY, GW_SCOPE_SENDER},
+    {"isv.SIGN_STATE_ILLEGAL", GW_RETRY, GW_SCOPE_SENDER},
+    {"isv.SMS_CONTENT_ILLEGAL", GW_REJECTED, GW_SCOPE_MESSAGE},
+    {"isv.SMS_CONTENT_MISMATCH_TEMPLATE_TYPE", GW_REJECTED, GW_SCOPE_MESSAGE},
+    {"isv.SMS_SIGNATURE_ILLEGAL", GW_RETRY, GW_SCOPE_SENDER},
+    {"isv.SMS_SIGNATURE_SCENE_ILLEGAL", GW_RETRY, GW_SCOPE_SENDER},
+    {"isv.SMS_SIGN_ILLEGAL", GW_RETRY, GW_SCOPE_SENDER},
+    {"isv.SMS_TEMPLATE_ILLEGAL", GW_RETRY, GW_SCOPE_TEMPLATE},
+    {"isv.SMS_TEST_NUMBER_LIMIT", GW_RETRY, GW_SCOPE_SENDER},
+    {"isv.TEMPLATE_MISSING_PARAMETERS", GW_REJECTED, GW_SCOPE_MESSAGE},
+    {"isv.TEMPLATE_PARAMS_ILLEGAL", GW_REJECTED, GW_SCOPE_MESSAGE},
+    {"isv.UNSUPPORTED_CONTENT", GW_REJECTED, GW_SCOPE_MESSAGE},
+};
+
+/* Any other code says nothing about the number. */
+static const struct report reports[] = {
+    {"DBBLACK", .opted_out = true},
+    {"INVALID_NUMBER", .address_bad = true},
+    {"MBBLACK", .opted_out = true},
+    {"MK:0001", .address_bad = true},
+    {"MK:0005", .address_bad = true},
+    {"MOBILE_IN_BLACK", .opted_out = true},
+    {"MOBILE_NOT_ON_SERVICE", .address_bad = true},
+};
+
+static const struct gw_option options[] = {
+    {"access-key-id", GW_OPTION_TEXT, .required = true,
+	.help = "Id of the RAM user's access key."},
+    {"access-key-secret", GW_OPTION_TEXT, .required = true, .secret = true,
+	.help = "Secret of the access key."},
+    {"endpoint", GW_OPTION_URL, .standard = "https://dysmsapi.aliyuncs.com",
+	.help = "Where requests go, without a path."},
+    {"sign-name", GW_OPTION_TEXT,
+	.help = "Signature (without brackets) of messages whose template "
+		"names none."},
+};
+
+/* ---- small helpers ---- */
+
+/* A member that is a string and not empty, or NULL. */
+static const char *
+string_at(struct gw_call *call, const struct gw_json *object, const char *key)
+{
+	const struct gw_host *host = call->host;
+	const struct gw_json *value = host->json_get(object, key);
+	const char *text = host->json_text(value);
+
+	if (host->json_type(value) != GW_JSON_STRING || text[0] == '\0')
+		return NULL;
+	return text;
+}
+
+/* A member that may come as a string or as a number, or NULL. */
+static const char *
+text_at(struct gw_call *call, const struct gw_json *object, const char *key)
+{
+	return call->host->json_text(call->host->json_get(object, key));
+}
+
+static const char *
+quoted(struct gw_call *call, const char *text)
+{
+	struct gw_buf *buf = call->host->buf(call);
+
+	call->host->buf_json(buf, text);
+	return call->host->buf_string(buf);
+}
+
+/* A time of the provider: China's, no zone; now if it cannot be read. */
+static int64_t
+china_instant(struct gw_call *call, const char *text)
+{
+	int64_t at_us;
+
+	if (text == NULL ||
+	    !call->host->time_parse(call, text, CHINA_OFFSET_S, &at_us))
+		return call->now_us;
+	return at_us;
+}
+
+static int32_t
+china_second_of_day(int64_t at_us)
+{
+	return (int32_t)((at_us / SECOND_US + CHINA_OFFSET_S) % DAY_S);
+}
+
+static struct gw_outcome
+outcome_of(enum gw_verdict verdict, enum gw_scope scope, const char *code)
+{
+	return (struct gw_outcome){
+	    .verdict = verdict, .scope = scope, .code = code};
+}
+
+/* ---- numbers ---- */
+
+static bool
+all_digits(const char *text)
+{
+	return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* 11 digits that the provider reads as a number at home. */
+static bool
+is_mainland(const char *digits)
+{
+	return strlen(digits) == 11 && digits[0] == '1';
+}
+
+/*
+ * E.164 as the provider takes it, or NULL: 11 digits at home, country code
+ * and number abroad.  Neither may look like the other, or a stranger gets
+ * the message; so North America keeps an international prefix.
+ */
+static const char *
+provider_number(struct gw_call *call, const char *address)
+{
+	const char *digits = address + 1;
+
+	if (address[0] != '+' || !all_digits(digits) || strlen(digits) > 15)
+		return NULL;
+	if (strncmp(digits, "86", 2) == 0)
+		return is_mainland(digits + 2) ? digits + 2 : NULL;
+	if (digits[0] == '1')
+		return call->host->format(call, "00%s", digits);
+	return digits;
+}
+
+/* The inverse, for numbers in pushes, or NULL. */
+static const char *
+e164(struct gw_call *call, const char *number)
+{
+	bool prefixed = true;
+
+	if (number == NULL)
+		return NULL;
+	if (number[0] == '+')
+		number++;
+	else if (strncmp(number, "00", 2) == 0)
+		number += 2;
+	else
+		prefixed = false;
+	if (!all_digits(number) || strlen(number) > 15)
+		return NULL;
+	if (!prefixed && is_mainland(number))
+		return call->host->format(call, "+86%s", number);
+	return call->host->format(call, "+%s", number);
+}
+
+/* ---- signing ---- */
+
+/* Where the host and port begin; NULL if this is no plain endpoint. */
+static const char *
+endpoint_authority(const char *endpoint)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "0123456789.-:[]";
+	const char *authority = NULL;
+	size_t bytes;
+
+	if (strncmp(endpoint, "https://", 8) == 0)
+		authority = endpoint + 8;
+	else if (strncmp(endpoint, "http://", 7) == 0)
+		authority = endpoint + 7;
+	if (authority == NULL)
+		return NULL;
+	bytes = strspn(authority, allowed);
+	if (bytes == 0 ||
+	    strcmp(authority + bytes + (authority[bytes] == '/'), "") != 0)
+		return NULL;
+	return authority;
+}
+
+/* The Host header: without a slash at the end or the scheme's own port. */
+static const char *
+endpoint_host(struct gw_call *call, const char *endpoint)
+{
+	const char *authority = endpoint_authority(endpoint);
+	const char *port = endpoint[4] == 's' ? ":443" : ":80";
+	size_t bytes = strcspn(authority, "/");
+	size_t port_bytes = strlen(port);
+
+	if (bytes > port_bytes &&
+	    strncmp(authority + bytes - port_bytes, port, port_bytes) == 0)
+		bytes -= port_bytes;
+	return call->host->format(call, "%.*s", (int)bytes, authority);
+}
+
+static const char *
+encode_parameters(struct gw_call *call, const struct action *action)
+{
+	const struct gw_host *host = call->host;
+	struct gw_buf *buf = host->buf(call);
+
+	for (size_t i = 0; i < action->parameter_count; i++) {
+		host->buf_text(buf, i > 0 ? "&" : "");
+		host->buf_text(
+		    buf, host->percent(call, action->parameters[i].name));
+		host->buf_text(buf, "=");
+		host->buf_text(
+		    buf, host->percent(call, action->parameters[i].value));
+	}
+	return host->buf_string(buf);
+}
+
+static const char *
+hex_sha256(struct gw_call *call, const char *text)
+{
+	uint8_t digest[32];
+
+	call->host->sha256(call, text, strlen(text), digest);
+	return call->host->hex(call, digest, sizeof(digest));
+}
+
+/* The names of the signed headers, joined by ";". */
+static const char *
+signed_names(struct gw_call *call, const struct gw_pair *headers, size_t count)
+{
+	struct gw_buf *buf = call->host->buf(call);
+
+	for (size_t i = 0; i < count; i++) {
+		call->host->buf_text(buf, i > 0 ? ";" : "");
+		call->host->buf_text(buf, headers[i].name);
+	}
+	return call->host->buf_string(buf);
+}
+
+/* POST of "/"; headers are lower case, in order, trimmed. */
+static const char *
+canonical_request(struct gw_call *call, const char *query,
+    const struct gw_pair *headers, size_t count, const char *body)
+{
+	const struct gw_host *host = call->host;
+	struct gw_buf *buf = host->buf(call);
+
+	host->buf_text(buf, host->format(call, "POST\n/\n%s\n", query));
+	for (size_t i = 0; i < count; i++)
+		host->buf_text(buf, host->format(call, "%s:%s\n",
+					headers[i].name, headers[i].value));
+	host->buf_text(buf,
+	    host->format(call, "\n%s\n%s", signed_names(call, headers, count),
+		hex_sha256(call, body)));
+	return host->buf_string(buf);
+}
+
+static const char *
+authorization(struct gw_call *call, const char *canonical, const char *names)
+{
+	const struct gw_host *host = call->host;
+	const char *secret = gw_setting(call, "access-key-secret");
+	const char *to_sign = host->format(
+	    call, "ACS3-HMAC-SHA256\n%s", hex_sha256(call, canonical));
+	uint8_t digest[32];
+
+	host->hmac_sha256(
+	    call, secret, strlen(secret), to_sign, strlen(to_sign), digest);
+	return host->format(call,
+	    "ACS3-HMAC-SHA256 Credential=%s,SignedHeaders=%s,Signature=%s",
+	    gw_setting(call, "access-key-id"), names,
+	    host->hex(call, digest, sizeof(digest)));
+}
+
+static const char *
+nonce(struct gw_call *call)
+{
+	uint8_t random[NONCE_BYTES];
+
+	call->host->random(call, random, sizeof(random));
+	return call->host->hex(call, random, sizeof(random));
+}
+
+/* Make the signed request of an action. */
+static void
+sign(struct gw_call *call, const struct action *action,
+    struct gw_request *request)
+{
+	const struct gw_host *host = call->host;
+	const char *endpoint = gw_setting(call, "endpoint");
+	const char *host_name = endpoint_host(call, endpoint);
+	const char *parameters = encode_parameters(call, action);
+	const char *query = action->form ? "" : parameters;
+	const char *body = action->form ? parameters : "";
+	const struct gw_pair signed_headers[] = {
+	    {"content-type", "application/x-www-form-urlencoded"},
+	    {"host", host_name},
+	    {"x-acs-action", action->name},
+	    {"x-acs-content-sha256", hex_sha256(call, body)},
+	    {"x-acs-date",
+		host->time_text(call, call->now_us, 0, "%Y-%m-%dT%H:%M:%SZ")},
+	    {"x-acs-signature-nonce", nonce(call)},
+	    {"x-acs-version", action->version},
+	};
+	/* without a body there is no content type */
+	size_t skip = action->form ? 0 : 1;
+	size_t count = COUNT(signed_headers) - skip;
+	struct gw_pair *headers =
+	    host->alloc(call, (count + 2) * sizeof(*headers));
+
+	memcpy(headers, signed_headers + skip, count * sizeof(*headers));
+	headers[count] = (struct gw_pair){"accept", "application/json"};
+	headers[count + 1] = (struct gw_pair){"authorization",
+	    authorization(call,
+		canonical_request(call, query, headers, count, body),
+		signed_names(call, headers, count))};
+	*request = (struct gw_request){.method = "POST",
+	    .url = host->format(call, "%.*s%s/%s%s",
+		(int)(endpoint_authority(endpoint) - endpoint), endpoint,
+		host_name, query[0] != '\0' ? "?" : "", query),
+	    .headers = headers,
+	    .header_count = count + 2,
+	    .body = body,
+	    .body_bytes = strlen(body)};
+}
+
+static const char *
+check(struct gw_call *call)
+{
+	if (gw_setting(call, "access-key-id")[0] == '\0')
+		return "access-key-id is empty";
+	if (gw_setting(call, "access-key-secret")[0] == '\0')
+		return "access-key-secret is empty";
+	if (endpoint_authority(gw_setting(call, "endpoint")) == NULL)
+		return "endpoint: scheme, host and port in lower case, no path";
+	return NULL;
+}
+
+/* ---- sending ---- */
+
+static const char *
+signature_of(struct gw_call *call, const struct gw_message *message)
+{
+	return message->signature != NULL ? message->signature
+					  : gw_setting(call, "sign-name");
+}
+
+/* Why this message cannot be sent: rejected, or verdict 0 if it can. */
+static struct gw_outcome
+obstacle(struct gw_call *call, const struct gw_message *message)
+{
+	if (provider_number(call, message->address) == NULL)
+		return outcome_of(GW_REJECTED, GW_SCOPE_RECIPIENT, "address");
+	if (message->template_code == NULL)
+		return outcome_of(
+		    GW_REJECTED, GW_SCOPE_MESSAGE, "template_code");
+	if (signature_of(call, message) == NULL)
+		return outcome_of(GW_REJECTED, GW_SCOPE_MESSAGE, "signature");
+	return (struct gw_outcome){0};
+}
+
+/* The parameters as a JSON object; all values are strings. */
+static const char *
+parameters_json(struct gw_call *call, const struct gw_message *message)
+{
+	const struct gw_host *host = call->host;
+	struct gw_buf *buf = host->buf(call);
+
+	host->buf_text(buf, "{");
+	for (size_t i = 0; i < message->parameter_count; i++) {
+		host->buf_text(buf, i > 0 ? "," : "");
+		host->buf_json(buf, message->parameters[i].name);
+		host->buf_text(buf, ":");
+		host->buf_json(buf, message->parameters[i].value);
+	}
+	host->buf_text(buf, "}");
+	return host->buf_string(buf);
+}
+
+static const char *
+number_json(struct gw_call *call, const struct gw_message *message)
+{
+	return quoted(call, provider_number(call, message->address));
+}
+
+static const char *
+signature_json(struct gw_call *call, const struct gw_message *message)
+{
+	return quoted(call, signature_of(call, message));
+}
+
+static const char *
+extension_json(struct gw_call *call, const struct gw_message *message)
+{
+	return quoted(
+	    call, message->extension != NULL ? message->extension : "");
+}
+
+/* One JSON array over all messages, in their order. */
+static const char *
+json_array(struct gw_call *call, const struct gw_message *messages,
+    size_t count,
+    const char *(*item)(struct gw_call *, const struct gw_message *))
+{
+	struct gw_buf *buf = call->host->buf(call);
+
+	for (size_t i = 0; i < count; i++) {
+		call->host->buf_text(buf, i > 0 ? "," : "[");
+		call->host->buf_text(buf, item(call, &messages[i]));
+	}
+	call->host->buf_text(buf, "]");
+	return call->host->buf_string(buf);
+}
+
+/* As the vendor's SDK does: parameters in the query. */
+static void
+send_one(struct gw_call *call, const struct gw_message *message,
+    struct gw_request *request)
+{
+	struct gw_pair list[6];
+	size_t count = 0;
+
+	list[count++] = (struct gw_pair){"OutId", message->reference};
+	list[count++] = (struct gw_pair){
+	    "PhoneNumbers", provider_number(call, message->address)};
+	list[count++] =
+	    (struct gw_pair){"SignName", signature_of(call, message)};
+	if (message->extension != NULL)
+		list[count++] =
+		    (struct gw_pair){"SmsUpExtendCode", message->extension};
+	list[count++] =
+	    (struct gw_pair){"TemplateCode", message->template_code};
+	if (message->parameter_count > 0)
+		list[count++] = (struct gw_pair){
+		    "TemplateParam", parameters_json(call, message)};
+	sign(call, &(struct action){"SendSms", API_VERSION, list, count, false},
+	    request);
+}
+
+/* A hundred messages would make too long a URL: parameters in a form. */
+static void
+send_batch(struct gw_call *call, const struct gw_message *messages,
+    size_t count, struct gw_request *request)
+{
+	struct gw_pair list[6];
+	size_t used = 0;
+	bool extended = false;
+
+	for (size_t i = 0; i < count; i++)
+		extended = extended || messages[i].extension != NULL;
+	list[used++] = (struct gw_pair){"OutId", messages[0].reference};
+	list[used++] = (struct gw_pair){
+	    "PhoneNumberJson", json_array(call, messages, count, number_json)};
+	list[used++] = (struct gw_pair){
+	    "SignNameJson", json_array(call, messages, count, signature_json)};
+	if (extended)
+		list[used++] = (struct gw_pair){"SmsUpExtendCodeJson",
+		    json_array(call, messages, count, extension_json)};
+	list[used++] =
+	    (struct gw_pair){"TemplateCode", messages[0].template_code};
+	list[used++] = (struct gw_pair){"TemplateParamJson",
+	    json_array(call, messages, count, parameters_json)};
+	sign(call,
+	    &(struct action){"SendBatchSms", API_VERSION, list, used, true},
+	    request);
+}
+
+static int
+send(struct gw_call *call, const struct gw_message *messages, size_t count,
+    struct gw_request *request, struct gw_outcome *outcomes)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < count; i++) {
+		outcomes[i] = obstacle(call, &messages[i]);
+		good = good && outcomes[i].verdict == 0;
+	}
+	if (good && count == 1)
+		send_one(call, messages, request);
+	else if (good)
+		send_batch(call, messages, count, request);
+	for (size_t i = 0; i < count && !good; i++)
+		if (outcomes[i].verdict == 0)
+			outcomes[i] =
+			    outcome_of(GW_REJECTED, GW_SCOPE_MESSAGE, "batch");
+	return good ? 0 : -1;
+}
+
+/* ---- the answer ---- */
+
+static const struct rule *
+find_rule(const char *code)
+{
+	for (size_t i = 0; i < COUNT(rules); i++)
+		if (strcmp(rules[i].code, code) == 0)
+			return &rules[i];
+	/* Throttling.Api and what else there may be */
+	if (strncmp(code, "Throttling.", 11) == 0)
+		return find_rule("Throttling");
+	return NULL;
+}
+
+/*
+ * "Limit:1,Remain:0,TimeLeft:2000,Reset:1234": seconds until more may be
+ * sent, 0 where some remain or it cannot be read.
+ */
+static int32_t
+limit_wait_s(const char *value)
+{
+	static const char label[] = "TimeLeft:";
+	const char *left = strstr(value, label);
+	long ms;
+
+	if (left == NULL || strstr(value, "Remain:0,") == NULL)
+		return 0;
+	ms = strtol(left + sizeof(label) - 1, NULL, 10);
+	if (ms <= 0)
+		return 0;
+	return ms < DAY_S * 1000L ? (int32_t)((ms + 999) / 1000) : DAY_S;
+}
+
+/* The longest wait that the throttle headers name. */
+static int32_t
+throttle_wait_s(const struct gw_response *response)
+{
+	int32_t wait_s = 0;
+
+	for (size_t i = 0; i < response->header_count; i++) {
+		const struct gw_pair *header = &response->headers[i];
+		int32_t this_s;
+
+		if (strcmp(header->name, "x-ratelimit-user") != 0 &&
+		    strcmp(header->name, "x-ratelimit-user-api") != 0)
+			continue;
+		this_s = limit_wait_s(header->value);
+		if (this_s > wait_s)
+			wait_s = this_s;
+	}
+	return wait_s;
+}
+
+/* Until the number's window opens: the next clock minute or hour, a day. */
+static int32_t
+window_wait_s(struct gw_call *call, const char *message)
+{
+	int32_t second = china_second_of_day(call->now_us);
+
+	if (strstr(message, "分钟级") != NULL)
+		return 60 - second % 60;
+	if (strstr(message, "小时级") != NULL)
+		return 3600 - second % 3600;
+	return strstr(message, "天级") != NULL ? DAY_S : 0;
+}
+
+/* How long to wait before a repeat; 0: the provider does not say. */
+static int32_t
+wait_s(struct gw_call *call, const struct gw_outcome *outcome,
+    const char *message, const struct gw_response *response)
+{
+	if (strcmp(outcome->code, "isv.BUSINESS_LIMIT_CONTROL") == 0)
+		return window_wait_s(call, message != NULL ? message : "");
+	if (strcmp(outcome->code, "isv.DAY_LIMIT_CONTROL") == 0)
+		return DAY_S - china_second_of_day(call->now_us);
+	if (outcome->verdict == GW_RETRY && outcome->scope == GW_SCOPE_GATEWAY)
+		return throttle_wait_s(response);
+	return 0;
+}
+
+/* By the HTTP status, where the code (or NULL) is not in the table. */
+static struct gw_outcome
+judge_status(struct gw_call *call, int status, const char *code)
+{
+	struct gw_outcome outcome = outcome_of(GW_UNKNOWN, GW_SCOPE_GATEWAY,
+	    code != NULL ? code : call->host->format(call, "HTTP %d", status));
+
+	if (status == 401 || status == 403 || status == 429 ||
+	    (status / 100 == 4 && code == NULL)) {
+		outcome.verdict = GW_RETRY;
+	} else if (status / 100 == 4 || (status == 200 && code != NULL)) {
+		/* refused for a reason that we do not know: not taken */
+		outcome.verdict = GW_RETRY;
+		outcome.scope = GW_SCOPE_MESSAGE;
+	}
+	return outcome;
+}
+
+/* What the answer says of a request with one message. */
+static struct gw_outcome
+judge(struct gw_call *call, const struct gw_response *response)
+{
+	const struct gw_json *body =
+	    call->host->json_parse(call, response->body, response->body_bytes);
+	const char *code = string_at(call, body, "Code");
+	const struct rule *rule = code != NULL ? find_rule(code) : NULL;
+	struct gw_outcome outcome;
+
+	if (code != NULL && strcmp(code, "OK") == 0) {
+		if (response->status != 200)
+			return outcome_of(GW_UNKNOWN, GW_SCOPE_GATEWAY, code);
+		outcome = outcome_of(GW_ACCEPTED, GW_SCOPE_MESSAGE, code);
+		outcome.provider_id = string_at(call, body, "BizId");
+		return outcome;
+	}
+	if (rule != NULL)
+		outcome = outcome_of(rule->verdict, rule->scope, code);
+	else
+		outcome = judge_status(call, response->status, code);
+	outcome.opted_out = strcmp(outcome.code, "isv.CUSTOMER_REFUSED") == 0;
+	outcome.retry_after_s =
+	    wait_s(call, &outcome, string_at(call, body, "Message"), response);
+	return outcome;
+}
+
+/* Of a batch: refused for one of its members, we are not told which? */
+static bool
+blames_member(const struct gw_outcome *outcome)
+{
+	return (outcome->verdict == GW_REJECTED ||
+		   outcome->verdict == GW_RETRY) &&
+	       (outcome->scope == GW_SCOPE_RECIPIENT ||
+		   outcome->scope == GW_SCOPE_MESSAGE);
+}
+
+static void
+sent(struct gw_call *call, const struct gw_message *messages, size_t count,
+    const struct gw_response *response, struct gw_outcome *outcomes)
+{
+	struct gw_outcome outcome = judge(call, response);
+
+	(void)messages;
+	if (count > 1 && blames_member(&outcome))
+		outcome =
+		    outcome_of(GW_REJECTED, GW_SCOPE_MESSAGE, outcome.code);
+	for (size_t i = 0; i < count; i++)
+		outcomes[i] = outcome;
+}
+
+/* ---- asking ---- */
+
+static void
+query(struct gw_call *call, const struct gw_query *question,
+    struct gw_request *request)
+{
+	const char *number = provider_number(call, question->address);
+	struct gw_pair list[5];
+	size_t count = 0;
+
+	if (question->provider_id != NULL)
+		list[count++] =
+		    (struct gw_pair){"BizId", question->provider_id};
+	list[count++] = (struct gw_pair){"CurrentPage", "1"};
+	list[count++] = (struct gw_pair){"PageSize", "50"};
+	list[count++] = (struct gw_pair){
+	    "PhoneNumber", number != NULL ? number : question->address};
+	list[count++] = (struct gw_pair){
+	    "SendDate", call->host->time_text(call, question->sent_at_us,
+			    CHINA_OFFSET_S, "%Y%m%d")};
+	sign(call,
+	    &(struct action){
+		"QuerySendDetails", API_VERSION, list, count, false},
+	    request);
+}
+
+/* What a row's SendStatus says. */
+static enum gw_found
+row_found(struct gw_call *call, const struct gw_json *row)
+{
+	static const enum gw_found found[] = {
+	    GW_FOUND_WAITING, GW_FOUND_UNDELIVERED, GW_FOUND_DELIVERED};
+	const char *status = text_at(call, row, "SendStatus");
+
+	if (status == NULL || status[0] < '1' || status[0] > '3' ||
+	    status[1] != '\0')
+		return GW_FOUND_UNSURE;
+	return found[status[0] - '1'];
+}
+
+/*
+ * Is a row about the message in question?  By OutId, or by the BizId that
+ * was asked for.  Unsure where it has the OutId of another message but our
+ * number and time: it may have led the batch that ours was in.
+ */
+static enum gw_found
+match_row(struct gw_call *call, const struct gw_query *question,
+    const struct gw_json *row)
+{
+	const char *out_id = string_at(call, row, "OutId");
+	const char *date = string_at(call, row, "SendDate");
+	int64_t at_us, apart_us;
+
+	if (question->provider_id != NULL ||
+	    (out_id != NULL && strcmp(out_id, question->reference) == 0))
+		return row_found(call, row);
+	if (date == NULL ||
+	    !call->host->time_parse(call, date, CHINA_OFFSET_S, &at_us))
+		return GW_FOUND_UNSURE;
+	apart_us = at_us - question->sent_at_us;
+	return apart_us < -QUERY_NEAR_S * SECOND_US ||
+		       apart_us > QUERY_NEAR_S * SECOND_US
+		   ? GW_FOUND_NOTHING
+		   : GW_FOUND_UNSURE;
+}
+
+/* Of several rows the one that says most; a repeat has the same OutId. */
+static int
+weight(enum gw_found found)
+{
+	static const int weights[] = {[GW_FOUND_NOTHING] = 0,
+	    [GW_FOUND_UNSURE] = 1,
+	    [GW_FOUND_UNDELIVERED] = 2,
+	    [GW_FOUND_WAITING] = 3,
+	    [GW_FOUND_DELIVERED] = 4};
+
+	return weights[found];
+}
+
+/*
+ * Does the page show all that could be ours?  Not if there are more pages,
+ * or if the provider may have dated the message on the day before or after.
+ */
+static bool
+page_complete(struct gw_call *call, const struct gw_query *question,
+    const struct gw_json *body, size_t rows)
+{
+	const char *total = text_at(call, body, "TotalCount");
+	int32_t second = china_second_of_day(question->sent_at_us);
+
+	return total != NULL && all_digits(total) &&
+	       strtoul(total, NULL, 10) <= rows && second >= QUERY_NEAR_S &&
+	       second < DAY_S - QUERY_NEAR_S;
+}
+
+static void
+queried(struct gw_call *call, const struct gw_query *question,
+    const struct gw_response *response, struct gw_query_result *result)
+{
+	const struct gw_host *host = call->host;
+	const struct gw_json *body =
+	    host->json_parse(call, response->body, response->body_bytes);
+	const struct gw_json *rows = host->json_get(
+	    host->json_get(body, "SmsSendDetailDTOs"), "SmsSendDetailDTO");
+	const char *code = string_at(call, body, "Code");
+	size_t count = host->json_count(rows);
+
+	*result =
+	    (struct gw_query_result){.found = GW_FOUND_UNSURE, .code = code};
+	if (response->status != 200 || code == NULL ||
+	    strcmp(code, "OK") != 0 || host->json_type(rows) != GW_JSON_ARRAY ||
+	    count > PAGE_ROWS)
+		return;
+	if (page_complete(call, question, body, count))
+		result->found = GW_FOUND_NOTHING;
+	for (size_t i = 0; i < count; i++) {
+		const struct gw_json *row = host->json_at(rows, i);
+		enum gw_found found = match_row(call, question, row);
+		const char *date = string_at(call, row, "ReceiveDate");
+
+		if (weight(found) <= weight(result->found))
+			continue;
+		*result = (struct gw_query_result){
+		    .found = found, .code = string_at(call, row, "ErrCode")};
+		if (date != NULL && !host->time_parse(call, date,
+					CHINA_OFFSET_S, &result->at_us))
+			result->at_us = 0;
+	}
+}
+
+/* ---- pushes ---- */
+
+/* SmsReport; false if it is none. */
+static bool
+read_receipt(
+    struct gw_call *call, const struct gw_json *item, struct gw_event *event)
+{
+	const char *success = text_at(call, item, "success");
+
+	if (success == NULL ||
+	    (strcmp(success, "true") != 0 && strcmp(success, "false") != 0))
+		return false;
+	*event = (struct gw_event){.type = GW_EVENT_RECEIPT,
+	    .reference = string_at(call, item, "out_id"),
+	    .provider_id = string_at(call, item, "biz_id"),
+	    .address = e164(call, text_at(call, item, "phone_number")),
+	    .code = string_at(call, item, "err_code"),
+	    .at_us = china_instant(call, string_at(call, item, "report_time")),
+	    .delivered = strcmp(success, "true") == 0};
+	for (size_t i = 0; i < COUNT(reports); i++)
+		if (!event->delivered && event->code != NULL &&
+		    strcmp(reports[i].code, event->code) == 0) {
+			event->address_bad = reports[i].address_bad;
+			event->opted_out = reports[i].opted_out;
+		}
+	return event->address != NULL &&
+	       (event->reference != NULL || event->provider_id != NULL);
+}
+
+/* SmsUp; false if it is none. */
+static bool
+read_reply(
+    struct gw_call *call, const struct gw_json *item, struct gw_event *event)
+{
+	*event = (struct gw_event){.type = GW_EVENT_REPLY,
+	    .id = text_at(call, item, "sequence_id"),
+	    .address = e164(call, text_at(call, item, "phone_number")),
+	    .extension = text_at(call, item, "dest_code"),
+	    .text = text_at(call, item, "content"),
+	    .at_us = china_instant(call, string_at(call, item, "send_time"))};
+	return event->address != NULL && event->text != NULL;
+}
+
+static struct gw_answer
+answer(int status, const char *body)
+{
+	return (struct gw_answer){
+	    status, "application/json; charset=utf-8", body, strlen(body)};
+}
+
+static int
+receive(struct gw_call *call, const struct gw_callback *callback,
+    const struct gw_event **events, struct gw_answer *reply)
+{
+	const struct gw_host *host = call->host;
+	const struct gw_json *items =
+	    host->json_parse(call, callback->body, callback->body_bytes);
+	size_t count = host->json_count(items);
+	struct gw_event *list;
+
+	*reply = answer(400, "{\"code\":400,\"msg\":\"malformed\"}");
+	if (strcmp(callback->method, "POST") != 0) {
+		reply->status = 405;
+		return -1;
+	}
+	if (host->json_type(items) != GW_JSON_ARRAY || count > EVENTS_MAX)
+		return -1;
+	list = host->alloc(call, (count + 1) * sizeof(*list));
+	for (size_t i = 0; i < count; i++) {
+		const struct gw_json *item = host->json_at(items, i);
+
+		if (!(host->json_get(item, "success") != NULL
+			    ? read_receipt(call, item, &list[i])
+			    : read_reply(call, item, &list[i])))
+			return -1;
+	}
+	*events = list;
+	*reply = answer(200, "{\"code\":0,\"msg\":\"接收成功\"}");
+	return (int)count;
+}
+
+const struct gw_api adherd_gateway = {
+    .abi = GW_ABI,
+    .size = sizeof(struct gw_api),
+    .name = "sms_aliyun",
+    .kind = GW_KIND_MESSAGES,
+    .flags = GW_RECEIPTS | GW_REPLIES | GW_TEMPLATES,
+    .channels = "sms",
+    .options = options,
+    .option_count = COUNT(options),
+    .batch_max = BATCH_MAX,
+    .check = check,
+    .send = send,
+    .sent = sent,
+    .query = query,
+    .queried = queried,
+    .receive = receive,
+};
