@@ -1,0 +1,630 @@
+/*
+ * Receipts: found by our reference, which encodes the delivery's key; in a
+ * batch, where one reference covers a request, by the batch and the address.
+ * One that comes before the send's answer waits and is tried again; one that
+ * fits nothing for a week is left as unmatched.
+ */
+#include "flow/inbox.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "flow/delivery.h"
+#include "flow/seal.h"
+
+#define WORK_MAX 500
+#define KEPT_US (7 * DAY_US)
+#define TRY_US (SECOND_US / 2)	/* doubled at each try, to an hour */
+#define KEY_BYTES 32
+#define TEXT_BYTES_MAX 8192
+
+enum inbox_state { INBOX_NEW = 0, INBOX_DONE = 1, INBOX_UNMATCHED = 2 };
+
+struct item {	/* an event being worked on */
+	const uint8_t *event_key;
+	int32_t tenant_id;
+	int64_t received_at;
+	const char *provider_id, *code;
+	const uint8_t *address_index;	/* 16 bytes, or NULL */
+	bool delivered;
+	bool address_bad;	/* stop using the address: dead, or it refused */
+	int32_t contact_no;
+	int64_t tries;
+	bool has_key;
+	struct delivery_key key;
+	bool found;	/* key names a delivery, its state is known */
+	enum delivery_state state;
+	int64_t batch_ref;	/* of the delivery that the reference names */
+	bool by_address;	/* another member of that request is meant */
+	bool applies;	/* its state changes now */
+};
+
+struct inbox {
+	struct db *db, *store_db;
+	const struct clock *clock;
+	struct gateways *gateways;
+	struct keyring *keyring;
+	struct arena *arena;	/* of the work under way */
+	struct list items;	/* struct item */
+	bool busy;
+};
+
+struct storing {
+	void (*done)(bool stored, void *arg);
+	void *arg;
+};
+
+struct inbox *
+inbox_create(struct db *db, struct db *store_db, const struct clock *clock,
+    struct gateways *gateways, struct keyring *keyring)
+{
+	struct inbox *inbox = mem_alloc(sizeof(*inbox));
+
+	inbox->db = db;
+	inbox->store_db = store_db;
+	inbox->clock = clock;
+	inbox->gateways = gateways;
+	inbox->keyring = keyring;
+	inbox->arena = arena_create();
+	return inbox;
+}
+
+void
+inbox_free(struct inbox *inbox)
+{
+	assert(!inbox->busy);
+	arena_free(inbox->arena);
+	free(inbox);
+}
+
+bool
+inbox_idle(const struct inbox *inbox)
+{
+	return !inbox->busy;
+}
+
+/* ---- storing ---- */
+
+static void
+hash_text(struct buf *out, const char *text)
+{
+	buf_text(out, text == NULL ? "" : text);
+	buf_char(out, '\0');
+}
+
+/* The same event has the same key, whoever sends it how often. */
+static void
+event_key(const struct gateway *gateway, const struct gw_event *e,
+    uint8_t key[KEY_BYTES])
+{
+	struct buf text = BUF_INIT(TEXT_BYTES_MAX * 4);
+
+	hash_text(&text, gateway->name);
+	buf_u32(&text, (uint32_t)e->type);
+	hash_text(&text, e->id);
+	if (e->id == NULL) {
+		hash_text(&text, e->reference);
+		hash_text(&text, e->provider_id);
+		hash_text(&text, e->address);
+		hash_text(&text, e->extension);
+		hash_text(&text, e->text);
+		hash_text(&text, e->code);
+		buf_u64(&text, (uint64_t)e->at_us);
+	}
+	crypto_sha256(text.data, text.bytes, key);
+	buf_free(&text);
+}
+
+static void
+on_stored(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct storing *storing = arg;
+
+	if (outcome != DB_OK)
+		log_warning("inbox.store_failed",
+		    log_s(SQLSTATE, outcome == DB_FAILED ? sqlstate : "lost"));
+	storing->done(outcome == DB_OK, storing->arg);
+}
+
+struct event_arrays {
+	struct db_array key, type, at, reference, provider_id, index,
+	    extension, text, code, delivered, opted_out, bad, next_at;
+};
+
+static void
+event_arrays_init(struct event_arrays *a)
+{
+	db_array_init(&a->key, DB_BYTES);
+	db_array_init(&a->type, DB_I16);
+	db_array_init(&a->at, DB_AT);
+	db_array_init(&a->reference, DB_TEXT);
+	db_array_init(&a->provider_id, DB_TEXT);
+	db_array_init(&a->index, DB_BYTES);
+	db_array_init(&a->extension, DB_TEXT);
+	db_array_init(&a->text, DB_BYTES);
+	db_array_init(&a->code, DB_TEXT);
+	db_array_init(&a->delivered, DB_BOOL);
+	db_array_init(&a->opted_out, DB_BOOL);
+	db_array_init(&a->bad, DB_BOOL);
+	db_array_init(&a->next_at, DB_AT);
+}
+
+static void
+event_arrays_free(struct event_arrays *a)
+{
+	db_array_free(&a->key);
+	db_array_free(&a->type);
+	db_array_free(&a->at);
+	db_array_free(&a->reference);
+	db_array_free(&a->provider_id);
+	db_array_free(&a->index);
+	db_array_free(&a->extension);
+	db_array_free(&a->text);
+	db_array_free(&a->code);
+	db_array_free(&a->delivered);
+	db_array_free(&a->opted_out);
+	db_array_free(&a->bad);
+	db_array_free(&a->next_at);
+}
+
+static void
+add_event(struct inbox *inbox, const struct gateway *gateway,
+    const struct gw_event *e, int64_t now, struct event_arrays *a)
+{
+	struct buf sealed = BUF_INIT(TEXT_BYTES_MAX + 64);
+	uint8_t key[KEY_BYTES], index[16];
+
+	event_key(gateway, e, key);
+	db_array_bytes(&a->key, key, sizeof(key));
+	db_array_i64(&a->type, e->type);
+	if (e->at_us > 0)
+		db_array_at(&a->at, e->at_us);
+	else
+		db_array_null(&a->at);
+	db_array_text(&a->reference, e->reference);
+	db_array_text(&a->provider_id, e->provider_id);
+	if (e->address != NULL) {
+		seal_address_index(inbox->keyring, gateway->tenant_id,
+		    gateway->channel, e->address, index);
+		db_array_bytes(&a->index, index, sizeof(index));
+	} else
+		db_array_null(&a->index);
+	db_array_text(&a->extension, e->extension);
+	if (e->text != NULL) {
+		seal_inbox_text(inbox->keyring, gateway->tenant_id, key,
+		    e->text, &sealed);
+		db_array_bytes(&a->text, sealed.data, sealed.bytes);
+	} else
+		db_array_null(&a->text);
+	buf_free(&sealed);
+	db_array_text(&a->code, e->code);
+	db_array_bool(&a->delivered, e->delivered);
+	db_array_bool(&a->opted_out, e->opted_out);
+	db_array_bool(&a->bad, e->address_bad);
+	/* a reply is kept for whoever reads replies */
+	db_array_at(&a->next_at, e->type == GW_EVENT_RECEIPT ? now : AT_NEVER);
+}
+
+void
+inbox_store(struct inbox *inbox, const struct gateway *gateway,
+    const struct gw_event *events, size_t count,
+    void (*done)(bool stored, void *arg), void *arg)
+{
+	struct db_unit *unit = db_unit_begin(inbox->store_db);
+	struct storing *storing =
+	    arena_alloc(db_unit_arena(unit), sizeof(*storing));
+	int64_t now = clock_unmoved(inbox->clock);
+	struct event_arrays a;
+
+	*storing = (struct storing){done, arg};
+	event_arrays_init(&a);
+	for (size_t i = 0; i < count; i++)
+		add_event(inbox, gateway, &events[i], now, &a);
+	db_unit_add(unit, "inbox_insert", NULL, NULL);
+	db_param_array(unit, &a.key);
+	db_param_i32(unit, gateway->tenant_id);
+	db_param_text(unit, gateway->name);
+	db_param_array(unit, &a.type);
+	db_param_at(unit, now);
+	db_param_array(unit, &a.at);
+	db_param_array(unit, &a.reference);
+	db_param_array(unit, &a.provider_id);
+	db_param_array(unit, &a.index);
+	db_param_array(unit, &a.extension);
+	db_param_array(unit, &a.text);
+	db_param_array(unit, &a.code);
+	db_param_array(unit, &a.delivered);
+	db_param_array(unit, &a.opted_out);
+	db_param_array(unit, &a.bad);
+	db_param_array(unit, &a.next_at);
+	event_arrays_free(&a);
+	db_unit_send(unit, on_stored, storing);
+}
+
+/* ---- working ---- */
+
+static void
+end_work(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct inbox *inbox = arg;
+
+	if (outcome == DB_FAILED)
+		log_warning("inbox.work_failed", log_s(SQLSTATE, sqlstate));
+	inbox->busy = false;
+}
+
+/* The transaction failed: nothing of it stays, it comes again. */
+static void
+give_up(struct inbox *inbox, enum db_outcome outcome, const char *sqlstate)
+{
+	struct db_unit *unit;
+
+	if (outcome == DB_LOST) {
+		inbox->busy = false;
+		return;
+	}
+	log_warning("inbox.work_failed", log_s(SQLSTATE, sqlstate));
+	unit = db_unit_begin(inbox->db);
+	db_unit_add(unit, "rollback", NULL, NULL);
+	db_unit_send(unit, end_work, inbox);
+}
+
+static int64_t
+next_try(const struct item *item, int64_t now)
+{
+	int64_t shift = item->tries < 13 ? item->tries : 13;
+	int64_t wait = TRY_US << shift;
+
+	return now + (wait < HOUR_US ? wait : HOUR_US);
+}
+
+static enum delivery_state
+state_told(const struct item *item)
+{
+	return item->delivered ? DELIVERY_DELIVERED : DELIVERY_UNDELIVERED;
+}
+
+/* Sending, or not found: the send's answer may still come. */
+static bool
+must_wait(const struct item *item, int64_t now)
+{
+	if (item->applies || now - item->received_at > KEPT_US)
+		return false;
+	if (!item->has_key)
+		return false;
+	return !item->found || item->state == DELIVERY_SENDING ||
+	    item->state == DELIVERY_RETRY;
+}
+
+static void
+add_receipts(struct inbox *inbox, struct db_unit *unit, int64_t now)
+{
+	struct item *items = inbox->items.data;
+	struct db_array believed, state, code;
+	struct delivery_keys keys;
+
+	delivery_keys_init(&keys);
+	db_array_init(&believed, DB_I16);
+	db_array_init(&state, DB_I16);
+	db_array_init(&code, DB_TEXT);
+	for (size_t i = 0; i < inbox->items.count; i++) {
+		if (!items[i].applies)
+			continue;
+		delivery_keys_add(&keys, &items[i].key);
+		db_array_i64(&believed, items[i].state);
+		db_array_i64(&state, state_told(&items[i]));
+		db_array_text(&code, items[i].code);
+	}
+	if (believed.count > 0) {
+		db_unit_add(unit, "delivery_receipt", NULL, NULL);
+		delivery_keys_params(&keys, unit);
+		db_param_array(unit, &believed);
+		db_param_array(unit, &state);
+		db_param_array(unit, &code);
+		db_param_at(unit, now);
+	}
+	delivery_keys_free(&keys);
+	db_array_free(&believed);
+	db_array_free(&state);
+	db_array_free(&code);
+}
+
+/* Whom an undelivered receipt, or one that ends a doubt, concerns. */
+static bool
+concerns_person(const struct item *item)
+{
+	return item->applies &&
+	    (!item->delivered || item->state == DELIVERY_UNKNOWN);
+}
+
+static void
+add_people(struct inbox *inbox, struct db_unit *unit, const char *statement)
+{
+	struct item *items = inbox->items.data;
+	struct db_array bucket, patient_id, at;
+
+	db_array_init(&bucket, DB_I16);
+	db_array_init(&patient_id, DB_I64);
+	db_array_init(&at, DB_AT);
+	for (size_t i = 0; i < inbox->items.count; i++)
+		if (concerns_person(&items[i])) {
+			db_array_i64(&bucket, items[i].key.bucket);
+			db_array_i64(&patient_id, items[i].key.patient_id);
+			db_array_at(&at, clock_care(inbox->clock));
+		}
+	if (bucket.count > 0) {
+		db_unit_add(unit, statement, NULL, NULL);
+		db_param_array(unit, &bucket);
+		db_param_array(unit, &patient_id);
+		if (strcmp(statement, "agenda_wake") == 0)
+			db_param_array(unit, &at);
+	}
+	db_array_free(&bucket);
+	db_array_free(&patient_id);
+	db_array_free(&at);
+}
+
+static void
+add_bad_contacts(struct inbox *inbox, struct db_unit *unit)
+{
+	struct item *items = inbox->items.data;
+	struct contacts_bad bad;
+
+	contacts_bad_init(&bad);
+	for (size_t i = 0; i < inbox->items.count; i++)
+		if (items[i].applies && items[i].address_bad &&
+		    !items[i].delivered)
+			contacts_bad_add(
+			    &bad, &items[i].key, items[i].contact_no);
+	contacts_bad_statements(&bad, unit);
+	contacts_bad_free(&bad);
+}
+
+static void
+add_done(struct inbox *inbox, struct db_unit *unit, int64_t now)
+{
+	struct item *items = inbox->items.data;
+	struct db_array key, state, next_at;
+
+	db_array_init(&key, DB_BYTES);
+	db_array_init(&state, DB_I16);
+	db_array_init(&next_at, DB_AT);
+	for (size_t i = 0; i < inbox->items.count; i++) {
+		bool waits = must_wait(&items[i], now);
+
+		db_array_bytes(&key, items[i].event_key, KEY_BYTES);
+		db_array_i64(&state, waits ? INBOX_NEW
+			: items[i].found ? INBOX_DONE
+					 : INBOX_UNMATCHED);
+		db_array_at(&next_at, waits ? next_try(&items[i], now) : now);
+	}
+	db_unit_add(unit, "inbox_done", NULL, NULL);
+	db_param_array(unit, &key);
+	db_param_array(unit, &state);
+	db_param_array(unit, &next_at);
+	db_array_free(&key);
+	db_array_free(&state);
+	db_array_free(&next_at);
+}
+
+static void
+apply(struct inbox *inbox)
+{
+	struct item *items = inbox->items.data;
+	struct db_unit *unit = db_unit_begin(inbox->db);
+	int64_t now = clock_unmoved(inbox->clock);
+
+	for (size_t i = 0; i < inbox->items.count; i++)
+		items[i].applies = items[i].found &&
+		    delivery_may_become(items[i].state, state_told(&items[i]));
+	add_people(inbox, unit, "agenda_lock");
+	add_receipts(inbox, unit, now);
+	add_bad_contacts(inbox, unit);
+	add_people(inbox, unit, "agenda_wake");
+	add_done(inbox, unit, now);
+	db_unit_add(unit, "commit", NULL, NULL);
+	db_unit_send(unit, end_work, inbox);
+}
+
+/* ---- finding ---- */
+
+/*
+ * Of the deliveries to that address in that batch the one that carries the
+ * provider's id; the only one, where it has none yet.
+ */
+static void
+take_by_address(const struct db_result *result, void *arg)
+{
+	struct inbox *inbox = arg;
+	struct item *items = inbox->items.data;
+	int64_t position = 0;
+
+	for (size_t i = 0; i < inbox->items.count; i++) {
+		if (!items[i].by_address)
+			continue;
+		position++;
+		for (int row = 0; row < db_rows(result); row++) {
+			const char *id = db_text(result, row, 9);
+			struct item *item = &items[i];
+
+			if (db_i64(result, row, 0) != position ||
+			    (id != NULL && item->provider_id != NULL &&
+				strcmp(id, item->provider_id) != 0))
+				continue;
+			item->key = delivery_key_read(result, row, 1);
+			item->state =
+			    (enum delivery_state)db_i64(result, row, 8);
+			item->contact_no = (int32_t)db_i64(result, row, 10);
+			item->found = true;
+			if (id != NULL)
+				break;
+		}
+	}
+}
+
+static void
+on_found_by_address(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct inbox *inbox = arg;
+
+	if (outcome == DB_OK)
+		apply(inbox);
+	else
+		give_up(inbox, outcome, sqlstate);
+}
+
+static void
+find_by_address(struct inbox *inbox)
+{
+	struct item *items = inbox->items.data;
+	struct db_unit *unit = db_unit_begin(inbox->db);
+	struct db_array ref, index, tenant;
+
+	db_array_init(&ref, DB_I64);
+	db_array_init(&index, DB_BYTES);
+	db_array_init(&tenant, DB_I32);
+	for (size_t i = 0; i < inbox->items.count; i++)
+		if (items[i].by_address) {
+			db_array_i64(&ref, items[i].batch_ref);
+			db_array_bytes(&index, items[i].address_index, 16);
+			db_array_i64(&tenant, items[i].tenant_id);
+		}
+	db_unit_add(unit, "delivery_by_address", take_by_address, inbox);
+	db_param_array(unit, &ref);
+	db_param_array(unit, &index);
+	db_param_array(unit, &tenant);
+	db_array_free(&ref);
+	db_array_free(&index);
+	db_array_free(&tenant);
+	db_unit_send(unit, on_found_by_address, inbox);
+}
+
+static void
+take_states(const struct db_result *result, void *arg)
+{
+	struct inbox *inbox = arg;
+	struct item *items = inbox->items.data;
+	struct item **asked = arena_array(
+	    inbox->arena, inbox->items.count + 1, sizeof(*asked));
+	size_t count = 0;
+
+	for (size_t i = 0; i < inbox->items.count; i++)
+		if (items[i].has_key)
+			asked[count++] = &items[i];
+	for (int row = 0; row < db_rows(result); row++) {
+		struct item *item = asked[db_i64(result, row, 0) - 1];
+		const uint8_t *index;
+		size_t bytes;
+
+		item->state = (enum delivery_state)db_i64(result, row, 1);
+		item->batch_ref = db_null(result, row, 2)
+		    ? 0
+		    : db_i64(result, row, 2);
+		index = db_bytes(result, row, 3, &bytes);
+		item->contact_no = (int32_t)db_i64(result, row, 5);
+		item->found = true;
+		if (item->address_index != NULL && index != NULL &&
+		    bytes == 16 && memcmp(index, item->address_index, 16) != 0) {
+			item->found = false;
+			item->by_address = item->batch_ref != 0;
+		}
+	}
+}
+
+static void
+on_states(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct inbox *inbox = arg;
+	const struct item *items = inbox->items.data;
+
+	if (outcome != DB_OK) {
+		give_up(inbox, outcome, sqlstate);
+		return;
+	}
+	for (size_t i = 0; i < inbox->items.count; i++)
+		if (items[i].by_address) {
+			find_by_address(inbox);
+			return;
+		}
+	apply(inbox);
+}
+
+static void
+on_claimed(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct inbox *inbox = arg;
+	const struct item *items = inbox->items.data;
+	struct delivery_keys keys;
+	struct db_unit *unit;
+
+	if (outcome != DB_OK) {
+		give_up(inbox, outcome, sqlstate);
+		return;
+	}
+	unit = db_unit_begin(inbox->db);
+	if (inbox->items.count == 0) {
+		db_unit_add(unit, "commit", NULL, NULL);
+		db_unit_send(unit, end_work, inbox);
+		return;
+	}
+	delivery_keys_init(&keys);
+	for (size_t i = 0; i < inbox->items.count; i++)
+		if (items[i].has_key)
+			delivery_keys_add(&keys, &items[i].key);
+	db_unit_add(unit, "delivery_states", take_states, inbox);
+	delivery_keys_params(&keys, unit);
+	delivery_keys_free(&keys);
+	db_unit_send(unit, on_states, inbox);
+}
+
+static void
+take_items(const struct db_result *result, void *arg)
+{
+	struct inbox *inbox = arg;
+
+	for (int row = 0; row < db_rows(result); row++) {
+		struct item *item = list_add(&inbox->items);
+		const char *reference = db_text(result, row, 3);
+		size_t bytes;
+		const uint8_t *data = db_bytes(result, row, 0, &bytes);
+
+		assert(bytes == KEY_BYTES);
+		item->event_key = arena_copy(inbox->arena, data, bytes);
+		item->tenant_id = (int32_t)db_i64(result, row, 1);
+		item->received_at = db_at(result, row, 2);
+		item->provider_id =
+		    arena_text(inbox->arena, db_text(result, row, 4));
+		data = db_bytes(result, row, 5, &bytes);
+		if (data != NULL && bytes == 16)
+			item->address_index =
+			    arena_copy(inbox->arena, data, bytes);
+		item->code = arena_text(inbox->arena, db_text(result, row, 6));
+		item->delivered = db_bool(result, row, 7);
+		item->address_bad =
+		    db_bool(result, row, 8) || db_bool(result, row, 9);
+		item->tries = db_i64(result, row, 10);
+		item->has_key = reference != NULL &&
+		    delivery_reference_read(reference, &item->key);
+	}
+}
+
+void
+inbox_look(struct inbox *inbox)
+{
+	struct db_unit *unit;
+
+	if (inbox->busy || !db_idle(inbox->db) || !inbox->clock->synced)
+		return;
+	inbox->busy = true;
+	arena_reset(inbox->arena);
+	list_init(&inbox->items, inbox->arena, sizeof(struct item));
+	unit = db_unit_begin(inbox->db);
+	db_unit_add(unit, "begin", NULL, NULL);
+	db_unit_add(unit, "inbox_claim", take_items, inbox);
+	db_param_at(unit, clock_unmoved(inbox->clock));
+	db_param_i32(unit, WORK_MAX);
+	db_unit_send(unit, on_claimed, inbox);
+}

@@ -1,0 +1,439 @@
+/*
+ * Gathers outcomes into pages and writes one page at a time.  A page that
+ * could not be written is kept and tried again: all its statements name the
+ * state that they believe in, so writing twice changes nothing.
+ */
+#include "flow/outcome.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#define GATHER_US (20 * 1000)	/* from the first outcome to the write */
+#define PAGE_ROWS_MAX 1000
+#define AGAIN_US (200 * 1000)	/* after a write that failed */
+
+struct pause_row {
+	const char *gateway, *scope, *code;
+	int64_t until_at;
+};
+
+struct page {
+	struct arena *arena;
+	struct list outcomes;	/* struct outcome */
+	struct list asked;	/* struct asked */
+	struct list rounds;	/* int64_t */
+	struct list pauses;	/* struct pause_row */
+};
+
+struct outcomes {
+	struct loop *loop;
+	struct db *db;
+	const struct clock *clock;
+	struct loop_timer *timer;
+	struct page *filling;
+	struct page *writing;	/* sent, or to be sent again; NULL: none */
+	bool under_way;
+};
+
+static void write_soon(void *arg);
+
+static struct page *
+page_create(void)
+{
+	struct arena *arena = arena_create();
+	struct page *page = arena_alloc(arena, sizeof(*page));
+
+	page->arena = arena;
+	list_init(&page->outcomes, arena, sizeof(struct outcome));
+	list_init(&page->asked, arena, sizeof(struct asked));
+	list_init(&page->rounds, arena, sizeof(int64_t));
+	list_init(&page->pauses, arena, sizeof(struct pause_row));
+	return page;
+}
+
+static bool
+page_empty(const struct page *page)
+{
+	return page->outcomes.count + page->asked.count + page->rounds.count +
+	    page->pauses.count == 0;
+}
+
+struct outcomes *
+outcomes_create(struct loop *loop, struct db *db, const struct clock *clock)
+{
+	struct outcomes *outcomes = mem_alloc(sizeof(*outcomes));
+
+	outcomes->loop = loop;
+	outcomes->db = db;
+	outcomes->clock = clock;
+	outcomes->timer = loop_timer_create(loop, write_soon, outcomes);
+	outcomes->filling = page_create();
+	return outcomes;
+}
+
+void
+outcomes_free(struct outcomes *outcomes)
+{
+	assert(!outcomes->under_way);
+	loop_timer_free(outcomes->timer);
+	arena_free(outcomes->filling->arena);
+	if (outcomes->writing != NULL)
+		arena_free(outcomes->writing->arena);
+	free(outcomes);
+}
+
+/* ---- gathering ---- */
+
+static void
+added(struct outcomes *outcomes)
+{
+	if (outcomes->writing != NULL)
+		return;
+	if (outcomes->filling->outcomes.count >= PAGE_ROWS_MAX)
+		loop_timer_arm(outcomes->timer, 0);
+	else if (!loop_timer_armed(outcomes->timer))
+		loop_timer_arm(outcomes->timer, GATHER_US);
+}
+
+void
+outcomes_add(struct outcomes *outcomes, const struct outcome *outcome)
+{
+	struct page *page = outcomes->filling;
+	struct outcome *copy = list_add(&page->outcomes);
+
+	assert(outcome->state == DELIVERY_UNCONFIRMED ||
+	    delivery_may_become(DELIVERY_SENDING, outcome->state));
+	*copy = *outcome;
+	copy->provider_id = arena_text(page->arena, outcome->provider_id);
+	copy->code = arena_text(page->arena, outcome->code);
+	added(outcomes);
+}
+
+void
+outcomes_add_asked(struct outcomes *outcomes, const struct asked *asked)
+{
+	struct page *page = outcomes->filling;
+	struct asked *copy = list_add(&page->asked);
+
+	assert(asked->state == DELIVERY_UNKNOWN ||
+	    delivery_may_become(DELIVERY_UNKNOWN, asked->state));
+	*copy = *asked;
+	copy->provider_id = arena_text(page->arena, asked->provider_id);
+	copy->code = arena_text(page->arena, asked->code);
+	added(outcomes);
+}
+
+void
+outcomes_round_done(struct outcomes *outcomes, int64_t batch_ref)
+{
+	*(int64_t *)list_add(&outcomes->filling->rounds) = batch_ref;
+	added(outcomes);
+}
+
+void
+outcomes_add_pause(struct outcomes *outcomes, const char *gateway,
+    const char *scope, const char *code, int64_t until_at)
+{
+	struct page *page = outcomes->filling;
+
+	*(struct pause_row *)list_add(&page->pauses) = (struct pause_row){
+	    .gateway = arena_text(page->arena, gateway),
+	    .scope = arena_text(page->arena, scope),
+	    .code = arena_text(page->arena, code == NULL ? "" : code),
+	    .until_at = until_at,
+	};
+	added(outcomes);
+}
+
+bool
+outcomes_idle(const struct outcomes *outcomes)
+{
+	return outcomes->writing == NULL && page_empty(outcomes->filling);
+}
+
+/* ---- writing ---- */
+
+static int
+compare_outcomes(const void *left, const void *right)
+{
+	const struct outcome *a = left, *b = right;
+
+	return delivery_key_compare(&a->key, &b->key);
+}
+
+static int
+compare_asked(const void *left, const void *right)
+{
+	const struct asked *a = left, *b = right;
+
+	return delivery_key_compare(&a->key, &b->key);
+}
+
+/* Whom to look at again, and when. */
+struct people {
+	struct db_array bucket, patient_id, at;
+};
+
+static void
+people_add(struct people *people, const struct delivery_key *key, int64_t at)
+{
+	db_array_i64(&people->bucket, key->bucket);
+	db_array_i64(&people->patient_id, key->patient_id);
+	db_array_at(&people->at, at);
+}
+
+static void
+people_gather(struct people *people, const struct page *page, int64_t care_now)
+{
+	const struct outcome *outcomes = page->outcomes.data;
+	const struct asked *asked = page->asked.data;
+
+	db_array_init(&people->bucket, DB_I16);
+	db_array_init(&people->patient_id, DB_I64);
+	db_array_init(&people->at, DB_AT);
+	for (size_t i = 0; i < page->outcomes.count; i++) {
+		if (outcomes[i].state == DELIVERY_RETRY)
+			people_add(people, &outcomes[i].key,
+			    outcomes[i].retry_at);
+		else if (outcomes[i].state == DELIVERY_UNKNOWN ||
+		    outcomes[i].contact_bad)
+			people_add(people, &outcomes[i].key, care_now);
+	}
+	for (size_t i = 0; i < page->asked.count; i++)
+		people_add(people, &asked[i].key, care_now);
+}
+
+static void
+people_free(struct people *people)
+{
+	db_array_free(&people->bucket);
+	db_array_free(&people->patient_id);
+	db_array_free(&people->at);
+}
+
+static void
+add_outcome_statement(struct db_unit *unit, const struct page *page,
+    int64_t now)
+{
+	const struct outcome *rows = page->outcomes.data;
+	struct db_array ref, state, provider_id, code, retry_at, sent_at;
+	struct delivery_keys keys;
+
+	delivery_keys_init(&keys);
+	db_array_init(&ref, DB_I64);
+	db_array_init(&state, DB_I16);
+	db_array_init(&provider_id, DB_TEXT);
+	db_array_init(&code, DB_TEXT);
+	db_array_init(&retry_at, DB_AT);
+	db_array_init(&sent_at, DB_AT);
+	for (size_t i = 0; i < page->outcomes.count; i++) {
+		delivery_keys_add(&keys, &rows[i].key);
+		db_array_i64(&ref, rows[i].batch_ref);
+		db_array_i64(&state, rows[i].state);
+		db_array_text(&provider_id, rows[i].provider_id);
+		db_array_text(&code, rows[i].code);
+		if (rows[i].state == DELIVERY_RETRY)
+			db_array_at(&retry_at, rows[i].retry_at);
+		else
+			db_array_null(&retry_at);
+		db_array_at(&sent_at, rows[i].sent_at);
+	}
+	db_unit_add(unit, "delivery_outcome", NULL, NULL);
+	delivery_keys_params(&keys, unit);
+	db_param_array(unit, &ref);
+	db_param_array(unit, &state);
+	db_param_array(unit, &provider_id);
+	db_param_array(unit, &code);
+	db_param_array(unit, &retry_at);
+	db_param_array(unit, &sent_at);
+	db_param_at(unit, now);
+	delivery_keys_free(&keys);
+	db_array_free(&ref);
+	db_array_free(&state);
+	db_array_free(&provider_id);
+	db_array_free(&code);
+	db_array_free(&retry_at);
+	db_array_free(&sent_at);
+}
+
+static void
+add_asked_statement(struct db_unit *unit, const struct page *page, int64_t now)
+{
+	const struct asked *rows = page->asked.data;
+	struct db_array state, nothing, provider_id, code;
+	struct delivery_keys keys;
+
+	delivery_keys_init(&keys);
+	db_array_init(&state, DB_I16);
+	db_array_init(&nothing, DB_BOOL);
+	db_array_init(&provider_id, DB_TEXT);
+	db_array_init(&code, DB_TEXT);
+	for (size_t i = 0; i < page->asked.count; i++) {
+		delivery_keys_add(&keys, &rows[i].key);
+		db_array_i64(&state, rows[i].state);
+		db_array_bool(&nothing, rows[i].nothing);
+		db_array_text(&provider_id, rows[i].provider_id);
+		db_array_text(&code, rows[i].code);
+	}
+	db_unit_add(unit, "delivery_asked", NULL, NULL);
+	delivery_keys_params(&keys, unit);
+	db_param_array(unit, &state);
+	db_param_array(unit, &nothing);
+	db_param_array(unit, &provider_id);
+	db_param_array(unit, &code);
+	db_param_at(unit, now);
+	delivery_keys_free(&keys);
+	db_array_free(&state);
+	db_array_free(&nothing);
+	db_array_free(&provider_id);
+	db_array_free(&code);
+}
+
+static void
+add_contact_statements(struct db_unit *unit, const struct page *page)
+{
+	const struct outcome *rows = page->outcomes.data;
+	struct contacts_bad bad;
+
+	contacts_bad_init(&bad);
+	for (size_t i = 0; i < page->outcomes.count; i++)
+		if (rows[i].contact_bad)
+			contacts_bad_add(
+			    &bad, &rows[i].key, rows[i].contact_no);
+	contacts_bad_statements(&bad, unit);
+	contacts_bad_free(&bad);
+}
+
+static void
+add_pause_statement(struct db_unit *unit, const struct page *page, int64_t now)
+{
+	const struct pause_row *rows = page->pauses.data;
+	struct db_array gateway, scope, code, until;
+
+	db_array_init(&gateway, DB_TEXT);
+	db_array_init(&scope, DB_TEXT);
+	db_array_init(&code, DB_TEXT);
+	db_array_init(&until, DB_AT);
+	for (size_t i = 0; i < page->pauses.count; i++) {
+		db_array_text(&gateway, rows[i].gateway);
+		db_array_text(&scope, rows[i].scope);
+		db_array_text(&code, rows[i].code);
+		db_array_at(&until, rows[i].until_at);
+	}
+	db_unit_add(unit, "gateway_pause", NULL, NULL);
+	db_param_array(unit, &gateway);
+	db_param_array(unit, &scope);
+	db_param_array(unit, &code);
+	db_param_array(unit, &until);
+	db_param_at(unit, now);
+	db_array_free(&gateway);
+	db_array_free(&scope);
+	db_array_free(&code);
+	db_array_free(&until);
+}
+
+static void
+add_rounds_statement(struct db_unit *unit, const struct page *page)
+{
+	const int64_t *refs = page->rounds.data;
+	struct db_array ref;
+
+	db_array_init(&ref, DB_I64);
+	for (size_t i = 0; i < page->rounds.count; i++)
+		db_array_i64(&ref, refs[i]);
+	db_unit_add(unit, "batch_done", NULL, NULL);
+	db_param_array(unit, &ref);
+	db_array_free(&ref);
+}
+
+static void
+on_written(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct outcomes *outcomes = arg;
+
+	outcomes->under_way = false;
+	if (outcome == DB_OK) {
+		arena_free(outcomes->writing->arena);
+		outcomes->writing = NULL;
+		if (!page_empty(outcomes->filling))
+			added(outcomes);
+		return;
+	}
+	log_warning("outcome.write_failed",
+	    log_s(SQLSTATE, outcome == DB_FAILED ? sqlstate : "lost"),
+	    log_n(COUNT, outcomes->writing->outcomes.count));
+	loop_timer_arm(outcomes->timer, AGAIN_US);
+}
+
+static void
+write_page(struct outcomes *outcomes)
+{
+	struct page *page = outcomes->writing;
+	int64_t now = clock_unmoved(outcomes->clock);
+	struct db_unit *unit = db_unit_begin(outcomes->db);
+	struct people people;
+
+	people_gather(&people, page, clock_care(outcomes->clock));
+	if (people.bucket.count > 0) {
+		db_unit_add(unit, "agenda_lock", NULL, NULL);
+		db_param_array(unit, &people.bucket);
+		db_param_array(unit, &people.patient_id);
+	}
+	if (page->outcomes.count > 0)
+		add_outcome_statement(unit, page, now);
+	if (page->asked.count > 0)
+		add_asked_statement(unit, page, now);
+	add_contact_statements(unit, page);
+	if (people.bucket.count > 0) {
+		db_unit_add(unit, "agenda_wake", NULL, NULL);
+		db_param_array(unit, &people.bucket);
+		db_param_array(unit, &people.patient_id);
+		db_param_array(unit, &people.at);
+	}
+	if (page->pauses.count > 0)
+		add_pause_statement(unit, page, now);
+	if (page->rounds.count > 0)
+		add_rounds_statement(unit, page);
+	people_free(&people);
+	outcomes->under_way = true;
+	db_unit_send(unit, on_written, outcomes);
+}
+
+static void
+write_soon(void *arg)
+{
+	struct outcomes *outcomes = arg;
+
+	if (outcomes->under_way)
+		return;
+	if (!db_ready(outcomes->db)) {
+		loop_timer_arm(outcomes->timer, AGAIN_US);
+		return;
+	}
+	if (outcomes->writing == NULL) {
+		struct page *page = outcomes->filling;
+
+		if (page_empty(page))
+			return;
+		/* in key order, so that two writers cannot lock crosswise */
+		if (page->outcomes.count > 1)
+			qsort(page->outcomes.data, page->outcomes.count,
+			    sizeof(struct outcome), compare_outcomes);
+		if (page->asked.count > 1)
+			qsort(page->asked.data, page->asked.count,
+			    sizeof(struct asked), compare_asked);
+		outcomes->writing = page;
+		outcomes->filling = page_create();
+	}
+	write_page(outcomes);
+}
+
+void
+outcomes_flush(struct outcomes *outcomes)
+{
+	if (!outcomes->under_way && !outcomes_idle(outcomes))
+		loop_timer_arm(outcomes->timer, 0);
+}

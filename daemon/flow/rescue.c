@@ -1,0 +1,153 @@
+/*
+ * One lapsed batch row at a time, in one transaction: its agenda rows are
+ * locked, its deliveries marked, its people woken, the row removed.
+ */
+#include "flow/rescue.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+struct rescue {
+	struct db *db;
+	const struct clock *clock;
+	struct arena *arena;
+	bool busy, found;
+	int64_t batch_ref, orphans;
+	struct db_array bucket, patient_id, at;
+};
+
+struct rescue *
+rescue_create(struct db *db, const struct clock *clock)
+{
+	struct rescue *rescue = mem_alloc(sizeof(*rescue));
+
+	rescue->db = db;
+	rescue->clock = clock;
+	rescue->arena = arena_create();
+	db_array_init(&rescue->bucket, DB_I16);
+	db_array_init(&rescue->patient_id, DB_I64);
+	db_array_init(&rescue->at, DB_AT);
+	return rescue;
+}
+
+void
+rescue_free(struct rescue *rescue)
+{
+	assert(!rescue->busy);
+	db_array_free(&rescue->bucket);
+	db_array_free(&rescue->patient_id);
+	db_array_free(&rescue->at);
+	arena_free(rescue->arena);
+	free(rescue);
+}
+
+bool
+rescue_idle(const struct rescue *rescue)
+{
+	return !rescue->busy;
+}
+
+static void
+on_ended(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct rescue *rescue = arg;
+
+	(void)sqlstate;
+	rescue->busy = false;
+	if (outcome == DB_OK && rescue->found) {
+		log_warning("batch.taken_over", log_n(BATCH, rescue->batch_ref),
+		    log_n(COUNT, rescue->orphans));
+		rescue_look(rescue);	/* there may be more */
+	}
+}
+
+static void
+take_orphans(const struct db_result *result, void *arg)
+{
+	((struct rescue *)arg)->orphans = db_affected(result);
+}
+
+static void
+take_batch(const struct db_result *result, void *arg)
+{
+	struct rescue *rescue = arg;
+	int64_t *buckets, *ids;
+	int count;
+
+	if (db_rows(result) == 0)
+		return;
+	rescue->found = true;
+	rescue->batch_ref = db_i64(result, 0, 0);
+	count = db_i64_array(result, 0, 2, rescue->arena, &buckets);
+	if (db_i64_array(result, 0, 3, rescue->arena, &ids) != count)
+		count = 0;
+	for (int i = 0; i < count; i++) {
+		db_array_i64(&rescue->bucket, buckets[i]);
+		db_array_i64(&rescue->patient_id, ids[i]);
+		db_array_at(&rescue->at, clock_care(rescue->clock));
+	}
+}
+
+static void
+add_take_over(struct rescue *rescue, struct db_unit *unit)
+{
+	struct db_array ref;
+
+	db_unit_add(unit, "agenda_lock", NULL, NULL);
+	db_param_array(unit, &rescue->bucket);
+	db_param_array(unit, &rescue->patient_id);
+	db_unit_add(unit, "batch_orphans", take_orphans, rescue);
+	db_param_array(unit, &rescue->bucket);
+	db_param_array(unit, &rescue->patient_id);
+	db_param_i64(unit, rescue->batch_ref);
+	db_unit_add(unit, "agenda_wake", NULL, NULL);
+	db_param_array(unit, &rescue->bucket);
+	db_param_array(unit, &rescue->patient_id);
+	db_param_array(unit, &rescue->at);
+	db_array_init(&ref, DB_I64);
+	db_array_i64(&ref, rescue->batch_ref);
+	db_unit_add(unit, "batch_done", NULL, NULL);
+	db_param_array(unit, &ref);
+	db_array_free(&ref);
+}
+
+static void
+on_found(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct rescue *rescue = arg;
+	struct db_unit *unit;
+
+	(void)sqlstate;
+	if (outcome == DB_LOST) {
+		rescue->busy = false;
+		return;
+	}
+	unit = db_unit_begin(rescue->db);
+	if (outcome == DB_OK && rescue->found)
+		add_take_over(rescue, unit);
+	db_unit_add(unit, outcome == DB_OK ? "commit" : "rollback", NULL, NULL);
+	db_unit_send(unit, on_ended, rescue);
+}
+
+void
+rescue_look(struct rescue *rescue)
+{
+	struct db_unit *unit;
+
+	if (rescue->busy || !db_idle(rescue->db) || !rescue->clock->synced)
+		return;
+	rescue->busy = true;
+	rescue->found = false;
+	rescue->orphans = 0;
+	arena_reset(rescue->arena);
+	db_array_clear(&rescue->bucket);
+	db_array_clear(&rescue->patient_id);
+	db_array_clear(&rescue->at);
+	unit = db_unit_begin(rescue->db);
+	db_unit_add(unit, "begin", NULL, NULL);
+	db_unit_add(unit, "batch_lapsed", take_batch, rescue);
+	db_param_at(unit, clock_unmoved(rescue->clock));
+	db_unit_send(unit, on_found, rescue);
+}

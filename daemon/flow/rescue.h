@@ -1,0 +1,20 @@
+#ifndef ADHERD_FLOW_RESCUE_H
+#define ADHERD_FLOW_RESCUE_H
+
+#include "base/clock.h"
+#include "base/db.h"
+
+/*
+ * Rescue: rounds whose copy died, froze or was cut off.  What they left in
+ * `sending` becomes `unknown`, and their people are looked at again.  Its
+ * transactions span several units: whoever shares the connection waits
+ * until it is idle.
+ */
+struct rescue;
+
+struct rescue *rescue_create(struct db *db, const struct clock *clock);
+void rescue_free(struct rescue *rescue);	/* when idle */
+void rescue_look(struct rescue *rescue);	/* unless the connection is busy */
+bool rescue_idle(const struct rescue *rescue);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * Contexts of sealed fields: tenant, table, column and row key, so that a
+ * value opens in its own row only.  No side effects.
+ */
+#include "flow/seal.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/crypto.h"
+
+#define CONTEXT_MAX 96 /* the longest has 87 bytes */
+
+static void
+context_of_address(
+    const struct seal_person *person, int32_t contact_no, char *out)
+{
+	int bytes = snprintf(out, CONTEXT_MAX,
+	    "%" PRId32 "/contact/address/%" PRId16 "/%" PRId64 "/%" PRId32,
+	    person->tenant_id, person->bucket, person->patient_id, contact_no);
+
+	assert(bytes > 0 && bytes < CONTEXT_MAX);
+}
+
+static void
+context_of_name(const struct seal_person *person, char *out)
+{
+	int bytes = snprintf(out, CONTEXT_MAX,
+	    "%" PRId32 "/patient/name/%" PRId16 "/%" PRId64, person->tenant_id,
+	    person->bucket, person->patient_id);
+
+	assert(bytes > 0 && bytes < CONTEXT_MAX);
+}
+
+void
+seal_address(struct keyring *keyring, const struct seal_person *person,
+    int32_t contact_no, const char *address, struct buf *out)
+{
+	char context[CONTEXT_MAX];
+
+	context_of_address(person, contact_no, context);
+	keyring_seal(keyring, person->tenant_id, context, address, out);
+}
+
+const char *
+seal_open_address(struct keyring *keyring, const struct seal_person *person,
+    int32_t contact_no, const uint8_t *sealed, size_t bytes,
+    struct arena *arena)
+{
+	char context[CONTEXT_MAX];
+
+	context_of_address(person, contact_no, context);
+	return keyring_open_text(
+	    keyring, person->tenant_id, context, sealed, bytes, arena);
+}
+
+void
+seal_name(struct keyring *keyring, const struct seal_person *person,
+    const char *name, struct buf *out)
+{
+	char context[CONTEXT_MAX];
+
+	context_of_name(person, context);
+	keyring_seal(keyring, person->tenant_id, context, name, out);
+}
+
+const char *
+seal_open_name(struct keyring *keyring, const struct seal_person *person,
+    const uint8_t *sealed, size_t bytes, struct arena *arena)
+{
+	char context[CONTEXT_MAX];
+
+	context_of_name(person, context);
+	return keyring_open_text(
+	    keyring, person->tenant_id, context, sealed, bytes, arena);
+}
+
+void
+seal_inbox_text(struct keyring *keyring, int32_t tenant_id,
+    const uint8_t event_key[32], const char *text, struct buf *out)
+{
+	char context[CONTEXT_MAX], hex[65];
+	int bytes;
+
+	crypto_hex(event_key, 32, hex);
+	bytes = snprintf(context, sizeof(context), "%" PRId32 "/inbox/text/%s",
+	    tenant_id, hex);
+	assert(bytes > 0 && bytes < CONTEXT_MAX);
+	keyring_seal(keyring, tenant_id, context, text, out);
+}
+
+void
+seal_address_index(struct keyring *keyring, int32_t tenant_id,
+    enum channel channel, const char *address, uint8_t out[16])
+{
+	const char *field = channel_word(channel);
+
+	assert(field != NULL);
+	keyring_index(keyring, tenant_id, field, address, out);
+}

@@ -1,0 +1,254 @@
+/*
+ * The configuration: tables of settings, the reading of the file and its
+ * conf.d, secrets.  Reads files; changes nothing.
+ */
+#include "flow/settings.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SECRET_BYTES_MAX 4096
+#define GATEWAYS_MAX 64
+#define CONF_FILES_MAX 100
+
+static const char *const role_words[] = {"all", "plan", "inbox", NULL};
+
+#define ADHERD(key, type, field, standard, min, max, help) \
+	{ \
+		"adherd", key, type, offsetof(struct settings, field), \
+		    standard, min, max, NULL, help, false, false \
+	}
+
+const struct conf_setting settings_table[] = {
+    {"adherd", "role", CONF_WORD, offsetof(struct settings, role), "all", 0, 0,
+	role_words,
+	"What this copy does: all; plan and send; or only take callbacks "
+	"(inbox).",
+	false, false},
+    {"adherd", "database", CONF_TEXT, offsetof(struct settings, database),
+	NULL, 0, 0, NULL,
+	"Connection string of PostgreSQL 15, as libpq takes it. A password "
+	"belongs into a passfile.",
+	true, false},
+    {"adherd", "keyring-file", CONF_TEXT,
+	offsetof(struct settings, keyring_file), NULL, 0, 0, NULL,
+	"Keys of sealed fields and blind indexes; made by adherctl keyring "
+	"create. A bare name is looked up in $CREDENTIALS_DIRECTORY.",
+	true, false},
+    ADHERD("template-dir", CONF_TEXT, template_dir, "/usr/share/adherd/templates",
+	0, 0, "Folder of the texts."),
+    ADHERD("plugin-dir", CONF_TEXT, plugin_dir, "/usr/lib/adherd/gateways", 0,
+	0, "Folder of the gateway plug-ins."),
+    ADHERD("listen", CONF_TEXT, listen, "127.0.0.1:8480", 0, 0,
+	"Where providers' callbacks come in; loopback only, a proxy stands in "
+	"front."),
+    ADHERD("admin-listen", CONF_TEXT, admin_listen, "127.0.0.1:8481", 0, 0,
+	"Where health is told; loopback only."),
+    ADHERD("copy", CONF_TEXT, copy, NULL, 0, 0,
+	"Name of this copy among its equals; host name and process id if not "
+	"set."),
+    ADHERD("look", CONF_DURATION, look_us, "200ms", 10000, SECOND_US,
+	"Pause between looks for work when nothing is due."),
+    ADHERD("lease", CONF_DURATION, lease_us, "60s", 5 * SECOND_US,
+	600 * SECOND_US,
+	"How long a round of sending belongs to this copy; longer than "
+	"request plus 5 s."),
+    ADHERD("request", CONF_DURATION, request_us, "20s", SECOND_US,
+	120 * SECOND_US, "Longest request to a provider."),
+    ADHERD("connect", CONF_DURATION, connect_us, "3s", SECOND_US / 10,
+	60 * SECOND_US, "Longest connect to a provider."),
+    ADHERD("drain", CONF_DURATION, drain_us, "25s", 0, 300 * SECOND_US,
+	"How long a stop waits for requests under way."),
+    ADHERD("claim-max", CONF_INTEGER, claim_max, "500", 1, 5000,
+	"People in one round."),
+    ADHERD("test-clock", CONF_BOOLEAN, test_clock, "no", 0, 0,
+	"Care time may be moved. For demo and tests: real patients live in "
+	"real time."),
+};
+const size_t settings_table_count = COUNT(settings_table);
+
+#define GATEWAY(key, type, field, standard, min, max, help) \
+	{ \
+		"gateway", key, type, \
+		    offsetof(struct gateway_settings, field), standard, min, \
+		    max, NULL, help, false, false \
+	}
+
+const struct conf_setting gateway_settings_table[] = {
+    {"gateway", "plugin", CONF_TEXT, offsetof(struct gateway_settings, plugin),
+	NULL, 0, 0, NULL, "Name of the plug-in, such as sms_aliyun.", true,
+	false},
+    GATEWAY("channel", CONF_TEXT, channel, NULL, 0, 0,
+	"The channel that it serves, where its plug-in can serve several: "
+	"wechat_mini, wechat_oa, push or sms."),
+    GATEWAY("window", CONF_INTEGER, window, "64", 1, 4096,
+	"Requests in flight."),
+    GATEWAY("batch", CONF_INTEGER, batch, "0", 0, 1000,
+	"Messages in one request; 0: as many as its plug-in takes."),
+    GATEWAY("plain-http", CONF_BOOLEAN, plain_http, "no", 0, 0,
+	"Allow http:// to loopback: for simulators."),
+    GATEWAY("ca-file", CONF_TEXT, ca_file, NULL, 0, 0,
+	"Certificates to trust instead of the system's."),
+    GATEWAY("callback-secret-file", CONF_TEXT, callback_secret_file, NULL, 0,
+	0,
+	"Secret part of /callback/NAME/SECRET, at least 22 characters; "
+	"without it no callback is taken."),
+    GATEWAY("callback-old-secret-file", CONF_TEXT, callback_old_secret_file,
+	NULL, 0, 0, "The previous one, while a rotation is under way."),
+    GATEWAY("tenant", CONF_INTEGER, tenant_id, "1", 1, INT32_MAX,
+	"The tenant whom it serves and whose callbacks these are."),
+};
+const size_t gateway_settings_table_count = COUNT(gateway_settings_table);
+
+/* conf.d/NAME.conf beside the file, by name; a missing folder is fine. */
+static int
+read_conf_d(struct conf *conf, const char *path, struct conf_error *error)
+{
+	const char *slash = strrchr(path, '/');
+	const char *dir = slash == NULL
+	    ? "conf.d"
+	    : arena_printf(conf->arena, "%.*s/conf.d", (int)(slash - path),
+		path);
+	struct dirent **entries;
+	int count = scandir(dir, &entries, NULL, alphasort), status = 0;
+
+	if (count < 0)
+		return 0;
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+		size_t bytes = strlen(name);
+
+		if (status == 0 && i < CONF_FILES_MAX && name[0] != '.' &&
+		    bytes > 5 && strcmp(name + bytes - 5, ".conf") == 0)
+			status = conf_read(conf,
+			    arena_printf(conf->arena, "%s/%s", dir, name),
+			    error);
+		free(entries[i]);
+	}
+	free(entries);
+	return status;
+}
+
+struct conf *
+settings_read(const char *path, struct settings *settings,
+    struct conf_error *error)
+{
+	struct conf *conf = conf_create();
+
+	*settings = (struct settings){0};
+	if (conf_read(conf, path, error) == 0 &&
+	    read_conf_d(conf, path, error) == 0 &&
+	    conf_take(conf, "adherd", NULL, settings_table,
+		settings_table_count, settings, error) == 0) {
+		if (settings->lease_us >= settings->request_us + 5 * SECOND_US)
+			return conf;
+		(void)snprintf(error->text, sizeof(error->text),
+		    "%s: lease must be at least 5s longer than request", path);
+	}
+	conf_free(conf);
+	return NULL;
+}
+
+static bool
+is_gateway_key(const char *key)
+{
+	for (size_t i = 0; i < gateway_settings_table_count; i++)
+		if (strcmp(gateway_settings_table[i].key, key) == 0)
+			return true;
+	return false;
+}
+
+/* Put aside the keys of the plug-in, which its loader checks. */
+static void
+set_plugin_entries(struct conf *conf, struct gateway_settings *gateway)
+{
+	struct conf_entry *entries = conf->entries.data;
+
+	list_init(&gateway->plugin_entries, conf->arena, sizeof(entries));
+	for (size_t i = 0; i < conf->entries.count; i++) {
+		struct conf_entry *e = &entries[i];
+
+		if (strcmp(e->section, "gateway") != 0 || e->name == NULL ||
+		    strcmp(e->name, gateway->name) != 0 || e->key == NULL ||
+		    is_gateway_key(e->key))
+			continue;
+		*(struct conf_entry **)list_add(&gateway->plugin_entries) = e;
+		e->taken = true;
+	}
+}
+
+int
+settings_gateways(struct conf *conf, struct list *gateways,
+    struct conf_error *error)
+{
+	static const char *const sections[] = {"adherd", "gateway", NULL};
+	const char **names = conf_names(conf, "gateway");
+
+	list_init(gateways, conf->arena, sizeof(struct gateway_settings));
+	for (; *names != NULL; names++) {
+		struct gateway_settings *gateway = list_add(gateways);
+
+		if (gateways->count > GATEWAYS_MAX) {
+			(void)snprintf(error->text, sizeof(error->text),
+			    "more than %d gateways", GATEWAYS_MAX);
+			return -1;
+		}
+		gateway->name = *names;
+		set_plugin_entries(conf, gateway);
+		if (conf_take(conf, "gateway", *names, gateway_settings_table,
+			gateway_settings_table_count, gateway, error) != 0)
+			return -1;
+	}
+	return conf_check_taken(conf, sections, error);
+}
+
+/* Where a secret lies: credentials have bare names. */
+static const char *
+secret_path(const char *path, struct arena *arena)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+	if (strchr(path, '/') != NULL || dir == NULL)
+		return path;
+	return arena_printf(arena, "%s/%s", dir, path);
+}
+
+const char *
+settings_secret(const char *path, struct arena *arena, char *error,
+    size_t bytes)
+{
+	char line[SECRET_BYTES_MAX];
+	struct stat status;
+	FILE *file;
+
+	path = secret_path(path, arena);
+	file = fopen(path, "re");
+	if (file == NULL || fstat(fileno(file), &status) != 0) {
+		(void)snprintf(error, bytes, "%s: %s", path, strerror(errno));
+		if (file != NULL)
+			(void)fclose(file);
+		return NULL;
+	}
+	if ((status.st_mode & 077) != 0) {
+		(void)snprintf(error, bytes,
+		    "%s: readable by group or others: chmod 600", path);
+		(void)fclose(file);
+		return NULL;
+	}
+	if (fgets(line, sizeof(line), file) == NULL)
+		line[0] = '\0';
+	(void)fclose(file);
+	if (strlen(line) == sizeof(line) - 1)
+		line[0] = '\0';
+	line[strcspn(line, "\r\n")] = '\0';
+	if (line[0] == '\0') {
+		(void)snprintf(error, bytes, "%s: no secret in its first line",
+		    path);
+		return NULL;
+	}
+	return arena_text(arena, line);
+}

@@ -1,0 +1,16 @@
+-- Claim people of one class who are due, in bucket order.
+-- $1 smallint[]   buckets: a rotating slice, or all
+-- $2 smallint     class
+-- $3 timestamptz  now, care time
+-- $4 integer      at most so many
+-- Returns bucket, patient_id, tenant_id, next_at, planned_through,
+-- attention, standing, recent.
+-- Locks: the agenda rows, until the transaction ends; locked ones are
+-- skipped.  Index: agenda_due.
+SELECT bucket, patient_id, tenant_id, next_at, planned_through, attention,
+	standing, recent
+FROM agenda
+WHERE bucket = ANY ($1::smallint[]) AND class = $2::smallint
+	AND next_at <= $3::timestamptz
+LIMIT $4::integer
+FOR UPDATE SKIP LOCKED

@@ -1,0 +1,2 @@
+-- Begin a transaction that spans several units.
+BEGIN

@@ -1,0 +1,2 @@
+-- Commit what began with begin.sql.
+COMMIT

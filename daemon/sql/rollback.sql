@@ -1,0 +1,2 @@
+-- Give up what began with begin.sql.
+ROLLBACK

@@ -1,0 +1,3 @@
+-- The newest migration that this database has.
+-- Returns number.  Locks: none.
+SELECT max(number) FROM schema_migration
