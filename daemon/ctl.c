@@ -1,0 +1,292 @@
+/*
+ * adherctl: finds the verb, opens what verbs share when they ask for it, and
+ * says how it is used.  Owns the process: configuration, connection and key
+ * ring live until it exits.
+ */
+#include "ctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "flow/statements.h"
+
+#define WAIT_DATABASE_US (10 * SECOND_US)
+#define WORDS_MAX 64 /* bytes of a verb's words */
+
+static const struct ctl_verb *const verbs[] = {&ctl_migrate,
+    &ctl_check_dossiers, &ctl_import_fhir, &ctl_plan, &ctl_why, &ctl_consent,
+    &ctl_queue, &ctl_template_list, &ctl_template_render, &ctl_template_register, &ctl_gateway_list,
+    &ctl_keyring_create};
+
+void
+ctl_fail(int status, const char *format, ...)
+{
+	va_list args;
+
+	(void)fflush(stdout);
+	(void)fputs("adherctl: ", stderr);
+	va_start(args, format);
+	(void)vfprintf(stderr, format, args);
+	va_end(args);
+	(void)fputc('\n', stderr);
+	exit(status);
+}
+
+void
+ctl_usage(const struct ctl_verb *verb)
+{
+	(void)fprintf(stderr, "usage: adherctl [-c FILE] %s %s\n", verb->words,
+	    verb->usage);
+	exit(EXIT_USAGE_);
+}
+
+const char *
+ctl_option(const struct ctl_verb *verb, int argc, char **argv, int *at,
+    const char *name)
+{
+	size_t bytes = strlen(name);
+
+	if (strncmp(argv[*at], name, bytes) != 0)
+		return NULL;
+	if (argv[*at][bytes] == '=')
+		return argv[*at] + bytes + 1;
+	if (argv[*at][bytes] != '\0')
+		return NULL;
+	if (++*at >= argc)
+		ctl_usage(verb);
+	return argv[*at];
+}
+
+const struct settings *
+ctl_settings(struct ctl *ctl)
+{
+	const char *path =
+	    ctl->config_path != NULL ? ctl->config_path : SETTINGS_PATH;
+	struct conf_error error;
+	struct settings *settings;
+
+	if (ctl->settings != NULL)
+		return ctl->settings;
+	settings = arena_alloc(ctl->arena, sizeof(*settings));
+	ctl->conf = settings_read(path, settings, &error);
+	if (ctl->conf == NULL)
+		ctl_fail(EXIT_CONFIGURATION, "%s", error.text);
+	ctl->settings = settings;
+	return settings;
+}
+
+struct db *
+ctl_database(struct ctl *ctl)
+{
+	struct db_settings settings = {
+	    .label = "adherctl",
+	    .statements = statements,
+	    .statement_count = statement_count,
+	    .patient = true,
+	};
+
+	if (ctl->db != NULL)
+		return ctl->db;
+	settings.dsn = ctl_settings(ctl)->database;
+	ctl->loop = loop_create();
+	ctl->db = db_open(ctl->loop, &settings);
+	if (!db_wait_ready(ctl->db, WAIT_DATABASE_US))
+		ctl_fail(
+		    EXIT_DEPENDENCY, "no database: %s", db_last_error(ctl->db));
+	return ctl->db;
+}
+
+struct keyring *
+ctl_keyring(struct ctl *ctl)
+{
+	const struct settings *settings = ctl_settings(ctl);
+	char error[256];
+
+	if (ctl->keyring == NULL)
+		ctl->keyring =
+		    keyring_open(settings->keyring_file, error, sizeof(error));
+	if (ctl->keyring == NULL)
+		ctl_fail(EXIT_CONFIGURATION, "%s", error);
+	return ctl->keyring;
+}
+
+void
+ctl_run(struct db_unit *unit)
+{
+	char sqlstate[6] = "";
+
+	switch (db_unit_run(unit, sqlstate)) {
+	case DB_OK:
+		return;
+	case DB_FAILED:
+		ctl_fail(EXIT_INTERNAL, "the database refused: %s", sqlstate);
+	case DB_LOST:
+		ctl_fail(EXIT_DEPENDENCY, "the database went away");
+	}
+}
+
+char *
+ctl_read_file(
+    struct ctl *ctl, const char *path, size_t bytes_max, size_t *bytes)
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+	struct buf buf = BUF_INIT(bytes_max);
+	char chunk[65536], *text;
+	size_t got;
+
+	if (file == NULL)
+		ctl_fail(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
+	while (
+	    !buf.overflow && (got = fread(chunk, 1, sizeof(chunk), file)) > 0)
+		buf_add(&buf, chunk, got);
+	if (ferror(file))
+		ctl_fail(EXIT_NO_INPUT, "%s: cannot be read", path);
+	if (buf.overflow)
+		ctl_fail(EXIT_DATA, "%s: over %zu bytes", path, bytes_max);
+	if (file != stdin)
+		(void)fclose(file);
+	*bytes = buf.bytes;
+	text = arena_text_n(ctl->arena, buf_string(&buf), buf.bytes);
+	buf_free(&buf);
+	return text;
+}
+
+/* ---- which verb ---- */
+
+static const struct ctl_verb *
+find_verb(const char *words)
+{
+	for (size_t i = 0; i < COUNT(verbs); i++)
+		if (strcmp(verbs[i]->words, words) == 0)
+			return verbs[i];
+	return NULL;
+}
+
+/* The verb of the first one or two words; *used says how many. */
+static const struct ctl_verb *
+take_verb(int argc, char **argv, int *used)
+{
+	char words[WORDS_MAX];
+
+	*used = 1;
+	if (argc > 1) {
+		(void)snprintf(words, sizeof(words), "%s %s", argv[0], argv[1]);
+		if (find_verb(words) != NULL) {
+			*used = 2;
+			return find_verb(words);
+		}
+	}
+	return find_verb(argv[0]);
+}
+
+static _Noreturn void
+fail_unknown(int argc, char **argv)
+{
+	const char *known[COUNT(verbs)], *nearest;
+	char given[WORDS_MAX];
+
+	for (size_t i = 0; i < COUNT(verbs); i++)
+		known[i] = verbs[i]->words;
+	nearest = conf_nearest(argv[0], known, COUNT(verbs));
+	(void)snprintf(
+	    given, sizeof(given), "%s %s", argv[0], argc > 1 ? argv[1] : "");
+	if (nearest == NULL)
+		nearest = conf_nearest(given, known, COUNT(verbs));
+	/* the first word of a longer verb */
+	for (size_t i = 0; i < COUNT(verbs) && nearest == NULL; i++)
+		if (strncmp(known[i], argv[0], strlen(argv[0])) == 0)
+			nearest = known[i];
+	if (nearest != NULL)
+		ctl_fail(EXIT_USAGE_, "no verb \"%s\"; did you mean \"%s\"?",
+		    argv[0], nearest);
+	ctl_fail(EXIT_USAGE_, "no verb \"%s\"; see adherctl help", argv[0]);
+}
+
+static int
+print_help(void)
+{
+	(void)puts("usage: adherctl [-c FILE] [--json] VERB …\n");
+	for (size_t i = 0; i < COUNT(verbs); i++)
+		(void)printf("  %-20s %s\n", verbs[i]->words, verbs[i]->help);
+	(void)puts("\nadherctl help VERB says how a verb is used.");
+	return 0;
+}
+
+static int
+print_verb_help(int argc, char **argv)
+{
+	const struct ctl_verb *verb;
+	int used;
+
+	if (argc == 0)
+		return print_help();
+	verb = take_verb(argc, argv, &used);
+	if (verb == NULL)
+		fail_unknown(argc, argv);
+	(void)printf("usage: adherctl [-c FILE] %s %s\n\n%s\n", verb->words,
+	    verb->usage, verb->help);
+	return 0;
+}
+
+/* Take out what may stand anywhere on the line; the rest moves up. */
+static int
+take_common_options(struct ctl *ctl, int argc, char **argv, bool *help)
+{
+	int kept = 0;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			ctl->json = true;
+		else if (strcmp(argv[i], "--help") == 0 ||
+			 strcmp(argv[i], "-h") == 0)
+			*help = true;
+		else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
+			ctl->config_path = argv[++i];
+		else
+			argv[kept++] = argv[i];
+	}
+	argv[kept] = NULL;
+	return kept;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct ctl ctl = {.arena = arena_create()};
+	const struct ctl_verb *verb;
+	bool help = false;
+	int used, status;
+
+	log_level_set(LOG_LEVEL_WARNING);
+	argc = take_common_options(&ctl, argc, argv, &help);
+	if (argc > 0 && strcmp(argv[0], "--version") == 0) {
+		(void)puts("adherctl " ADHERD_VERSION);
+		return 0;
+	}
+	if (argc > 0 && strcmp(argv[0], "help") == 0)
+		return print_verb_help(argc - 1, argv + 1);
+	if (help)
+		return print_verb_help(argc, argv);
+	if (argc == 0) {
+		(void)print_help();
+		return EXIT_USAGE_;
+	}
+	verb = take_verb(argc, argv, &used);
+	if (verb == NULL)
+		fail_unknown(argc, argv);
+	status = verb->run(&ctl, argc - used, argv + used);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		ctl_fail(EXIT_INTERNAL, "cannot write the output");
+	if (ctl.db != NULL)
+		db_close(ctl.db);
+	if (ctl.loop != NULL)
+		loop_free(ctl.loop);
+	keyring_free(ctl.keyring);
+	if (ctl.conf != NULL)
+		conf_free(ctl.conf);
+	arena_free(ctl.arena);
+	return status;
+}
