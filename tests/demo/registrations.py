@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""From `adherctl template list --json` on stdin: what the simulator has
+registered (argv[1]) and the registrations that adherctl takes (argv[2])."""
+
+import json
+import sys
+
+SIGNATURE = "示例医院"
+
+
+def main(simulator_file, registrations_file):
+    simulator, registrations = [], []
+    for number, line in enumerate(sys.stdin):
+        template = json.loads(line)
+        code = f"SMS_{10000001 + number}"
+        simulator.append({"code": code, "signature": SIGNATURE,
+                          "text": template["aliyun"]})
+        registrations.append({
+            "kind": template["kind"], "stage": template["stage"],
+            "locale": template["locale"], "code": code,
+            "signature": SIGNATURE, "parameters": template["parameters"]})
+    for path, rows in ((simulator_file, simulator),
+                       (registrations_file, registrations)):
+        with open(path, "w", encoding="utf-8") as out:
+            json.dump(rows, out, ensure_ascii=False, indent=0)
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,56 @@
+#ifndef ADHERD_TESTS_SIM_SIM_H
+#define ADHERD_TESTS_SIM_SIM_H
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/loop.h"
+
+/*
+ * The provider simulator: what its parts share.  It uses the daemon's base
+ * library and nothing else of the daemon, so that it can bear witness.
+ */
+struct door;
+struct faults;
+struct ledger;
+struct receipts;
+struct sms_templates;
+struct nonces;
+
+enum endpoint { ENDPOINT_ALIYUN = 0, ENDPOINT_LOOPBACK = 1, ENDPOINT_COUNT };
+
+struct sim {
+	struct loop *loop;
+	struct door *door;
+	struct faults *faults;
+	struct ledger *ledger;
+	struct receipts *receipts;
+	struct sms_templates *templates;
+	struct nonces *nonces;
+	const char *access_key_id;
+	const char *access_key_secret;
+	const char *callback[ENDPOINT_COUNT]; /* NULL: no receipts */
+	int64_t receipt_delay_us;
+	int64_t retry_scale_micro; /* of the provider's retry schedule */
+	int64_t clock_ahead_us; /* of the provider's clock, signatures only */
+	int64_t day_limit; /* per number, signature and template; 0: none */
+	uint64_t requests; /* accepted so far; numbers them */
+	uint64_t random;   /* state of sim_random() */
+};
+
+const char *endpoint_word(enum endpoint endpoint);
+/* The next number of the seeded sequence (splitmix64). */
+uint64_t sim_random(struct sim *sim);
+/* "2026-03-08T02:00:00.123Z" */
+const char *sim_time_text(int64_t at, struct arena *arena);
+/* China time, as the vendor writes it: "2026-03-08 10:00:00", "20260308" */
+const char *sim_china_text(int64_t at, struct arena *arena);
+const char *sim_china_date(int64_t at, struct arena *arena);
+/* FNV-1a over several strings, each ended; never 0. */
+uint64_t sim_hash(const char *const *texts, size_t count);
+
+/* Register the paths of each part. */
+void aliyun_serve(struct sim *sim);
+void loopback_serve(struct sim *sim);
+void views_serve(struct sim *sim); /* ledger, callbacks, control, phones */
+
+#endif
