@@ -75,6 +75,34 @@ $(BUILD)/gateways/%.so: $(BUILD)/gateways/%.o
 	$(call say,CC $@)
 	$(Q)$(CC) -shared $(LDFLAGS_ALL) -o $@ $<
 
+# ---- what a newcomer types ----
+
+help:
+	@echo 'make             build adherd, adherctl and the gateways in build/'
+	@echo 'make demo        install what it needs, run everything on loopback'
+	@echo 'make test        install what it needs, run the tests'
+	@echo 'make test-faults kill, crash and restart under load: the long ones'
+	@echo 'make test-oracles  vendors'"'"' own SDKs against the simulator'
+	@echo 'make fuzz        every fuzzer for FUZZ_SECONDS (30) each'
+	@echo 'make lint        formatting, clang-tidy, cppcheck, shellcheck, mandoc'
+	@echo 'make install     into DESTDIR PREFIX (/usr/local)'
+	@echo 'make clean       remove build/'
+	@echo 'variables: BUILD=build CC=gcc SAN=-fsanitize=… V=1'
+
+demo: deps-build
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/adherd-sim
+	@tests/demo/demo.sh $(BUILD)
+
+# packages; says what it installs, quick when all is there
+deps-build:
+	@tests/packages.sh build
+deps-test:
+	@tests/packages.sh build test
+deps-oracles:
+	@tests/packages.sh build test oracles
+
+# ---- tests ----
+
 # unit tests: cmocka, TAP; the gateways linked in under names of their own
 $(BUILD)/gateways/%.static.o: gateways/%.c
 	@mkdir -p $(dir $@)
@@ -83,26 +111,67 @@ $(BUILD)/gateways/%.static.o: gateways/%.c
 STATIC_GATEWAYS := $(patsubst gateways/%.c,$(BUILD)/gateways/%.static.o,$(wildcard gateways/*.c))
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(STATIC_GATEWAYS) $(ROOMS)
 	@mkdir -p $(dir $@)
-	$(call say,CC $@)
+	$(call say,LD $@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka -ldl -lm
 $(BUILD)/tests/adherd-sim: $(SIM) $(BUILD)/libbase.a
 	@mkdir -p $(dir $@)
-	$(call say,CC $@)
+	$(call say,LD $@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
-
-# fuzzers want clang; SAN and CC are set by the target
+# what a fuzzer is made of, without clang: so that it always compiles
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(STATIC_GATEWAYS) $(ROOMS)
 	@mkdir -p $(dir $@)
-	$(call say,CC $@)
+	$(call say,LD $@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS) -ldl -lm
 
-check-unit: $(UNIT)
-	@for t in $(UNIT); do CMOCKA_MESSAGE_OUTPUT=TAP $$t || exit 1; done
+everything: all $(UNIT) $(BUILD)/tests/adherd-sim
+E2E := $(sort $(wildcard tests/e2e/test_*.py))
+CHECKS := tests/sql/test_local_cluster.sh tests/sql/test_layers.sh
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+test: deps-test
+	@$(MAKE) --no-print-directory -j2 everything
+	@$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/clang CC=clang OPT=-O1 everything
+	@$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/san OPT='-O1 -g' SAN='$(SANITIZERS)' everything
+	@BUILD=$(BUILD) tests/run-all.sh
+
+test-faults: deps-test
+	@$(MAKE) --no-print-directory -j2 everything
+	@BUILD=$(BUILD) tests/run.sh $(sort $(wildcard tests/faults/test_*.py))
+
+test-oracles: deps-oracles
+	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/adherd-sim
+	@BUILD=$(BUILD) tests/run.sh tests/oracles/run.sh
+
+FUZZ_SECONDS ?= 30
+fuzz: deps-test
+	@$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/fuzzing CC=clang \
+	    OPT='-O1 -g' SAN='$(SANITIZERS) -fsanitize=fuzzer-no-link' fuzzers
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(BUILD)/fuzzing/fuzz
+fuzzers: $(FUZZ)
+
+lint: deps-test
+	@tests/lint.sh
+
+# ---- install ----
+
+PREFIX ?= /usr/local
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
+	    $(DESTDIR)$(PREFIX)/lib/adherd/gateways \
+	    $(DESTDIR)$(PREFIX)/share/adherd $(DESTDIR)$(PREFIX)/include/adherd \
+	    $(DESTDIR)$(PREFIX)/share/man/man3
+	install -m 755 $(BUILD)/adherd $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 $(BUILD)/adherctl $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(GATEWAYS) $(DESTDIR)$(PREFIX)/lib/adherd/gateways
+	install -m 644 gateways/gateway.h $(DESTDIR)$(PREFIX)/include/adherd
+	install -m 644 gateways/gateway.3 $(DESTDIR)$(PREFIX)/share/man/man3
+	cp -R templates $(DESTDIR)$(PREFIX)/share/adherd
 
 clean:
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all check-unit clean
+.PHONY: all help demo deps-build deps-test deps-oracles everything test \
+	test-faults test-oracles fuzz fuzzers lint install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

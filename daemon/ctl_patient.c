@@ -542,9 +542,12 @@ print_pauses(const struct db_result *result, void *arg)
 			end_line(&w);
 			continue;
 		}
-		(void)printf("paused  %s  %s  until %s\n",
-		    db_text(result, i, 0), db_text(result, i, 1),
-		    show_at(queue->zone, until_at, at));
+		(void)printf("paused  %s%s%s  until %s\n",
+		    db_text(result, i, 0),
+		    db_text(result, i, 1)[0] == '\0' ? "" : "  ",
+		    db_text(result, i, 1),
+		    until_at == AT_NEVER ? "somebody resumes it"
+					 : show_at(queue->zone, until_at, at));
 	}
 }
 

@@ -575,8 +575,6 @@ set_moves(
 {
 	int64_t start_at = AT_NEVER;
 
-	visit->previous_start_at = AT_NEVER;
-	visit->moved_at = AT_NEVER;
 	for (size_t i = 0; i < thing->versions.count; i++) {
 		const struct version *version = version_at(thing, i);
 		const struct visit *then = version->record->visit;

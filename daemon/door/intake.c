@@ -304,6 +304,12 @@ write_piece(struct intake *intake)
 }
 
 static void
+on_next(void *arg)
+{
+	next_piece(arg);
+}
+
+static void
 decide_piece(struct intake *intake)
 {
 	bool changed = false;
@@ -322,8 +328,8 @@ decide_piece(struct intake *intake)
 		publish(intake);
 	if (intake->in_transaction)
 		roll_back(intake);
-	else
-		next_piece(intake);
+	else /* not from here: there may be as many as entries */
+		loop_defer(intake->settings->loop, on_next, intake);
 }
 
 /* ---- a piece: what is known ---- */
@@ -424,7 +430,7 @@ on_loaded(enum db_outcome outcome, const char *sqlstate, void *arg)
 		piece_failed(intake, outcome, sqlstate);
 }
 
-/* The keys asked for, as arrays: with their persons, or without. */
+/* The keys asked for, as arrays: with their types, or without. */
 static void
 add_wanted(struct intake *intake, struct db_unit *unit, bool types)
 {

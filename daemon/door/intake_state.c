@@ -298,18 +298,15 @@ resolve_related(struct entry *entry)
 		    "it searches for what is not known of this patient");
 }
 
-/* Patients first, for their zone; then carers; versions in their order. */
+/* Patients first, for their zone; then carers; then as they stand there. */
 static int
 compare_entries(const void *left, const void *right)
 {
 	const struct record *a = (*(struct entry *const *)left)->record;
 	const struct record *b = (*(struct entry *const *)right)->record;
-	int64_t at = fhir_source_at(a), other_at = fhir_source_at(b);
 
 	if (a->type != b->type)
 		return a->type < b->type ? -1 : 1;
-	if (at != other_at)
-		return at < other_at ? -1 : 1;
 	return a < b ? -1 : a > b;
 }
 

@@ -57,7 +57,7 @@ struct person {
 	bool is_new;
 	bool changed;
 	struct list keys;        /* struct key: new ones */
-	struct list entries;     /* struct entry *, in order of version */
+	struct list entries;     /* struct entry *, patients first */
 	const struct zone *zone; /* NULL until stated or loaded */
 	const char *locale;
 	int32_t birth_from_on, birth_on; /* ON_UNKNOWN */

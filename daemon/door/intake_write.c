@@ -151,6 +151,15 @@ write_resource(const struct writing *w, const struct entry *entry)
 
 /* ---- what resources hold ---- */
 
+/* The name for people: the id, else the first identifier. */
+static void
+param_source_id(const struct writing *w, const struct entry *entry)
+{
+	const struct record *r = entry->record;
+
+	db_param_text(w->unit, r->id != NULL ? r->id : entry->keys[0].value);
+}
+
 static void
 write_dosage(struct writing *w, int32_t no, int32_t dosage_no,
     const struct dosage *dosage, const struct dosage_record *record)
@@ -188,7 +197,7 @@ write_prescription(struct writing *w, const struct entry *entry)
 	int32_t no = entry->row->no;
 
 	add_thing(w, "intake_prescription", no);
-	db_param_text(w->unit, p->id);
+	param_source_id(w, entry);
 	db_param_i16(w->unit, (int16_t)p->status);
 	db_param_i16(w->unit, (int16_t)p->course);
 	db_param_bool(w->unit, p->sensitive);
@@ -219,7 +228,7 @@ write_fill(const struct writing *w, const struct entry *entry)
 	const struct fill *f = entry->record->fill;
 
 	add_thing(w, "intake_fill", entry->row->no);
-	db_param_text(w->unit, f->id);
+	param_source_id(w, entry);
 	db_param_i32(w->unit, entry->related_no);
 	db_param_i16(w->unit, (int16_t)f->status);
 	db_param_text(w->unit, f->drug);
@@ -235,7 +244,7 @@ write_visit(const struct writing *w, const struct entry *entry)
 	const struct visit *v = entry->record->visit;
 
 	add_thing(w, "intake_follow_up", entry->row->no);
-	db_param_text(w->unit, v->id);
+	param_source_id(w, entry);
 	db_param_i16(w->unit, (int16_t)v->status);
 	db_param_at(w->unit, v->start_at);
 	db_param_bool(w->unit, v->start_has_time);
@@ -268,7 +277,7 @@ write_consent(const struct writing *w, const struct entry *entry)
 		db_param_i32(w->unit, (int32_t)c->topics);
 		db_param_i32(w->unit, (int32_t)c->channels);
 		db_param_i16(w->unit, (int16_t)c->actor);
-		db_param_text(w->unit, r->id);
+		param_source_id(w, entry);
 	}
 }
 

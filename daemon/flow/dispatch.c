@@ -105,11 +105,13 @@ dispatch_idle(const struct dispatch *dispatch)
 static struct queue *
 queue_of(struct dispatch *dispatch, const struct gateway *gateway)
 {
-	for (size_t i = 0; i < dispatch->queue_count; i++)
-		if (dispatch->queues[i].gateway == gateway)
-			return &dispatch->queues[i];
-	assert(!"a gateway of this host");
-	return NULL;
+	size_t i = 0;
+
+	while (i < dispatch->queue_count &&
+	    dispatch->queues[i].gateway != gateway)
+		i++;
+	assert(i < dispatch->queue_count);
+	return &dispatch->queues[i];
 }
 
 /* ---- outcomes ---- */

@@ -1,20 +1,17 @@
 #!/usr/bin/env python3
 """Tests of `adherctl plan --fhir`: bundles in, decisions out, no database.
 
-test_dry_run.py [ADHERCTL].  Expectations come from the text of the default
-program; lines are shortened to "MM-DD HH:MM patient action kind stage
-channel-or-reason items"."""
+Expectations come from the text of the default program; lines are shortened
+to "MM-DD HH:MM patient action kind stage channel-or-reason items"."""
 
 import json
 import os
 import subprocess
-import sys
 import tempfile
 
-ADHERCTL = (sys.argv[1] if len(sys.argv) > 1
-            else os.path.join(os.environ.get("BUILD", "build"), "adherctl"))
-SAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                       "../samples")
+from support import BUILD, SAMPLES, main
+
+ADHERCTL = os.path.join(BUILD, "adherctl")
 TOPIC = "https://adherd.example/fhir/topic"
 CHANNEL = "https://adherd.example/fhir/channel"
 ZONE = "http://hl7.org/fhir/StructureDefinition/timezone"
@@ -130,7 +127,7 @@ def visit(id, start, status="booked", of="p1", doctor=None, **more):
 def stay(start, end=None, of="p1", **more):
     period = {"start": start, "end": end} if end else {"start": start}
     return merged({
-        "resourceType": "Encounter", "id": "stay", "of": None,
+        "resourceType": "Encounter", "id": "stay",
         "status": "finished" if end else "in-progress",
         "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
                   "code": "IMP"},
@@ -183,8 +180,8 @@ def plan(files, start, count, *options):
 
 
 def expect(got, *expected):
-    text = "\n".join(got), "\n".join(expected)
-    assert got == list(expected), "got\n%s\nexpected\n%s" % text
+    assert got == list(expected), "\n".join(
+        ["got", *got, "expected", *expected])
 
 
 # ---- the form of a line ----
@@ -394,6 +391,15 @@ def test_a_new_appointment_takes_over():
                "05-13 10:00 p1 send follow_up -1d sms v2")
 
 
+def test_without_a_date_the_newer_version_is_known_from_the_beginning():
+    versions = [visit("v1", f"2026-05-{day} 10:00",
+                      meta=meta(version=version))
+                for day, version in (("14", "10"), ("07", "9"))]
+    expect(plan([bundle(patient(), *versions)], "2026-05-01", 14, *VISIT),
+           "05-11 10:00 p1 send follow_up -3d sms v1",
+           "05-13 10:00 p1 send follow_up -1d sms v1")
+
+
 def test_a_missed_visit():
     booked = visit("v1", "2026-03-03 09:00", meta=meta(version="1"))
     missed = visit("v1", "2026-03-03 09:00", "noshow",
@@ -448,6 +454,18 @@ def test_death_acts_at_its_own_time():
     expect(plan([b], "2026-03-08", 4, *REFILL),
            "03-08 10:00 p1 send refill -3d sms m1",
            "03-10 10:00 p1 hold refill -1d patient_deceased m1")
+
+
+def test_death_counts_when_it_is_known():
+    death = {"deceasedDateTime": "2026-03-08T23:15:00+08:00",
+             "meta": meta("2026-03-09T09:00:00+08:00", "2")}
+    for people in ([patient(**death)],
+                   [patient(meta=meta(version="1")), patient(**death)]):
+        expect(plan([bundle(rx(dosage=[daily("08:00")]), *people)],
+                    "2026-03-08", 3, *DOSE),
+               "03-08 08:00 p1 send dose due sms m1",
+               "03-09 08:00 p1 send dose due sms m1",
+               "03-10 08:00 p1 hold dose due patient_deceased m1")
 
 
 def test_hospital_pauses_supply_and_holds_messages():
@@ -516,6 +534,14 @@ def test_a_child_is_reached_through_the_guardian():
            "03-08 10:00 p1 send refill -3d sms m1")
 
 
+def test_a_carers_address_is_not_the_patients():
+    carer = {"telecom": [wechat("wechat_mini", "x")]}
+    b = bundle(patient(contact=[carer], telecom=[]), rx(),
+               fill("2026-02-11"))
+    expect(plan([b], "2026-03-08", 1, *REFILL),
+           "03-08 10:00 p1 hold refill -3d no_consent m1")
+
+
 def test_the_caps_of_an_address_count_for_all_who_share_it():
     def one(of):
         return [patient(of)] + [
@@ -549,6 +575,16 @@ def test_the_window_is_in_each_patients_zone():
     assert got == [("2026-03-29T08:00:00+08:00", "b"),
                    ("2026-03-29T08:00:00+02:00", "a"),
                    ("2026-03-29T08:00:00-04:00", "c")], got
+
+
+def test_a_date_takes_effect_at_midnight_where_the_patient_lives():
+    given = fill("2026-03-05", None, whenHandedOver="2026-03-05")
+    for files in ([bundle(patient(zone="Europe/Berlin"), rx(), given)],
+                  [bundle(rx(), given), bundle(patient(
+                      zone="Europe/Berlin"))]):
+        assert [(x["at"], x["action"]) for x in
+                lines(files, "2026-03-01", 9, *REFILL)] == [
+                    ("2026-03-05T00:00:00+01:00", "task")]
 
 
 def test_what_was_due_before_the_window_counts_as_handled():
@@ -704,22 +740,5 @@ def test_samples_the_dead_get_nothing():
             assert line["reason"] == "patient_deceased", line
 
 
-def main():
-    tests = [(name, test) for name, test in list(globals().items())
-             if name.startswith("test_")]
-    failed = 0
-    print(f"1..{len(tests)}")
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} - {name}")
-        except AssertionError as error:
-            failed += 1
-            print(f"not ok {number} - {name}")
-            for line in str(error).splitlines():
-                print(f"# {line}")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -139,13 +139,18 @@ make_medicine(
 
 	d->prescription_count = take(in, ROWS_MAX);
 	for (uint32_t i = 0; i < d->prescription_count; i++) {
-		struct dosage *dosage = arena_alloc(arena, sizeof(*dosage));
+		struct dosage *dosages =
+		    arena_array(arena, 2, sizeof(*dosages));
+		uint32_t dosage_count = 1 + take(in, 2);
 
-		*dosage = (struct dosage){
-		    .dose_micro = -1,
-		    .as_needed = take(in, 8) == 0,
-		    .timing = make_timing(in, arena),
-		};
+		for (uint32_t k = 0; k < dosage_count; k++)
+			dosages[k] = (struct dosage){
+			    .sequence = (int32_t)take(in, 3),
+			    .dose_micro = (int64_t)take(in, 5) * 500000 - 1,
+			    .dose_unit = take(in, 8) == 0 ? "mL" : "TAB",
+			    .as_needed = take(in, 8) == 0,
+			    .timing = make_timing(in, arena),
+			};
 		list[i] = (struct prescription){
 		    .no = (int32_t)i + 1,
 		    .id = take_id(in, arena, i),
@@ -153,6 +158,7 @@ make_medicine(
 		    .status_at = take_at(in, base, AT_UNKNOWN),
 		    .course = take(in, 4),
 		    .drug = arena_printf(arena, "%u", take(in, 4)),
+		    .name = take(in, 8) == 0 ? "other" : "name",
 		    .prescriber = take(in, 2) == 0 ? "S1" : NULL,
 		    .authored_at = take_at(in, base, AT_UNKNOWN),
 		    .quantity_micro = -1,
@@ -161,8 +167,9 @@ make_medicine(
 		    .valid_from_on = ON_UNKNOWN,
 		    .valid_until_on = ON_NEVER,
 		    .interval_days = -1,
-		    .dosages = dosage,
-		    .dosage_count = 1,
+		    .prior_no = (int32_t)take(in, 4),
+		    .dosages = dosages,
+		    .dosage_count = dosage_count,
 		};
 	}
 	d->fill_count = d->prescription_count == 0 ? 0 : take(in, ROWS_MAX);
@@ -174,7 +181,8 @@ make_medicine(
 		    .prescription_no = (int32_t)of + 1,
 		    .status = take(in, 5) == 0 ? 1 + take(in, 4) : 1,
 		    .drug = list[of].drug,
-		    .quantity_micro = -1,
+		    .quantity_micro = (int64_t)take(in, 100) * 1000000 - 1,
+		    .quantity_unit = "TAB",
 		    .days_supply = (int32_t)take(in, 40) - 1,
 		    .handed_over_at = take_at(in, base, AT_NEVER),
 		};

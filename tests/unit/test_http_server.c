@@ -29,6 +29,7 @@ struct client {
 	struct buf received;
 	const char *awaited; /* NULL: the end */
 	bool ended;
+	bool broken; /* by a reset */
 	bool done;
 };
 
@@ -151,6 +152,8 @@ client_on_event(struct bufferevent *bev, short what, void *arg)
 	(void)bev;
 	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
 		client->ended = true;
+	if (what & BEV_EVENT_ERROR)
+		client->broken = true;
 	client_check(client);
 }
 
@@ -710,6 +713,9 @@ refused_client_gets_the_reply_while_it_sends(void **state)
 	    "Content-Length: 1048576\r\n\r\n");
 	client_send(client, flood, sizeof(flood));
 	assert_memory_equal(client_wait(client, NULL), "HTTP/1.1 413 ", 13);
+	client_send(client, flood, sizeof(flood)); /* it does not stop yet */
+	pass_time(100 * 1000);
+	assert_false(client->broken);
 	client_free(client);
 }
 
@@ -762,6 +768,28 @@ slow_bodies_meet_their_deadline(void **state)
 	    "Content-Length: 60000\r\n\r\n", "HTTP/1.1 408 ");
 	assert_in_range(took_us, 600 * 1000, 3 * SECOND_US);
 	assert_int_equal(handled, 0);
+}
+
+/* A slow head does not lengthen the time for the whole. */
+static void
+deadline_counts_from_the_first_byte(void **state)
+{
+	struct http_server_settings settings = usual;
+	struct client *client;
+	int64_t began_at;
+
+	(void)state;
+	settings.header_deadline_us = 400 * 1000;
+	settings.deadline_us = 500 * 1000;
+	begin_with(&settings);
+	client = client_open();
+	began_at = clock_boot();
+	client_text(client, "POST /echo HTTP/1.1\r\nHost: a\r\n");
+	pass_time(350 * 1000);
+	client_text(client, "Content-Length: 5\r\n\r\n");
+	assert_memory_equal(client_wait(client, NULL), "HTTP/1.1 408 ", 13);
+	assert_in_range(clock_boot() - began_at, 490 * 1000, 750 * 1000);
+	client_free(client);
 }
 
 static void
@@ -882,6 +910,7 @@ main(void)
 	    test(refused_client_gets_the_reply_while_it_sends),
 	    test(slow_heads_meet_their_deadline),
 	    test(slow_bodies_meet_their_deadline),
+	    test(deadline_counts_from_the_first_byte),
 	    test(slow_handlers_meet_the_deadline),
 	    test(silent_connection_is_closed_silently),
 	    test(connections_over_the_cap_wait),

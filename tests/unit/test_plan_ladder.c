@@ -528,6 +528,21 @@ unclear_fill_gives_one_task(void **state)
 	expect("2026-03-01", 20, "03-04 13:20 task refill supply - a\n");
 }
 
+/* "Hospital stay: … supply pauses": the stages move with the run-out */
+static void
+hospital_days_move_the_ladder(void **state)
+{
+	(void)state;
+	world();
+	fill(rx("a"), "2026-02-10", 28);              /* 03-10 */
+	stay("2026-03-06 08:00", "2026-03-08 08:00"); /* then 03-12 */
+	expect("2026-03-01", 14,
+	    "03-03 10:00 send refill -7d sms a\n"
+	    "03-09 10:00 send refill -3d sms a\n"
+	    "03-11 10:00 send refill -1d sms a\n"
+	    "03-13 10:00 send refill +1d sms a\n");
+}
+
 /* "texts after run-out"; the program's hours: 10:00 in the patient's zone */
 static void
 ladder_follows_the_patients_clock(void **state)
@@ -592,6 +607,7 @@ main(void)
 	    cmocka_unit_test(refused_refills_are_held_stage_by_stage),
 	    cmocka_unit_test(no_task_where_nothing_was_consented_to),
 	    cmocka_unit_test(unclear_fill_gives_one_task),
+	    cmocka_unit_test(hospital_days_move_the_ladder),
 	    cmocka_unit_test(ladder_follows_the_patients_clock),
 	    cmocka_unit_test(ladder_before_the_window_is_handled),
 	};

@@ -427,7 +427,9 @@ taper_walks_day_by_day(void **state)
 	assert_int_equal(s->unclear_count, 0);
 	/* two days in hospital spare 8 of them: 8 days more at one a day */
 	stay("2026-03-03", "2026-03-05");
+	stay("2026-03-04", "2026-03-05");
 	check_runs_out("a", "2026-03-10", "2026-03-31");
+	assert_int_equal(supply("a", "2026-03-10")->last_days, 28);
 }
 
 /* stock that outlasts the therapy has no run-out date */

@@ -313,6 +313,9 @@ codes_state_their_schedule(void **state)
 	assert_string_equal(expand(code("Q6H"), "2025-06-11"),
 	    "06-10 08:00 06-10 14:00 06-10 20:00");
 	assert_non_null(timing_needs_review(code("Q5D")));
+	/* "once" of an unknown code is not known to be at the anchor */
+	assert_non_null(timing_needs_review(
+	    rule("{\"repeat\":{\"count\":1},\"code\":{\"text\":\"?\"}}")));
 	/* bounds always still apply; a repeat with a schedule decides */
 	assert_string_equal(
 	    expand(rule("{\"repeat\":{\"boundsPeriod\":{\"end\":"
@@ -398,6 +401,10 @@ late_bedtime_belongs_to_its_evening(void **state)
 	    start.at, start.at + 2 * DAY_US, arena, &doses);
 	assert_int_equal(count, 1);
 	assert_int_equal(doses[0], start.at + 25 * HOUR_US);
+	/* found from the next date as well */
+	count = timing_expand(repeat("\"when\":[\"HS\"]"), start, zone, &late,
+	    start.at + DAY_US, start.at + DAY_US + 2 * HOUR_US, arena, &doses);
+	assert_int_equal(count, 1);
 	count = timing_expand(
 	    repeat("\"frequency\":5,\"period\":1,\"periodUnit\":\"d\""), start,
 	    zone, &late, start.at, start.at + DAY_US, arena, &doses);
@@ -480,6 +487,27 @@ single_and_elapsed(void **state)
 					  "\"periodUnit\":\"h\",\"count\":3"),
 				"2025-06-14"),
 	    "06-10 08:00 06-10 14:00 06-10 20:00");
+}
+
+/* rule 10: "Add events, sort, drop duplicates, … cut to count" */
+static void
+events_count_among_the_doses(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    expand(rule("{\"event\":[\"2025-06-12T07:00:00+08:00\","
+			"\"2025-06-10T12:00:00+08:00\","
+			"\"2025-06-11T12:00:00+08:00\"],\"repeat\":{"
+			"\"count\":4,\"timeOfDay\":[\"12:00:00\","
+			"\"18:00:00\"]}}"),
+		"2025-07-01"),
+	    "06-10 12:00 06-10 18:00 06-11 12:00 06-11 18:00");
+	assert_string_equal(
+	    expand(rule("{\"event\":[\"2025-06-11T07:00:00+08:00\","
+			"\"2025-06-10\"],\"repeat\":{\"count\":3,"
+			"\"timeOfDay\":[\"12:00:00\"]}}"),
+		"2025-07-01"),
+	    "06-10 08:00 06-10 12:00 06-11 07:00");
 }
 
 /* rule 4 */
@@ -870,6 +898,16 @@ damaged_rules_are_refused_or_safe(void **state)
 	uint8_t *copy;
 
 	(void)state;
+	timing_encode(repeat("\"timeOfDay\":[\"08:00:00\"]"), &out);
+	/* a byte too many; a time past midnight */
+	copy = arena_alloc(arena, out.bytes + 1);
+	memcpy(copy, out.data, out.bytes);
+	assert_non_null(timing_decode(copy, out.bytes, arena));
+	assert_null(timing_decode(copy, out.bytes + 1, arena));
+	copy[out.bytes - 3] = 1;
+	copy[out.bytes - 2] = 0xff;
+	assert_null(timing_decode(copy, out.bytes, arena));
+	buf_clear(&out);
 	timing_encode(timing, &out);
 	for (size_t i = 0; i < out.bytes; i++) {
 		copy = arena_copy(arena, out.data, i + 1);
@@ -900,6 +938,7 @@ main(void)
 	    TEST(late_bedtime_belongs_to_its_evening),
 	    TEST(calendar_mode),
 	    TEST(single_and_elapsed),
+	    TEST(events_count_among_the_doses),
 	    TEST(bounds_end_the_course),
 	    TEST(what_cannot_be_scheduled_needs_review),
 	    TEST(invariants_are_refused),

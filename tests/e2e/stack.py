@@ -1,0 +1,381 @@
+"""Everything that runs, as a test sees it: a private PostgreSQL cluster, the
+provider simulator, any number of adherd copies, adherctl.  Python standard
+library only.  BUILD names the build directory."""
+
+import datetime
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/sim"))
+from simulator import Tap  # noqa: E402,F401
+
+SAMPLES = ROOT / "tests/samples"
+SIGNATURE = "示例医院"
+CHINA = datetime.timezone(datetime.timedelta(hours=8))
+
+
+def build_folder():
+    return pathlib.Path(ROOT, os.environ.get("BUILD", "build"))
+
+
+def wait_until(condition, limit_s, what):
+    """Poll; the last value is returned, a timeout fails."""
+    end = time.monotonic() + limit_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {limit_s} s: {what}")
+        time.sleep(0.05)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def get_json(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return json.load(answer)
+
+
+def post(url, body):
+    """Status and text, whatever the status."""
+    data = body if isinstance(body, bytes) else body.encode()
+    try:
+        with urllib.request.urlopen(
+                urllib.request.Request(url, data=data), timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+class Cluster:
+    """A private cluster in a folder of its own."""
+
+    def __init__(self, folder, options=""):
+        self.folder = folder
+        self.options = options
+        self.dsn = self.run("start").strip()
+
+    def run(self, verb, *arguments):
+        return subprocess.run(
+            [ROOT / "migrations/local-cluster", verb, self.folder,
+             *arguments], text=True, stdout=subprocess.PIPE, check=True,
+            env={**os.environ, "LOCAL_CLUSTER_OPTIONS": self.options}).stdout
+
+    def crash(self):
+        """Stop as a power cut does, and start again."""
+        self.run("stop", "immediate")
+        self.run("start")
+
+    def close(self):
+        self.run("destroy")
+
+
+class Copy:
+    """One adherd."""
+
+    def __init__(self, stack, number):
+        self.admin = f"http://127.0.0.1:{stack.ports[number][1]}"
+        self.callback_port = stack.ports[number][0]
+        self.log_path = stack.folder / f"adherd-{number}.log"
+        self.config = stack.write_config(number)
+        self.process = None
+        self.stack = stack
+
+    def start(self, wait=True):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.stack.build / "adherd", "-c", self.config,
+                 "--care-time", self.stack.care_time], stderr=log)
+        if wait:
+            wait_until(self.ready, 30, "adherd is ready")
+        return self
+
+    def ready(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"adherd ended: {self.log_text()[-2000:]}")
+        try:
+            with urllib.request.urlopen(f"{self.admin}/-/ready", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def log_text(self):
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self, limit_s=30):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(limit_s)
+
+
+class Stack:
+    """care_time: where the patients' clock begins."""
+
+    def __init__(self, care_time, copies=1, gateway="sms_aliyun",
+                 settings="", gateway_settings="", sim_options=(),
+                 cluster_options=""):
+        self.build = build_folder()
+        self.care_time = care_time
+        self.gateway = gateway
+        self.settings = settings
+        self.gateway_settings = gateway_settings
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="adherd-e2e."))
+        self.folder.chmod(0o711)
+        self.cluster = Cluster(str(self.folder / "pg"), cluster_options)
+        self.dsn = self.cluster.dsn
+        self.ports = [(free_port(), free_port()) for _ in range(copies)]
+        self.sim_port = free_port()
+        self.sim = f"http://127.0.0.1:{self.sim_port}"
+        self.sim_process = None
+        self.write_secret("secret", "an-access-key-secret")
+        self.write_secret("callback", "a-callback-secret-of-22-characters")
+        self.copies = [Copy(self, number) for number in range(copies)]
+        self.ctl("keyring", "create", self.folder / "keyring")
+        self.ctl("migrate")
+        self.register_templates()
+        self.start_sim(sim_options)
+
+    # -- what it is made of
+
+    def write_secret(self, name, text):
+        path = self.folder / name
+        path.write_text(text + "\n", encoding="utf-8")
+        path.chmod(0o600)
+
+    def write_config(self, number):
+        path = self.folder / f"adherd-{number}.conf"
+        url = ("endpoint" if self.gateway == "sms_aliyun" else "url")
+        target = (self.sim if self.gateway == "sms_aliyun"
+                  else f"{self.sim}/loopback")
+        credentials = (
+            f"access-key-id = key-id\n"
+            f"access-key-secret-file = {self.folder}/secret\n"
+            if self.gateway == "sms_aliyun" else "")
+        path.write_text(f"""[adherd]
+copy = copy-{number}
+database = {self.dsn}
+keyring-file = {self.folder}/keyring
+template-dir = {ROOT}/templates
+plugin-dir = {self.build}/gateways
+listen = 127.0.0.1:{self.ports[number][0]}
+admin-listen = 127.0.0.1:{self.ports[number][1]}
+test-clock = yes
+{self.settings}
+[gateway "sms"]
+plugin = {self.gateway}
+channel = sms
+{credentials}{url} = {target}
+plain-http = yes
+callback-secret-file = {self.folder}/callback
+{self.gateway_settings}
+""", encoding="utf-8")
+        return str(path)
+
+    def register_templates(self):
+        listed = self.ctl("template", "list", "--dir", ROOT / "templates",
+                          "--json")
+        subprocess.run(
+            [ROOT / "tests/demo/registrations.py",
+             self.folder / "sim-templates.json",
+             self.folder / "registrations.json"],
+            input=listed, text=True, check=True)
+        self.ctl("template", "register", "sms",
+                 self.folder / "registrations.json")
+
+    def start_sim(self, options=()):
+        secret = (self.folder / "callback").read_text().strip()
+        callback = (f"http://127.0.0.1:{self.ports[0][0]}"
+                    f"/callback/sms/{secret}")
+        self.sim_process = subprocess.Popen(
+            [self.build / "tests/adherd-sim", "--port", str(self.sim_port),
+             "--templates", self.folder / "sim-templates.json",
+             "--access-key-id", "key-id",
+             "--access-key-secret-file", self.folder / "secret",
+             "--ledger", self.folder / "ledger.jsonl",
+             "--callback", callback, "--loopback-callback", callback,
+             *options], stdout=subprocess.DEVNULL)
+        wait_until(self.sim_answers, 10, "the simulator answers")
+
+    def sim_answers(self):
+        try:
+            return get_json(f"{self.sim}/ledger/summary") is not None
+        except OSError:
+            return False
+
+    # -- what one does with it
+
+    def ctl(self, *words, check=True):
+        run = subprocess.run(
+            [self.build / "adherctl", "-c", self.folder / "adherd-0.conf",
+             *map(str, words)], text=True, capture_output=True, check=False)
+        if check and run.returncode != 0:
+            raise AssertionError(f"adherctl {words[0]}: {run.returncode} "
+                                 f"{run.stderr[-2000:]}")
+        return run.stdout if check else run
+
+    def import_fhir(self, source, *files):
+        return self.ctl("import", "fhir", "--source", source, *files)
+
+    def import_bundle(self, source, resources, kind="collection"):
+        path = self.folder / f"{source}.json"
+        path.write_text(json.dumps(
+            {"resourceType": "Bundle", "type": kind,
+             "entry": [{"fullUrl": f"https://clinic.example/fhir/"
+                        f"{r['resourceType']}/{r['id']}", "resource": r}
+                       for r in resources]}, ensure_ascii=False),
+            encoding="utf-8")
+        return self.import_fhir(source, path)
+
+    def sql(self, text):
+        """Rows as lists of text."""
+        run = subprocess.run(
+            ["psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v",
+             "ON_ERROR_STOP=1", "-d", self.dsn, "-c", text], text=True,
+            capture_output=True, check=False)
+        if run.returncode != 0:
+            raise RuntimeError(run.stderr.strip())
+        return [line.split("\t") for line in run.stdout.splitlines()]
+
+    def number(self, text):
+        return int(self.sql(text)[0][0])
+
+    def fault(self, **switch):
+        status, text = post(f"{self.sim}/control", json.dumps(switch))
+        assert status == 200, text
+
+    def entries(self):
+        found, since = [], 0
+        while True:
+            page = get_json(f"{self.sim}/ledger?since={since}&limit=10000")
+            if not page["entries"]:
+                return found
+            found += page["entries"]
+            since = page["next"]
+
+    def move_clock(self, to, copy=0):
+        """An instant, or a step like +24h."""
+        status, text = post(f"{self.copies[copy].admin}/-/care-time", to)
+        assert status == 200, text
+
+    def care_offset_s(self):
+        return float(self.sql("SELECT offset_us / 1e6 FROM care_clock")[0][0])
+
+    def check_ledger(self, *options):
+        """The checker's report; a violation fails."""
+        run = subprocess.run(
+            [sys.executable, ROOT / "tests/sim/ledger_check.py",
+             "--sim", self.sim, "--care-offset-s", str(self.care_offset_s()),
+             *options], text=True, capture_output=True, check=False,
+            env={**os.environ, "ADHERD_DSN": self.dsn})
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout
+
+    def close(self):
+        for copy in self.copies:
+            if copy.process and copy.process.poll() is None:
+                copy.kill()
+        if self.sim_process:
+            self.sim_process.terminate()
+            self.sim_process.wait()
+        self.cluster.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if error[0] is not None:
+            for copy in self.copies:
+                if copy.log_path.exists():
+                    for line in copy.log_text().splitlines()[-15:]:
+                        print(f"# {copy.log_path.name}: {line}")
+        self.close()
+
+
+# ---- patients made for a test ----
+
+def patient(number, phone=None):
+    return {
+        "resourceType": "Patient", "id": f"p{number}",
+        "extension": [{
+            "url": "http://hl7.org/fhir/StructureDefinition/timezone",
+            "valueCode": "Asia/Shanghai"}],
+        "name": [{"text": f"甲{number}"}],
+        "birthDate": "1960-01-01",
+        "communication": [{"language": {"coding": [{
+            "system": "urn:ietf:bcp:47", "code": "zh-CN"}]},
+            "preferred": True}],
+        "telecom": [{"system": "sms",
+                     "value": phone or f"+861990{number:07d}"}]}
+
+
+def consent(number, topics=("refill",), status="active",
+            given="2026-01-01T08:00:00+08:00"):
+    return {
+        "resourceType": "Consent", "id": f"c{number}", "status": status,
+        "scope": {"coding": [{"code": "patient-privacy"}]},
+        "category": [{"coding": [{"code": "59284-0"}]}],
+        "patient": {"reference": f"Patient/p{number}"},
+        "dateTime": given,
+        "policyRule": {"coding": [{"code": "OPTIN"}]},
+        "provision": {"type": "permit", "purpose": [
+            {"system": "https://adherd.example/fhir/topic", "code": topic}
+            for topic in topics]}}
+
+
+def prescription(number, repeats=3):
+    return {
+        "resourceType": "MedicationRequest", "id": f"m{number}",
+        "status": "active", "intent": "order",
+        "medicationCodeableConcept": {"coding": [{
+            "system": "http://www.whocc.no/atc", "code": "C08CA01",
+            "display": "amlodipine"}], "text": "氨氯地平片 5mg"},
+        "subject": {"reference": f"Patient/p{number}"},
+        "authoredOn": "2026-01-01",
+        "dosageInstruction": [{"timing": {"repeat": {
+            "frequency": 1, "period": 1, "periodUnit": "d"}},
+            "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "片"}}]}],
+        "dispenseRequest": {"numberOfRepeatsAllowed": repeats,
+                            "quantity": {"value": 28, "unit": "片"}}}
+
+
+def fill(number, on, days=28):
+    return {
+        "resourceType": "MedicationDispense", "id": f"d{number}-{on}",
+        "status": "completed",
+        "medicationCodeableConcept": {"coding": [{
+            "system": "http://www.whocc.no/atc", "code": "C08CA01"}]},
+        "subject": {"reference": f"Patient/p{number}"},
+        "authorizingPrescription": [{
+            "reference": f"MedicationRequest/m{number}"}],
+        "daysSupply": {"value": days, "unit": "d",
+                       "system": "http://unitsofmeasure.org", "code": "d"},
+        "whenHandedOver": f"{on}T09:00:00+08:00"}
+
+
+def refill_patients(count, handed_over="2026-02-09", first=1):
+    """28 days from 9 February: run-out on 9 March, -7d on 2 March."""
+    found = []
+    for number in range(first, first + count):
+        found += [patient(number), consent(number), prescription(number),
+                  fill(number, handed_over)]
+    return found

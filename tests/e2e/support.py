@@ -1,0 +1,99 @@
+"""What the tests of adherctl share: a private PostgreSQL cluster and a
+configuration that leads to it.  Those of the daemon have stack.py."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from stack import Cluster, Tap
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
+SAMPLES = os.path.join(ROOT, "tests", "samples")
+POSTGRES = os.environ.get("LOCAL_CLUSTER_BIN", "/usr/lib/postgresql/15/bin")
+
+
+class Site:
+    """A cluster in a directory of its own, and adherctl on it."""
+
+    def __init__(self, settings=""):
+        self.folder = tempfile.mkdtemp(prefix="adherd-", dir="/tmp")
+        os.chmod(self.folder, 0o755)    # the cluster's owner must get in
+        self.cluster = Cluster(os.path.join(self.folder, "c"))
+        self.dsn = self.cluster.dsn
+        self.configuration = self.write("adherd.conf", f"""[adherd]
+database = {self.dsn}
+keyring-file = {self.folder}/keyring
+{settings}""")
+        self.ctl("keyring", "create", os.path.join(self.folder, "keyring"),
+                 status=0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.cluster.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        return path
+
+    def popen(self, *arguments):
+        return subprocess.Popen(
+            [os.path.join(BUILD, "adherctl"), "-c", self.configuration,
+             *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True)
+
+    def ctl(self, *arguments, status=None):
+        """Run adherctl; check its exit status if one is given."""
+        process = self.popen(*arguments)
+        out, err = process.communicate(timeout=300)
+        assert status is None or process.returncode == status, \
+            f"{arguments}: status {process.returncode}\n{out}{err}"
+        return process.returncode, out, err
+
+    def lines(self, *arguments, status=None):
+        """The JSON lines that adherctl --json prints."""
+        _, out, _ = self.ctl("--json", *arguments, status=status)
+        return [json.loads(line) for line in out.splitlines()]
+
+    def sql(self, text):
+        """The rows of a query, as lists of text; None for NULL."""
+        done = subprocess.run(
+            [os.path.join(POSTGRES, "psql"), "-XAtq", "-F", "\x1f",
+             "-P", "null=\x01", "-v", "ON_ERROR_STOP=1", "-c", text,
+             self.dsn], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return [[None if field == "\x01" else field
+                 for field in line.split("\x1f")]
+                for line in done.stdout.splitlines()]
+
+    def value(self, text):
+        return self.sql(text)[0][0]
+
+    def dump(self):
+        """Every row of every table, with the transaction that wrote it."""
+        tables = [row[0] for row in self.sql(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        assert tables
+        return sorted(map(tuple, self.sql(" UNION ALL ".join(
+            f"SELECT '{table}', xmin::text, t::text FROM {table} t"
+            for table in tables))))
+
+
+def equal(got, expected):
+    assert got == expected, f"got {got!r}, expected {expected!r}"
+
+
+def main():
+    """Run the functions test_… of the program."""
+    tests = [value for name, value in vars(sys.modules["__main__"]).items()
+             if name.startswith("test_")]
+    sys.exit(Tap().run(tests))

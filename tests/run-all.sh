@@ -1,0 +1,33 @@
+#!/bin/sh
+#
+# run-all.sh: all of `make test`, in its order: unit tests by gcc, by clang
+# and under the sanitizers, then the simulator, the database and everything
+# end to end, by the gcc build and again under the sanitizers.
+set -u
+
+build=${BUILD:-build}
+case $build in /*) ;; *) build=$(pwd)/$build ;; esac
+export BUILD="$build"
+export ADHERD_SIM="$build/tests/adherd-sim"
+passed=0
+failed=0
+last=$(mktemp)
+trap 'rm -f "$last"' EXIT
+
+group() {
+	tests/run.sh "$@" | tee "$last"
+	line=$(tail -n 1 "$last")
+	passed=$((passed + $(echo "$line" | cut -d' ' -f1)))
+	failed=$((failed + $(echo "$line" | cut -d' ' -f3)))
+}
+
+group -v gcc "$build"/tests/test_*[!.d]
+group -v clang "$build"/clang/tests/test_*[!.d]
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+group -v sanitizers "$build"/san/tests/test_*[!.d]
+group tests/sql/test_*.sh tests/sim/test_*.py tests/e2e/test_*.py
+BUILD="$build/san" ADHERD_SIM="$build/san/tests/adherd-sim" \
+    group -v sanitizers tests/e2e/test_*.py
+echo
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
