@@ -466,6 +466,7 @@ start(struct daemon *daemon)
 	    .copy = daemon->copy,
 	    .look_us = daemon->settings.look_us,
 	    .lease_us = daemon->settings.lease_us,
+	    .ask_after_us = daemon->settings.ask_after_us,
 	    .claim_max = (uint32_t)daemon->settings.claim_max,
 	};
 

@@ -12,7 +12,6 @@
 #include "care/ladder.h"
 #include "care/policy.h"
 
-#define ASK_AFTER_US (5 * MINUTE_US) /* "nothing" counts only then */
 #define ASKS_MAX 2
 #define SETTLE_AFTER_US DAY_US      /* a spent repeat that nobody answers */
 #define BLOCKED_US (10 * MINUTE_US) /* a paused gateway is tried again */
@@ -276,7 +275,7 @@ collect_unknown(struct look *look, const struct open_delivery *open)
 	const struct program *program = &look->rules->kinds[open->kind];
 	bool may_repeat = program->repeat_after_unknown && !open->repeated;
 	int64_t ask_at =
-	    open->sent_at + (int64_t)(open->asked + 1) * ASK_AFTER_US;
+	    open->sent_at + (int64_t)(open->asked + 1) * look->rules->ask_after_us;
 	int64_t repeat_at = open->asked >= ASKS_MAX
 				? look->now
 				: open->sent_at + program->fallback_us;
@@ -302,7 +301,7 @@ collect_unknown(struct look *look, const struct open_delivery *open)
 	else
 		look_wake(look, ask_at);
 	/* the answer touches the person; without one, ask again */
-	look_wake(look, look->now + ASK_AFTER_US);
+	look_wake(look, look->now + look->rules->ask_after_us);
 }
 
 static int

@@ -84,6 +84,7 @@ static const struct rules defaults =
 	.caps = {.sms_day = 3, .sms_week = 10, .other_day = 8},
 	.gap_us = 2 * MINUTE_US,
 	.retry_us = {MINUTE_US, 5 * MINUTE_US, 15 * MINUTE_US, 60 * MINUTE_US},
+	.ask_after_us = 5 * MINUTE_US,
 	.look_max_us = 7 * DAY_US,
 	.spread_min = 0,
 	.guardian_age = 14,

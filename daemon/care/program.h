@@ -50,6 +50,7 @@ struct rules {
 	struct program_caps caps;
 	int64_t gap_us;	/* 2 min between messages on one channel */
 	int64_t retry_us[4];	/* 1, 5, 15, 60 min */
+	int64_t ask_after_us;	/* 5 min: a provider's "nothing" counts only then */
 	int64_t look_max_us;	/* 7 days */
 	int32_t spread_min;	/* 0 */
 	int32_t guardian_age;	/* 14 */

@@ -106,6 +106,10 @@ on_callback(struct http_exchange *exchange, void *arg)
 	int count;
 
 	gateway = authorize(callbacks, exchange, &callback.path);
+	if (gateway != NULL && !inbox_ready(callbacks->inbox)) {
+		reply_problem(exchange, 503, "starting\n");
+		return;
+	}
 	if (gateway == NULL) {
 		log_warning("callback.refused",
 		    log_s(REASON, "wrong gateway or secret"));

@@ -15,11 +15,23 @@
 
 #define PAUSE_S 60	/* where the provider names no time: probe each minute */
 #define PAUSE_S_MAX 3600
+#define QUESTIONS_MAX 1000	/* of one gateway; plan asks again for the rest */
 #define LOOK_AHEAD 4	/* batches' worth of queue looked through for one */
+
+struct question {	/* about an unknown delivery */
+	struct dispatch *dispatch;
+	struct gateway *gateway;
+	struct arena *arena;
+	struct delivery_key key;
+	struct gw_query query;
+	struct question *next;
+};
 
 struct queue {	/* one gateway's */
 	struct gateway *gateway;
 	struct delivery *first, *last;
+	struct question *questions;	/* newest first: they wait for nobody */
+	uint32_t question_count;
 };
 
 struct dispatch {
@@ -47,15 +59,9 @@ struct parcel {	/* one request: a delivery, or a batch of them */
 	int64_t sent_at;	/* unmoved */
 };
 
-struct question {
-	struct dispatch *dispatch;
-	struct gateway *gateway;
-	struct arena *arena;
-	struct delivery_key key;
-	struct gw_query query;
-};
-
 static void pump(struct dispatch *dispatch, struct queue *queue);
+static void question_on_result(
+    const struct gw_query_result *result, void *arg);
 
 struct dispatch *
 dispatch_create(struct loop *loop, const struct clock *clock,
@@ -97,7 +103,8 @@ bool
 dispatch_idle(const struct dispatch *dispatch)
 {
 	for (size_t i = 0; i < dispatch->queue_count; i++)
-		if (dispatch->queues[i].first != NULL)
+		if (dispatch->queues[i].first != NULL ||
+		    dispatch->queues[i].questions != NULL)
 			return false;
 	return dispatch->on_the_way == 0;
 }
@@ -437,14 +444,31 @@ send_parcel(struct dispatch *dispatch, struct queue *queue,
 }
 
 static void
+send_question(struct dispatch *dispatch, struct queue *queue)
+{
+	struct question *question = queue->questions;
+
+	queue->questions = question->next;
+	queue->question_count--;
+	dispatch->on_the_way++;
+	gateway_query(
+	    queue->gateway, &question->query, question_on_result, question);
+}
+
+/* Fill the window: messages first, questions with what is left of it. */
+static void
 pump(struct dispatch *dispatch, struct queue *queue)
 {
-	while (queue->first != NULL &&
-	    queue->gateway->in_flight < queue->gateway->window) {
+	while (queue->gateway->in_flight < queue->gateway->window) {
 		struct delivery *delivery = queue_pop(queue);
 
-		if (may_leave(dispatch, delivery))
-			send_parcel(dispatch, queue, delivery);
+		if (delivery != NULL) {
+			if (may_leave(dispatch, delivery))
+				send_parcel(dispatch, queue, delivery);
+		} else if (queue->questions != NULL)
+			send_question(dispatch, queue);
+		else
+			return;
 	}
 }
 
@@ -470,6 +494,17 @@ dispatch_round(struct dispatch *dispatch, struct round *round,
 		pump(dispatch, &dispatch->queues[i]);
 }
 
+/* Plan asks again in five minutes. */
+static void
+drop_question(struct queue *queue)
+{
+	struct question *question = queue->questions;
+
+	queue->questions = question->next;
+	queue->question_count--;
+	arena_free(question->arena);
+}
+
 void
 dispatch_drain(struct dispatch *dispatch)
 {
@@ -482,6 +517,8 @@ dispatch_drain(struct dispatch *dispatch)
 
 			assert(!leaves);
 		}
+		while (dispatch->queues[i].questions != NULL)
+			drop_question(&dispatch->queues[i]);
 	}
 }
 
@@ -527,12 +564,13 @@ dispatch_ask(struct dispatch *dispatch, struct gateway *gateway,
     const struct delivery_key *key, const char *address,
     const char *provider_id, int64_t sent_at)
 {
+	struct queue *queue = queue_of(dispatch, gateway);
 	struct question *question;
 	struct arena *arena;
 	char reference[DELIVERY_REFERENCE_MAX + 1];
 
 	if (gateway->api->query == NULL || dispatch->draining ||
-	    gateway->in_flight >= gateway->window)
+	    queue->question_count >= QUESTIONS_MAX)
 		return;
 	arena = arena_create();
 	question = arena_alloc(arena, sizeof(*question));
@@ -550,7 +588,8 @@ dispatch_ask(struct dispatch *dispatch, struct gateway *gateway,
 		    .sent_at_us = sent_at,
 		},
 	};
-	dispatch->on_the_way++;
-	gateway_query(
-	    gateway, &question->query, question_on_result, question);
+	question->next = queue->questions;
+	queue->questions = question;
+	queue->question_count++;
+	pump(dispatch, queue);
 }

@@ -46,8 +46,8 @@ void dispatch_on_room(struct dispatch *dispatch, void (*room)(void *arg),
 void dispatch_round(struct dispatch *dispatch, struct round *round,
     struct delivery *const *deliveries, size_t count);
 /*
- * Ask the provider about an unknown delivery, if its gateway can and has a
- * free request; otherwise nothing happens, and plan asks again later.
+ * Ask the provider about an unknown delivery, if its gateway can, once its
+ * window has room; where too many wait nothing happens: plan asks again.
  */
 void dispatch_ask(struct dispatch *dispatch, struct gateway *gateway,
     const struct delivery_key *key, const char *address,

@@ -86,6 +86,12 @@ inbox_idle(const struct inbox *inbox)
 	return !inbox->busy;
 }
 
+bool
+inbox_ready(const struct inbox *inbox)
+{
+	return inbox->clock->synced;
+}
+
 /* ---- storing ---- */
 
 static void

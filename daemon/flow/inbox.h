@@ -20,6 +20,8 @@ struct inbox *inbox_create(struct db *db, struct db *store_db,
     const struct clock *clock, struct gateways *gateways,
     struct keyring *keyring);
 void inbox_free(struct inbox *inbox);	/* when idle */
+/* False until the clock is known: nothing can be taken in yet. */
+bool inbox_ready(const struct inbox *inbox);
 /*
  * Store the events of one callback.  done is called from the loop: false
  * where they could not be stored, and then none was.

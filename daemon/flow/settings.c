@@ -63,6 +63,10 @@ const struct conf_setting settings_table[] = {
 	60 * SECOND_US, "Longest connect to a provider."),
     ADHERD("drain", CONF_DURATION, drain_us, "25s", 0, 300 * SECOND_US,
 	"How long a stop waits for requests under way."),
+    ADHERD("ask-after", CONF_DURATION, ask_after_us, "5m", SECOND_US,
+	HOUR_US,
+	"How long after a send that nobody answered the provider is asked "
+	"about it, and asked again."),
     ADHERD("claim-max", CONF_INTEGER, claim_max, "500", 1, 5000,
 	"People in one round."),
     ADHERD("test-clock", CONF_BOOLEAN, test_clock, "no", 0, 0,

@@ -27,6 +27,7 @@ struct settings {
 	int64_t request_us;
 	int64_t connect_us;
 	int64_t drain_us;
+	int64_t ask_after_us;
 	int64_t claim_max;	/* people in one round */
 	bool test_clock;	/* care time may be moved: demo and tests */
 };

@@ -98,6 +98,7 @@ worker_create(struct loop *loop, struct db *db, const struct clock *clock,
 	worker->dispatch = dispatch;
 	worker->settings = *settings;
 	worker->rules = *program_default();
+	worker->rules.ask_after_us = settings->ask_after_us;
 	worker->timer = loop_timer_create(loop, look, worker);
 	worker->limit = settings->claim_max;
 	worker->first_bucket = -1;

@@ -14,6 +14,7 @@ struct worker_settings {
 	const char *copy;	/* owner of batches */
 	int64_t look_us;
 	int64_t lease_us;
+	int64_t ask_after_us;
 	uint32_t claim_max;
 };
 
