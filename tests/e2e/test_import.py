@@ -223,6 +223,30 @@ def test_shared_phone_belongs_to_both_and_nobody_can_read_it():
         assert "王建国" not in row and "1990000" not in row, table
 
 
+def run_outs(s, number, at):
+    _, out, _ = s.ctl("why", f"cn-p{number:02}", "--at", at, status=0)
+    return sorted(re.findall(r"runs out on 2026-(\S+),", out))
+
+
+def test_what_is_stored_runs_out_when_the_readme_says():
+    s = site()
+    s.sample(CN[0])
+    for number, expected in {
+            1: ["03-03", "03-03"], 2: ["03-03", "03-09"], 3: ["03-12"],
+            5: ["04-10"], 6: ["03-21", "03-21"], 7: ["03-26"],
+            8: ["03-06"], 9: ["03-06"], 10: ["03-16", "03-16"],
+            11: ["03-09"], 12: ["03-06"]}.items():
+        equal((number, run_outs(s, number, "2026-03-01T00:00:00+08:00")),
+              (number, expected))
+    s.sample(CN[1])
+    s.sample(CN[2])
+    for number, expected in {
+            1: ["03-31", "03-31"], 2: ["03-09", "03-28"], 3: ["03-12"],
+            5: ["06-04"], 8: ["03-20"], 11: ["04-06"]}.items():
+        equal((number, run_outs(s, number, "2026-05-06T08:00:00+08:00")),
+              (number, expected))
+
+
 # ---- foreign samples ----
 
 def test_foreign_samples_import_or_say_why_not():

@@ -18,7 +18,8 @@ from simulator import (Receiver, Simulator, Tap, acs3_canonical,
                        acs3_sign, canonical, rpc_sign, utc_text,
                        wait_for)
 
-PROGRAM = sys.argv[1] if len(sys.argv) > 1 else "build/tests/adherd-sim"
+PROGRAM = (sys.argv[1] if len(sys.argv) > 1 else
+           os.environ.get("ADHERD_SIM", "build/tests/adherd-sim"))
 VECTORS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                        "../vectors/vectors-sms.json")
 SMS = {"PhoneNumbers": "13800000000", "SignName": "示例医院",

@@ -485,6 +485,36 @@ monthly_doses_are_counted(void **state)
 	check_runs_out("a", "2026-02-01", "2026-04-25");
 }
 
+/* from one a day to one a month: what is left lasts longer */
+static void
+change_to_a_dose_without_daily_amount(void **state)
+{
+	struct prescription *p, *q;
+
+	(void)state;
+	world();
+	p = rx("a");
+	p->name = "a";
+	p->authored_at = at("2026-01-01");
+	p->authored_has_time = false;
+	takes(p,
+	    "{\"repeat\":{\"frequency\":1,\"period\":1,"
+	    "\"periodUnit\":\"d\"}}",
+	    1000000);
+	units(fill(p, "2026-01-01", 30), 30, "TAB");
+	q = rx("b");
+	q->drug = q->name = "a";
+	q->prior_no = 1;
+	q->authored_at = at("2026-01-29");
+	q->authored_has_time = false;
+	takes(q,
+	    "{\"repeat\":{\"frequency\":1,\"period\":1,"
+	    "\"periodUnit\":\"mo\"}}",
+	    1000000);
+	/* 28 are used; 01-29 and 02-28 take the rest */
+	check_runs_out("a", "2026-01-30", "2026-03-29");
+}
+
 /* ---- days ---- */
 
 /* returned, cancelled: "removed and the walk redone" */
@@ -716,6 +746,7 @@ main(void)
 	    cmocka_unit_test(taper_walks_day_by_day),
 	    cmocka_unit_test(therapy_that_ends_does_not_run_out),
 	    cmocka_unit_test(monthly_doses_are_counted),
+	    cmocka_unit_test(change_to_a_dose_without_daily_amount),
 	    cmocka_unit_test(returned_fill_is_taken_out_again),
 	    cmocka_unit_test(fill_counts_from_its_hand_over),
 	    cmocka_unit_test(drugs_are_walked_apart),
