@@ -12,6 +12,7 @@
 CREATE TABLE tenant (
 	tenant_id       integer PRIMARY KEY,
 	name            text NOT NULL UNIQUE,
+	display_name    text,                  -- for patients; NULL: "us"
 	zone            text NOT NULL DEFAULT 'Asia/Shanghai',
 	locale          text NOT NULL DEFAULT 'zh-CN',
 	attendance_fed  boolean NOT NULL DEFAULT false,

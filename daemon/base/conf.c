@@ -75,8 +75,8 @@ conf_free(struct conf *conf)
 
 /* Write "FILE:LINE: …" into error; line 0 leaves it out.  Always -1. */
 static int
-fail(struct conf_error *error, const char *file, int line,
-    const char *format, ...)
+fail(struct conf_error *error, const char *file, int line, const char *format,
+    ...)
 {
 	size_t room = sizeof(error->text), used = 0;
 	va_list args;
@@ -121,7 +121,7 @@ static bool
 word_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+	       (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
 }
 
 /* The word at *at, in the arena; NULL if there is none or it is too long. */
@@ -245,14 +245,17 @@ parse_setting(struct parser *parser, const char *at)
 		if (value == NULL || !at_end(at))
 			return fail(parser->error, parser->file, parser->line,
 			    "key \"%s\": malformed quotes; inside them, "
-			    "write \\\" \\\\ \\n \\t", key);
+			    "write \\\" \\\\ \\n \\t",
+			    key);
 	} else {
-		value = at_end(at) && (*at == '\0' || blank(at[-1])) ?
-		    "" : parse_plain(parser, at);
+		value = at_end(at) && (*at == '\0' || blank(at[-1]))
+			    ? ""
+			    : parse_plain(parser, at);
 		if (strchr(value, '"') != NULL)
 			return fail(parser->error, parser->file, parser->line,
 			    "key \"%s\": a quote in mid-value; quote the "
-			    "whole value", key);
+			    "whole value",
+			    key);
 	}
 	add_entry(parser, key, value);
 	return 0;
@@ -283,7 +286,7 @@ next_line(struct parser *parser, struct buf *line)
 		    parser->next[kept - 1] == '\r')
 			kept--;
 		joined = kept > 0 && parser->next[kept - 1] == '\\' &&
-		    (line->bytes > 0 || !at_end(parser->next));
+			 (line->bytes > 0 || !at_end(parser->next));
 		buf_add(line, parser->next, kept - (joined ? 1 : 0));
 		parser->next += bytes + (parser->next[bytes] == '\n');
 		parser->line_next++;
@@ -300,8 +303,11 @@ static int
 parse(struct conf *conf, const char *name, const char *text,
     struct conf_error *error)
 {
-	struct parser parser = {.conf = conf, .error = error, .file = name,
-	    .next = text, .line_next = 1};
+	struct parser parser = {.conf = conf,
+	    .error = error,
+	    .file = name,
+	    .next = text,
+	    .line_next = 1};
 	struct buf line = BUF_INIT(FILE_BYTES_MAX);
 	int result;
 
@@ -310,8 +316,8 @@ parse(struct conf *conf, const char *name, const char *text,
 
 		if (at_end(at))
 			continue;
-		result = *at == '[' ? parse_section(&parser, at) :
-		    parse_setting(&parser, at);
+		result = *at == '[' ? parse_section(&parser, at)
+				    : parse_setting(&parser, at);
 		if (result != 0)
 			break;
 	}
@@ -338,8 +344,8 @@ read_whole(const char *path, struct buf *text)
 	int failed;
 
 	while (fd >= 0 && !text->overflow &&
-	    ((got = read(fd, piece, sizeof(piece))) > 0 ||
-	    (got < 0 && errno == EINTR)))
+	       ((got = read(fd, piece, sizeof(piece))) > 0 ||
+		   (got < 0 && errno == EINTR)))
 		if (got > 0)
 			buf_add(text, piece, (size_t)got);
 	failed = got < 0 ? errno : 0;
@@ -381,8 +387,8 @@ target_number(const struct conf_setting *setting, void *target)
 
 /* A whole number and a suffix of the table; false if it is none. */
 static bool
-parse_number(const char *text, const struct unit *units, size_t count,
-    int64_t *out)
+parse_number(
+    const char *text, const struct unit *units, size_t count, int64_t *out)
 {
 	char *suffix;
 	int64_t number;
@@ -395,8 +401,8 @@ parse_number(const char *text, const struct unit *units, size_t count,
 		return false;
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(suffix, units[i].suffix) == 0)
-			return !__builtin_mul_overflow(number, units[i].size,
-			    out);
+			return !__builtin_mul_overflow(
+			    number, units[i].size, out);
 	*out = 0;
 	return number == 0 && *suffix == '\0'; /* 0 needs no unit */
 }
@@ -442,8 +448,8 @@ parse_list(struct arena *arena, const char *text)
 		while (end > start && blank(end[-1]))
 			end--;
 		if (end > start)
-			parts[filled++] = arena_text_n(arena, start,
-			    (size_t)(end - start));
+			parts[filled++] =
+			    arena_text_n(arena, start, (size_t)(end - start));
 		text += *text == ',';
 	}
 	return parts;
@@ -474,21 +480,22 @@ store(struct arena *arena, const struct conf_setting *setting,
 		valid = parse_number(value, plain, COUNT(plain), number);
 		break;
 	case CONF_DURATION:
-		valid = parse_number(value, durations, COUNT(durations),
-		    number);
+		valid =
+		    parse_number(value, durations, COUNT(durations), number);
 		break;
 	case CONF_BYTES:
 		valid = parse_number(value, sizes, COUNT(sizes), number);
 		break;
 	}
-	return valid && ((setting->min == 0 && setting->max == 0) ||
-	    (*number >= setting->min && *number <= setting->max));
+	return valid &&
+	       ((setting->min == 0 && setting->max == 0) ||
+		   (*number >= setting->min && *number <= setting->max));
 }
 
 /* The number as a file would have it, in the largest whole unit. */
 static void
-write_number(int64_t number, const struct unit *units, size_t count,
-    struct buf *out)
+write_number(
+    int64_t number, const struct unit *units, size_t count, struct buf *out)
 {
 	size_t i = 0;
 
@@ -500,8 +507,8 @@ write_number(int64_t number, const struct unit *units, size_t count,
 
 /* The number of this setting, in its unit. */
 static void
-write_quantity(const struct conf_setting *setting, int64_t number,
-    struct buf *out)
+write_quantity(
+    const struct conf_setting *setting, int64_t number, struct buf *out)
 {
 	if (setting->type == CONF_DURATION)
 		write_number(number, durations, COUNT(durations), out);
@@ -515,8 +522,7 @@ write_quantity(const struct conf_setting *setting, int64_t number,
 static void
 write_expected(const struct conf_setting *setting, struct buf *out)
 {
-	static const char *const types[] = {
-	    [CONF_TEXT] = "text",
+	static const char *const types[] = {[CONF_TEXT] = "text",
 	    [CONF_INTEGER] = "a whole number",
 	    [CONF_BOOLEAN] = "yes or no",
 	    [CONF_DURATION] = "a duration (500ms, 20s, 5m, 2h, 1d)",
@@ -527,8 +533,8 @@ write_expected(const struct conf_setting *setting, struct buf *out)
 	buf_text(out, types[setting->type]);
 	if (setting->type == CONF_WORD)
 		for (size_t i = 0; setting->words[i] != NULL; i++)
-			buf_printf(out, "%s %s", i > 0 ? "," : "",
-			    setting->words[i]);
+			buf_printf(
+			    out, "%s %s", i > 0 ? "," : "", setting->words[i]);
 	if (setting->min == 0 && setting->max == 0)
 		return;
 	buf_text(out, ", ");
@@ -565,8 +571,8 @@ fail_unknown(struct conf_error *error, const struct conf_entry *entry,
 {
 	if (near == NULL)
 		return fail(error, entry->file, entry->line, "%s", message);
-	return fail(error, entry->file, entry->line,
-	    "%s; did you mean \"%s\"?", message, near);
+	return fail(error, entry->file, entry->line, "%s; did you mean \"%s\"?",
+	    message, near);
 }
 
 static int
@@ -581,7 +587,7 @@ fail_unknown_key(struct conf *conf, const struct conf_setting *table,
 			keys[filled++] = table[i].key;
 	return fail_unknown(error, entry,
 	    arena_printf(conf->arena, "unknown key \"%s\" in %s", entry->key,
-	    header_text(conf, entry->section, entry->name)),
+		header_text(conf, entry->section, entry->name)),
 	    conf_nearest(entry->key, keys, filled));
 }
 
@@ -593,9 +599,8 @@ fail_value(const struct conf_setting *setting, const struct conf_entry *entry,
 
 	write_expected(setting, &expected);
 	if (setting->secret)
-		fail(error, entry->file, entry->line,
-		    "key \"%s\": expected %s", entry->key,
-		    buf_string(&expected));
+		fail(error, entry->file, entry->line, "key \"%s\": expected %s",
+		    entry->key, buf_string(&expected));
 	else
 		fail(error, entry->file, entry->line,
 		    "key \"%s\": expected %s, not \"%s\"", entry->key,
@@ -615,8 +620,9 @@ take_entry(struct conf *conf, const struct conf_setting *table, size_t count,
 	entry->taken = true;
 	if (entry->key == NULL)
 		return 0;
-	while (row < count && (strcmp(table[row].key, entry->key) != 0 ||
-	    strcmp(table[row].section, entry->section) != 0))
+	while (
+	    row < count && (strcmp(table[row].key, entry->key) != 0 ||
+			       strcmp(table[row].section, entry->section) != 0))
 		row++;
 	if (row == count)
 		return fail_unknown_key(conf, table, count, entry, error);
@@ -653,14 +659,15 @@ conf_take(struct conf *conf, const char *section, const char *name,
     struct conf_error *error)
 {
 	struct conf_entry *entries = conf->entries.data;
-	const struct conf_entry **seen = arena_array(conf->arena, count + 1,
-	    sizeof(*seen)), *header = NULL;
+	const struct conf_entry **seen = arena_array(
+				    conf->arena, count + 1, sizeof(*seen)),
+				*header = NULL;
 
 	for (size_t i = 0; i < count; i++) {
 		if (table[i].standard != NULL &&
 		    strcmp(table[i].section, section) == 0) {
-			bool stored = store(conf->arena, &table[i],
-			    table[i].standard, target);
+			bool stored = store(
+			    conf->arena, &table[i], table[i].standard, target);
 
 			assert(stored);
 		}
@@ -671,20 +678,21 @@ conf_take(struct conf *conf, const char *section, const char *name,
 			continue;
 		if (header == NULL)
 			header = &entries[i];
-		if (!entries[i].taken && take_entry(conf, table, count, &entries[i], seen, target,
-		    error) != 0)
+		if (!entries[i].taken &&
+		    take_entry(conf, table, count, &entries[i], seen, target,
+			error) != 0)
 			return -1;
 	}
-	return check_required(conf, section, name, table, count, header, seen,
-	    error);
+	return check_required(
+	    conf, section, name, table, count, header, seen, error);
 }
 
 const char **
 conf_names(struct conf *conf, const char *section)
 {
 	const struct conf_entry *entries = conf->entries.data;
-	const char **names = arena_array(conf->arena, conf->entries.count + 1,
-	    sizeof(*names));
+	const char **names =
+	    arena_array(conf->arena, conf->entries.count + 1, sizeof(*names));
 	size_t count = 0, j;
 
 	for (size_t i = 0; i < conf->entries.count; i++) {
@@ -711,8 +719,8 @@ conf_check_taken(struct conf *conf, const char *const *known_sections,
 		known++;
 	for (size_t i = 0; i < conf->entries.count; i++) {
 		const struct conf_entry *entry = &entries[i];
-		const char *header = header_text(conf, entry->section,
-		    entry->name);
+		const char *header =
+		    header_text(conf, entry->section, entry->name);
 
 		if (entry->taken)
 			continue;
@@ -721,12 +729,14 @@ conf_check_taken(struct conf *conf, const char *const *known_sections,
 				break;
 		if (at == known)
 			return fail_unknown(error, entry,
-			    arena_printf(conf->arena, "unknown section %s",
-			    header), conf_nearest(entry->section,
-			    known_sections, known));
+			    arena_printf(
+				conf->arena, "unknown section %s", header),
+			    conf_nearest(
+				entry->section, known_sections, known));
 		return fail(error, entry->file, entry->line,
-		    entry->name != NULL ? "section %s takes no name" :
-		    "section %s needs a name", header);
+		    entry->name != NULL ? "section %s takes no name"
+					: "section %s needs a name",
+		    header);
 	}
 	return 0;
 }
@@ -751,9 +761,9 @@ write_value(const char *value, struct buf *out)
 {
 	size_t bytes = strlen(value);
 
-	if (bytes > 0 && (strpbrk(value, "\"\n#;") != NULL ||
-	    blank(value[0]) || blank(value[bytes - 1]) ||
-	    value[bytes - 1] == '\\'))
+	if (bytes > 0 &&
+	    (strpbrk(value, "\"\n#;") != NULL || blank(value[0]) ||
+		blank(value[bytes - 1]) || value[bytes - 1] == '\\'))
 		write_quoted(value, out);
 	else
 		buf_text(out, value);
@@ -831,8 +841,7 @@ write_manual_text(const char *text, struct buf *out)
 void
 conf_manual(const struct conf_setting *table, size_t count, struct buf *out)
 {
-	static const char *const arguments[] = {
-	    [CONF_TEXT] = "text",
+	static const char *const arguments[] = {[CONF_TEXT] = "text",
 	    [CONF_INTEGER] = "number",
 	    [CONF_BOOLEAN] = "yes | no",
 	    [CONF_DURATION] = "duration",
@@ -860,8 +869,8 @@ conf_manual(const struct conf_setting *table, size_t count, struct buf *out)
 
 /* The value that target holds for this setting. */
 static void
-dump_value(const struct conf_setting *setting, const void *target,
-    struct buf *out)
+dump_value(
+    const struct conf_setting *setting, const void *target, struct buf *out)
 {
 	const char *place = (const char *)target + setting->offset;
 	const char *const *parts;
@@ -904,8 +913,8 @@ conf_dump(const struct conf_setting *table, size_t count, const char *section,
 	buf_text(out, "]\n");
 	for (size_t i = 0; i < count; i++) {
 		const char *place = (const char *)target + table[i].offset;
-		bool is_pointer = table[i].type == CONF_TEXT ||
-		    table[i].type == CONF_LIST;
+		bool is_pointer =
+		    table[i].type == CONF_TEXT || table[i].type == CONF_LIST;
 
 		if (strcmp(table[i].section, section) != 0 ||
 		    (is_pointer && *(const void *const *)place == NULL))

@@ -57,8 +57,9 @@ void
 crypto_hmac_sha256(const void *key, size_t key_bytes, const void *data,
     size_t bytes, uint8_t out[32])
 {
-	int failed = mbedtls_md_hmac(mbedtls_md_info_from_type(
-	    MBEDTLS_MD_SHA256), key, key_bytes, data, bytes, out);
+	int failed =
+	    mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), key,
+		key_bytes, data, bytes, out);
 
 	assert(!failed);
 }
@@ -67,8 +68,8 @@ void
 crypto_hmac_sha1(const void *key, size_t key_bytes, const void *data,
     size_t bytes, uint8_t out[20])
 {
-	int failed = mbedtls_md_hmac(mbedtls_md_info_from_type(
-	    MBEDTLS_MD_SHA1), key, key_bytes, data, bytes, out);
+	int failed = mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA1),
+	    key, key_bytes, data, bytes, out);
 
 	assert(!failed);
 }
@@ -77,9 +78,9 @@ void
 crypto_hkdf_sha256(const void *key, size_t key_bytes, const char *info,
     uint8_t *out, size_t out_bytes)
 {
-	int failed = mbedtls_hkdf(mbedtls_md_info_from_type(
-	    MBEDTLS_MD_SHA256), NULL, 0, key, key_bytes,
-	    (const unsigned char *)info, strlen(info), out, out_bytes);
+	int failed = mbedtls_hkdf(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256),
+	    NULL, 0, key, key_bytes, (const unsigned char *)info, strlen(info),
+	    out, out_bytes);
 
 	assert(!failed);
 }
@@ -123,9 +124,9 @@ crypto_aes_gcm_open(const uint8_t key[32], const uint8_t nonce[12],
 		return false;
 	plain_bytes = bytes - TAG_BYTES;
 	gcm_begin(&gcm, key);
-	failed = mbedtls_gcm_auth_decrypt(&gcm, plain_bytes, nonce,
-	    NONCE_BYTES, associated, associated_bytes, sealed + plain_bytes,
-	    TAG_BYTES, sealed, out);
+	failed = mbedtls_gcm_auth_decrypt(&gcm, plain_bytes, nonce, NONCE_BYTES,
+	    associated, associated_bytes, sealed + plain_bytes, TAG_BYTES,
+	    sealed, out);
 	mbedtls_gcm_free(&gcm);
 	return !failed;
 }
@@ -177,8 +178,8 @@ crypto_base64(const uint8_t *data, size_t bytes, struct buf *out)
 
 	while (bytes > 0) {
 		size_t take = bytes < 48 ? bytes : 48, written;
-		int failed = mbedtls_base64_encode(piece, sizeof(piece),
-		    &written, data, take);
+		int failed = mbedtls_base64_encode(
+		    piece, sizeof(piece), &written, data, take);
 
 		assert(!failed);
 		buf_add(out, piece, written);
@@ -188,8 +189,8 @@ crypto_base64(const uint8_t *data, size_t bytes, struct buf *out)
 }
 
 long
-crypto_base64_decode(const char *text, size_t bytes, uint8_t *out,
-    size_t out_bytes)
+crypto_base64_decode(
+    const char *text, size_t bytes, uint8_t *out, size_t out_bytes)
 {
 	size_t written;
 
@@ -198,7 +199,7 @@ crypto_base64_decode(const char *text, size_t bytes, uint8_t *out,
 		if (text[i] == ' ' || text[i] == '\r' || text[i] == '\n')
 			return -1;
 	if (bytes % 4 != 0 || mbedtls_base64_decode(out, out_bytes, &written,
-	    (const unsigned char *)text, bytes))
+				  (const unsigned char *)text, bytes))
 		return -1;
 	return (long)written;
 }
@@ -219,16 +220,16 @@ crypto_base32(const uint8_t *data, size_t bytes, struct buf *out)
 }
 
 long
-crypto_base32_decode(const char *text, size_t bytes, uint8_t *out,
-    size_t out_bytes)
+crypto_base32_decode(
+    const char *text, size_t bytes, uint8_t *out, size_t out_bytes)
 {
 	uint32_t held = 0;
 	unsigned bits = 0;
 	size_t written = 0;
 
 	for (size_t i = 0; i < bytes; i++) {
-		const char *digit = text[i] == '\0' ? NULL :
-		    strchr(base32_alphabet, text[i]);
+		const char *digit =
+		    text[i] == '\0' ? NULL : strchr(base32_alphabet, text[i]);
 
 		if (digit == NULL)
 			return -1;
@@ -251,8 +252,8 @@ static bool
 unreserved(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-	    c == '~';
+	       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+	       c == '~';
 }
 
 void

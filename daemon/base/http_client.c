@@ -79,7 +79,7 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_client *client = arg;
 	int ready = (what & EV_READ ? CURL_CSELECT_IN : 0) |
-	    (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+		    (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
 	int running;
 
 	curl_multi_socket_action(client->multi, fd, ready, &running);
@@ -92,20 +92,20 @@ on_timer(void *arg)
 	struct http_client *client = arg;
 	int running;
 
-	curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0,
-	    &running);
+	curl_multi_socket_action(
+	    client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	http_client_settle(client);
 }
 
 /* curl says what to wait for on a socket; its event is the socket's. */
 static int
-watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
-    void *socket_arg)
+watch_socket(
+    CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
 	struct http_client *client = arg;
 	struct event *event = socket_arg;
 	short wanted = (short)((what & CURL_POLL_IN ? EV_READ : 0) |
-	    (what & CURL_POLL_OUT ? EV_WRITE : 0));
+			       (what & CURL_POLL_OUT ? EV_WRITE : 0));
 
 	(void)easy;
 	if (event != NULL)
@@ -145,13 +145,11 @@ http_client_create(struct loop *loop)
 	client->timer = loop_timer_create(loop, on_timer, client);
 	client->multi = curl_multi_init();
 	assert(client->multi != NULL);
-	curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION,
-	    watch_socket);
+	curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
 	curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
 	curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, watch_time);
 	curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
-	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS,
-	    CONNECTIONS_MAX);
+	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_MAX);
 	return client;
 }
 
@@ -191,8 +189,8 @@ http_client_calls(const struct http_client *client)
 /* ---- what curl asks of a call ---- */
 
 static int
-before_request(void *arg, char *remote_ip, char *local_ip, int remote_port,
-    int local_port)
+before_request(
+    void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
 {
 	struct http_call *call = arg;
 
@@ -271,8 +269,7 @@ on_header(char *line, size_t size, size_t bytes, void *arg)
 	for (colon++; colon < end && (*colon == ' ' || *colon == '\t');)
 		colon++;
 	header->name = name;
-	header->value = arena_text_n(call->arena, colon,
-	    (size_t)(end - colon));
+	header->value = arena_text_n(call->arena, colon, (size_t)(end - colon));
 	return bytes;
 }
 
@@ -392,10 +389,11 @@ set_headers(struct http_call *call, const struct http_request *request)
 		const struct http_header *header = &request->headers[i];
 
 		/* "name;" is curl's way to say an empty value. */
-		end = add_line(call, end, *header->value != '\0' ?
-		    arena_printf(call->arena, "%s: %s", header->name,
-		    header->value) :
-		    arena_printf(call->arena, "%s;", header->name));
+		end = add_line(call, end,
+		    *header->value != '\0'
+			? arena_printf(call->arena, "%s: %s", header->name,
+			      header->value)
+			: arena_printf(call->arena, "%s;", header->name));
 		if (strcasecmp(header->name, "Content-Type") == 0)
 			typed = true;
 	}
@@ -419,14 +417,14 @@ set_body(struct http_call *call, const struct http_request *request)
 		curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE,
 		    (curl_off_t)request->body_bytes);
 		curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS,
-		    arena_copy(call->arena, request->body,
-		    request->body_bytes));
-		curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST,
-		    is_post ? NULL : method);
+		    arena_copy(
+			call->arena, request->body, request->body_bytes));
+		curl_easy_setopt(
+		    call->easy, CURLOPT_CUSTOMREQUEST, is_post ? NULL : method);
 	} else {
 		curl_easy_setopt(call->easy, CURLOPT_HTTPGET, 1L);
-		curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST,
-		    is_get ? NULL : method);
+		curl_easy_setopt(
+		    call->easy, CURLOPT_CUSTOMREQUEST, is_get ? NULL : method);
 	}
 	if (strcmp(method, "HEAD") == 0)
 		curl_easy_setopt(call->easy, CURLOPT_NOBODY, 1L);
@@ -446,16 +444,16 @@ set_options(struct http_call *call, const struct http_request *request)
 	CURL *easy = call->easy;
 
 	/* A URL that cannot be tried ends the call in the usual way. */
-	curl_easy_setopt(easy, CURLOPT_URL, headers_valid(request) ?
-	    request->url : "refused:");
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, request->plain_allowed ?
-	    "http,https" : "https");
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, request->http2 ?
-	    CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file != NULL ?
-	    request->ca_file : client->ca_file);
-	curl_easy_setopt(easy, CURLOPT_CAPATH, request->ca_file != NULL ?
-	    NULL : client->ca_path);
+	curl_easy_setopt(easy, CURLOPT_URL,
+	    headers_valid(request) ? request->url : "refused:");
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR,
+	    request->plain_allowed ? "http,https" : "https");
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+	    request->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_CAINFO,
+	    request->ca_file != NULL ? request->ca_file : client->ca_file);
+	curl_easy_setopt(easy, CURLOPT_CAPATH,
+	    request->ca_file != NULL ? NULL : client->ca_path);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 	    milliseconds(request->connect_timeout_us, CONNECT_TIMEOUT_US));
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
@@ -465,8 +463,7 @@ set_options(struct http_call *call, const struct http_request *request)
 }
 
 struct http_call *
-http_client_send(struct http_client *client,
-    const struct http_request *request,
+http_client_send(struct http_client *client, const struct http_request *request,
     void (*done)(const struct http_response *response, void *arg), void *arg)
 {
 	struct http_call *call = call_create(client);
@@ -480,8 +477,9 @@ http_client_send(struct http_client *client,
 	call->started_at = clock_boot();
 	call->done = done;
 	call->arg = arg;
-	call->body.bytes_max = request->response_bytes_max > 0 ?
-	    request->response_bytes_max : RESPONSE_BYTES_MAX;
+	call->body.bytes_max = request->response_bytes_max > 0
+				   ? request->response_bytes_max
+				   : RESPONSE_BYTES_MAX;
 	list_init(&call->headers, call->arena, sizeof(struct http_header));
 	set_options(call, request);
 	client->calls++;
@@ -525,8 +523,8 @@ phrase(const struct http_call *call, CURLcode code)
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return "certificate refused";
 	case CURLE_OPERATION_TIMEDOUT:
-		return call->asked ? "no answer in time" :
-		    "not connected in time";
+		return call->asked ? "no answer in time"
+				   : "not connected in time";
 	case CURLE_ABORTED_BY_CALLBACK: /* before_request() refused it */
 	case CURLE_GOT_NOTHING:
 	case CURLE_SEND_ERROR:
@@ -555,8 +553,9 @@ call_finish(struct http_call *call, CURLcode code)
 	long status = 0;
 
 	if (code != CURLE_OK) {
-		response.end = call->too_large ? HTTP_TOO_LARGE :
-		    call->asked ? HTTP_UNSURE : HTTP_UNSENT;
+		response.end = call->too_large ? HTTP_TOO_LARGE
+			       : call->asked   ? HTTP_UNSURE
+					       : HTTP_UNSENT;
 		response.error = phrase(call, code);
 	}
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -579,10 +578,10 @@ http_client_settle(struct http_client *client)
 	while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
 		char *call;
 
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
-		    &call);
-		call_finish((struct http_call *)(void *)call,
-		    message->data.result);
+		curl_easy_getinfo(
+		    message->easy_handle, CURLINFO_PRIVATE, &call);
+		call_finish(
+		    (struct http_call *)(void *)call, message->data.result);
 	}
 }
 

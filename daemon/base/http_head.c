@@ -35,7 +35,7 @@ http_head_bytes(const char *data, size_t bytes)
 			if (i >= 3 && memcmp(data + i - 3, "\r\n\r", 3) == 0)
 				return (long)i + 1;
 		} else if ((byte < ' ' && byte != '\t' && byte != '\r') ||
-		    byte == 0x7f || (i > 0 && data[i - 1] == '\r')) {
+			   byte == 0x7f || (i > 0 && data[i - 1] == '\r')) {
 			return -1;
 		}
 	}
@@ -85,8 +85,8 @@ http_decode(const char *text, size_t bytes, bool form, struct arena *arena)
 static bool
 take_until(struct span *from, char stop, struct span *taken)
 {
-	const char *found = memchr(from->at, stop,
-	    (size_t)(from->end - from->at));
+	const char *found =
+	    memchr(from->at, stop, (size_t)(from->end - from->at));
 
 	if (found == NULL)
 		return false;
@@ -101,7 +101,7 @@ span_is(struct span span, const char *text)
 	size_t bytes = strlen(text);
 
 	return (size_t)(span.end - span.at) == bytes &&
-	    memcmp(span.at, text, bytes) == 0;
+	       memcmp(span.at, text, bytes) == 0;
 }
 
 /* A method's bit; 0 if it is none that anyone here serves. */
@@ -135,20 +135,20 @@ parse_target(struct span target, struct arena *arena, struct http_head *head)
 
 	head->query = "";
 	if (take_until(&target, '?', &path))
-		head->query = arena_text_n(arena, target.at,
-		    (size_t)(target.end - target.at));
+		head->query = arena_text_n(
+		    arena, target.at, (size_t)(target.end - target.at));
 	if (path.at == path.end || *path.at != '/' ||
 	    memchr(path.at, '#', (size_t)(target.end - path.at)) != NULL)
 		return 400;
-	head->path = http_decode(path.at, (size_t)(path.end - path.at), false,
-	    arena);
+	head->path =
+	    http_decode(path.at, (size_t)(path.end - path.at), false, arena);
 	return head->path != NULL ? 0 : 400;
 }
 
 /* `GET /path HTTP/1.1`: one blank each, nothing before or after. */
 static int
-parse_request_line(struct span line, struct arena *arena,
-    struct http_head *head)
+parse_request_line(
+    struct span line, struct arena *arena, struct http_head *head)
 {
 	struct span method, target;
 
@@ -160,7 +160,9 @@ parse_request_line(struct span line, struct arena *arena,
 		head->keep_alive = true;
 	else if (!span_is(line, "HTTP/1.0"))
 		return line.end - line.at == 8 &&
-		    memcmp(line.at, "HTTP/", 5) == 0 ? 505 : 400;
+			       memcmp(line.at, "HTTP/", 5) == 0
+			   ? 505
+			   : 400;
 	head->method = (enum http_method)parse_method(method);
 	if (head->method == 0)
 		return 501;
@@ -171,8 +173,8 @@ static bool
 token_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') ||
-	    (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+	       (c >= '0' && c <= '9') ||
+	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
 /* `Name: value`; a blank in or before the name is refused, so no folding. */
@@ -191,13 +193,13 @@ parse_field(struct span line, struct arena *arena, struct http_head *head)
 			return 400;
 	while (line.at < line.end && (*line.at == ' ' || *line.at == '\t'))
 		line.at++;
-	while (line.at < line.end &&
-	    (line.end[-1] == ' ' || line.end[-1] == '\t'))
+	while (
+	    line.at < line.end && (line.end[-1] == ' ' || line.end[-1] == '\t'))
 		line.end--;
-	field->name = arena_text_n(arena, name.at,
-	    (size_t)(name.end - name.at));
-	field->value = arena_text_n(arena, line.at,
-	    (size_t)(line.end - line.at));
+	field->name =
+	    arena_text_n(arena, name.at, (size_t)(name.end - name.at));
+	field->value =
+	    arena_text_n(arena, line.at, (size_t)(line.end - line.at));
 	head->field_count++;
 	return 0;
 }
@@ -279,14 +281,15 @@ parse_meaning(struct http_head *head)
 }
 
 int
-http_head_parse(const char *data, size_t bytes, struct arena *arena,
-    struct http_head *head)
+http_head_parse(
+    const char *data, size_t bytes, struct arena *arena, struct http_head *head)
 {
 	struct span rest = {data, data + bytes}, line;
 	int refused;
 
-	*head = (struct http_head){.fields = arena_array(arena,
-	    HTTP_HEADERS_MAX + 1, sizeof(struct http_field))};
+	*head = (struct http_head){
+	    .fields = arena_array(
+		arena, HTTP_HEADERS_MAX + 1, sizeof(struct http_field))};
 	if (!take_until(&rest, '\r', &line))
 		return 400;
 	refused = parse_request_line(line, arena, head);

@@ -47,15 +47,15 @@
 #define CHUNK_LINE_BYTES_MAX 16
 
 enum state {
-	STATE_HEAD,	/* of the next request; idle while nothing came */
+	STATE_HEAD, /* of the next request; idle while nothing came */
 	STATE_BODY,
 	STATE_CHUNK_SIZE,
 	STATE_CHUNK,
 	STATE_CHUNK_END,
 	STATE_CHUNKS_END,
-	STATE_HANDLING,	/* a handler has the exchange */
-	STATE_REPLYING,	/* the reply is on its way */
-	STATE_LINGERING	/* refused; what still comes is thrown away */
+	STATE_HANDLING, /* a handler has the exchange */
+	STATE_REPLYING, /* the reply is on its way */
+	STATE_LINGERING /* refused; what still comes is thrown away */
 };
 
 struct route {
@@ -69,36 +69,36 @@ struct route {
 struct connection {
 	struct http_server *server;
 	struct connection *next, **link;
-	struct bufferevent *bev;	/* owned */
-	struct loop_timer *timer;	/* owned */
+	struct bufferevent *bev;  /* owned */
+	struct loop_timer *timer; /* owned */
 	enum state state;
-	struct http_exchange *exchange;	/* owned until the handler has it */
-	size_t left;	/* of the body, or of the chunk */
-	int64_t started_at;	/* clock_boot() of the first byte; 0: idle */
+	struct http_exchange *exchange; /* owned until the handler has it */
+	size_t left;                    /* of the body, or of the chunk */
+	int64_t started_at; /* clock_boot() of the first byte; 0: idle */
 	bool keep_alive;
-	bool ended;	/* the client sends no more */
+	bool ended; /* the client sends no more */
 	char peer[INET6_ADDRSTRLEN];
 };
 
 struct http_exchange {
-	struct connection *connection;	/* NULL: the client is gone */
-	struct arena *arena;	/* owned, with this struct's strings */
+	struct connection *connection; /* NULL: the client is gone */
+	struct arena *arena;           /* owned, with this struct's strings */
 	struct http_head head;
-	struct buf body;	/* owned */
-	struct buf fields;	/* owned: reply headers, as sent */
+	struct buf body;   /* owned */
+	struct buf fields; /* owned: reply headers, as sent */
 	const char *peer;
 };
 
 struct http_server {
 	struct loop *loop;
 	struct http_server_settings settings;
-	struct evconnlistener *listener;	/* owned */
-	struct loop_timer *accept_timer;	/* owned; out of descriptors */
-	struct connection *connections;	/* owned */
+	struct evconnlistener *listener; /* owned */
+	struct loop_timer *accept_timer; /* owned; out of descriptors */
+	struct connection *connections;  /* owned */
 	size_t connection_count;
-	struct arena *arena;	/* owned: routes and paths */
-	struct list routes;	/* struct route */
-	struct list chunked;	/* const char *, prefixes */
+	struct arena *arena; /* owned: routes and paths */
+	struct list routes;  /* struct route */
+	struct list chunked; /* const char *, prefixes */
 };
 
 static void connection_advance(struct connection *connection);
@@ -136,13 +136,12 @@ complete(const struct http_server_settings *given)
 		settings.connections_per_address_max =
 		    CONNECTIONS_PER_ADDRESS_MAX;
 	if (settings.connections_max > settings.connections_per_address_max)
-		settings.connections_max =
-		    settings.connections_per_address_max;
+		settings.connections_max = settings.connections_per_address_max;
 	if (settings.header_deadline_us == 0)
 		settings.header_deadline_us = HEADER_DEADLINE_US;
 	if (settings.deadline_us == 0)
 		settings.deadline_us = DEADLINE_US;
-	settings.address = NULL;	/* the caller's, and not needed any more */
+	settings.address = NULL; /* the caller's, and not needed any more */
 	return settings;
 }
 
@@ -171,8 +170,8 @@ listen_address(const struct http_server_settings *settings,
 }
 
 struct http_server *
-http_server_open(struct loop *loop,
-    const struct http_server_settings *settings, char *error, size_t bytes)
+http_server_open(struct loop *loop, const struct http_server_settings *settings,
+    char *error, size_t bytes)
 {
 	struct sockaddr_storage address;
 	socklen_t address_bytes = listen_address(settings, &address);
@@ -180,8 +179,10 @@ http_server_open(struct loop *loop,
 	struct evconnlistener *listener;
 
 	if (address_bytes == 0) {
-		snprintf(error, bytes, "cannot listen on %s: only on "
-		    "127.0.0.1 or ::1, behind a proxy", settings->address);
+		snprintf(error, bytes,
+		    "cannot listen on %s: only on "
+		    "127.0.0.1 or ::1, behind a proxy",
+		    settings->address);
 		return NULL;
 	}
 	server = mem_alloc(sizeof(*server));
@@ -214,16 +215,16 @@ http_server_port(const struct http_server *server)
 
 	getsockname(evconnlistener_get_fd(server->listener),
 	    (struct sockaddr *)&address, &bytes);
-	port = address.ss_family == AF_INET6 ?
-	    ((struct sockaddr_in6 *)&address)->sin6_port :
-	    ((struct sockaddr_in *)&address)->sin_port;
+	port = address.ss_family == AF_INET6
+		   ? ((struct sockaddr_in6 *)&address)->sin6_port
+		   : ((struct sockaddr_in *)&address)->sin_port;
 	return ntohs(port);
 }
 
 void
 http_server_route(struct http_server *server, unsigned methods,
-    const char *path, void (*handler)(struct http_exchange *exchange,
-    void *arg), void *arg)
+    const char *path,
+    void (*handler)(struct http_exchange *exchange, void *arg), void *arg)
 {
 	struct route *route = list_add(&server->routes);
 
@@ -249,13 +250,11 @@ static struct http_exchange *
 exchange_create(struct connection *connection)
 {
 	struct arena *arena = arena_create();
-	struct http_exchange *exchange = arena_alloc(arena,
-	    sizeof(*exchange));
+	struct http_exchange *exchange = arena_alloc(arena, sizeof(*exchange));
 
 	exchange->connection = connection;
 	exchange->arena = arena;
-	exchange->body.bytes_max =
-	    connection->server->settings.body_bytes_max;
+	exchange->body.bytes_max = connection->server->settings.body_bytes_max;
 	exchange->peer = arena_text(arena, connection->peer);
 	return exchange;
 }
@@ -299,8 +298,7 @@ http_exchange_query_value(struct http_exchange *exchange, const char *name)
 		size_t bytes = strcspn(at, "&");
 
 		at += bytes;
-		if (bytes < name_bytes ||
-		    memcmp(start, name, name_bytes) != 0)
+		if (bytes < name_bytes || memcmp(start, name, name_bytes) != 0)
 			continue;
 		if (bytes == name_bytes)
 			return "";
@@ -337,8 +335,8 @@ http_exchange_arena(struct http_exchange *exchange)
 }
 
 void
-http_exchange_set_header(struct http_exchange *exchange, const char *name,
-    const char *value)
+http_exchange_set_header(
+    struct http_exchange *exchange, const char *name, const char *value)
 {
 	assert(strpbrk(name, "\r\n") == NULL);
 	assert(strpbrk(value, "\r\n") == NULL);
@@ -363,8 +361,7 @@ void
 http_exchange_reply_text(struct http_exchange *exchange, int status,
     const char *content_type, const char *body)
 {
-	http_exchange_reply(exchange, status, content_type, body,
-	    strlen(body));
+	http_exchange_reply(exchange, status, content_type, body, strlen(body));
 }
 
 /* ---- a connection's life ---- */
@@ -423,8 +420,7 @@ reason(int status)
 	    {429, "Too Many Requests"},
 	    {431, "Request Header Fields Too Large"},
 	    {500, "Internal Server Error"}, {501, "Not Implemented"},
-	    {503, "Service Unavailable"},
-	    {505, "HTTP Version Not Supported"}};
+	    {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"}};
 
 	for (size_t i = 0; i < COUNT(reasons); i++)
 		if (reasons[i].status == status)
@@ -445,8 +441,7 @@ connection_reply(struct connection *connection, int status,
 	/* No idle connection may keep others out. */
 	if (server->connection_count == server->settings.connections_max)
 		connection->keep_alive = false;
-	evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n", status,
-	    reason(status));
+	evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n", status, reason(status));
 	if (!bodiless)
 		evbuffer_add_printf(out, "Content-Length: %zu\r\n", bytes);
 	if (!bodiless && content_type != NULL)
@@ -463,18 +458,18 @@ connection_reply(struct connection *connection, int status,
 
 /* Answer a request that no handler sees, and end the connection. */
 static void
-connection_refuse(struct connection *connection, int status,
-    const struct buf *fields)
+connection_refuse(
+    struct connection *connection, int status, const struct buf *fields)
 {
 	char text[64];
-	int bytes = snprintf(text, sizeof(text), "%d %s\n", status,
-	    reason(status));
+	int bytes =
+	    snprintf(text, sizeof(text), "%d %s\n", status, reason(status));
 
 	exchange_free(connection->exchange);
 	connection->exchange = NULL;
 	connection->keep_alive = false;
-	connection_reply(connection, status, "text/plain", fields, text,
-	    (size_t)bytes);
+	connection_reply(
+	    connection, status, "text/plain", fields, text, (size_t)bytes);
 }
 
 /* Wait for the next request; it may have been sent ahead. */
@@ -529,7 +524,7 @@ on_event(struct bufferevent *bev, short what, void *arg)
 	(void)bev;
 	if ((what & BEV_EVENT_EOF) == 0 ||
 	    (connection->state != STATE_HANDLING &&
-	    connection->state != STATE_REPLYING)) {
+		connection->state != STATE_REPLYING)) {
 		connection_free(connection);
 		return;
 	}
@@ -541,8 +536,8 @@ static void
 on_deadline(void *arg)
 {
 	struct connection *connection = arg;
-	bool idle = connection->state == STATE_HEAD &&
-	    connection->started_at == 0;
+	bool idle =
+	    connection->state == STATE_HEAD && connection->started_at == 0;
 
 	if (idle || connection->state >= STATE_HANDLING) {
 		connection_free(connection);
@@ -571,18 +566,17 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	getnameinfo(address, (socklen_t)bytes, connection->peer,
 	    sizeof(connection->peer), NULL, 0, NI_NUMERICHOST);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	connection->timer = loop_timer_create(server->loop, on_deadline,
-	    connection);
-	connection->bev = bufferevent_socket_new(loop_base(server->loop), fd,
-	    BEV_OPT_CLOSE_ON_FREE);
+	connection->timer =
+	    loop_timer_create(server->loop, on_deadline, connection);
+	connection->bev = bufferevent_socket_new(
+	    loop_base(server->loop), fd, BEV_OPT_CLOSE_ON_FREE);
 	assert(connection->bev != NULL);
-	bufferevent_setcb(connection->bev, on_read, on_written, on_event,
-	    connection);
+	bufferevent_setcb(
+	    connection->bev, on_read, on_written, on_event, connection);
 	bufferevent_setwatermark(connection->bev, EV_READ, 0,
 	    server->settings.header_bytes_max + READ_AHEAD_BYTES);
 	bufferevent_enable(connection->bev, EV_READ | EV_WRITE);
-	loop_timer_arm(connection->timer,
-	    server->settings.header_deadline_us);
+	loop_timer_arm(connection->timer, server->settings.header_deadline_us);
 	connection->keep_alive = true;
 }
 
@@ -613,7 +607,7 @@ find_route(const struct http_server *server, const struct http_head *head,
 		const struct route *route = &routes[i];
 		/* A prefix ends in '/', a whole path in its NUL. */
 		size_t compared = route->path_bytes +
-		    (route->path[route->path_bytes - 1] != '/');
+				  (route->path[route->path_bytes - 1] != '/');
 
 		if (route->path_bytes < longest ||
 		    strncmp(head->path, route->path, compared) != 0)
@@ -636,8 +630,8 @@ dispatch(struct connection *connection)
 {
 	struct http_exchange *exchange = connection->exchange;
 	unsigned methods;
-	const struct route *route = find_route(connection->server,
-	    &exchange->head, &methods);
+	const struct route *route =
+	    find_route(connection->server, &exchange->head, &methods);
 	struct buf allow = BUF_INIT(0);
 
 	if (route != NULL) {
@@ -690,11 +684,11 @@ read_head(struct connection *connection, struct evbuffer *in)
 
 	if (connection->started_at == 0) {
 		connection->started_at = clock_boot();
-		loop_timer_arm(connection->timer,
-		    settings->header_deadline_us);
+		loop_timer_arm(connection->timer, settings->header_deadline_us);
 	}
-	most = available < settings->header_bytes_max ? available :
-	    settings->header_bytes_max;
+	most = available < settings->header_bytes_max
+		   ? available
+		   : settings->header_bytes_max;
 	data = (const char *)evbuffer_pullup(in, (ev_ssize_t)most);
 	bytes = http_head_bytes(data, most);
 	if (bytes == 0 && available <= settings->header_bytes_max)
@@ -705,8 +699,8 @@ read_head(struct connection *connection, struct evbuffer *in)
 	}
 	connection->exchange = exchange_create(connection);
 	head = &connection->exchange->head;
-	refused = http_head_parse(data, (size_t)bytes,
-	    connection->exchange->arena, head);
+	refused = http_head_parse(
+	    data, (size_t)bytes, connection->exchange->arena, head);
 	if (refused == 0)
 		refused = judge_head(connection->server, head);
 	if (refused != 0) {
@@ -717,11 +711,11 @@ read_head(struct connection *connection, struct evbuffer *in)
 	connection->keep_alive = head->keep_alive;
 	connection->left = head->content_bytes;
 	connection->state = head->chunked ? STATE_CHUNK_SIZE : STATE_BODY;
-	loop_timer_arm(connection->timer, connection->started_at +
-	    settings->deadline_us - clock_boot());
+	loop_timer_arm(connection->timer,
+	    connection->started_at + settings->deadline_us - clock_boot());
 	if (head->continue_expected && evbuffer_get_length(in) == 0)
-		bufferevent_write(connection->bev,
-		    "HTTP/1.1 100 Continue\r\n\r\n", 25);
+		bufferevent_write(
+		    connection->bev, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 	return true;
 }
 
@@ -733,8 +727,9 @@ read_bytes(struct connection *connection, struct evbuffer *in)
 	char piece[4096];
 
 	while (connection->left > 0) {
-		size_t wanted = connection->left < sizeof(piece) ?
-		    connection->left : sizeof(piece);
+		size_t wanted = connection->left < sizeof(piece)
+				    ? connection->left
+				    : sizeof(piece);
 		int got = evbuffer_remove(in, piece, wanted);
 
 		if (got <= 0)
@@ -750,10 +745,9 @@ static bool
 read_chunk_line(struct connection *connection, struct evbuffer *in,
     char out[CHUNK_LINE_BYTES_MAX])
 {
-	struct evbuffer_ptr end = evbuffer_search_eol(in, NULL, NULL,
-	    EVBUFFER_EOL_CRLF_STRICT);
-	size_t bytes = end.pos >= 0 ? (size_t)end.pos :
-	    evbuffer_get_length(in);
+	struct evbuffer_ptr end =
+	    evbuffer_search_eol(in, NULL, NULL, EVBUFFER_EOL_CRLF_STRICT);
+	size_t bytes = end.pos >= 0 ? (size_t)end.pos : evbuffer_get_length(in);
 
 	if (bytes >= CHUNK_LINE_BYTES_MAX) {
 		connection_refuse(connection, 400, NULL);
@@ -787,8 +781,8 @@ read_chunk_size(struct connection *connection, struct evbuffer *in)
 		connection_refuse(connection, 413, NULL);
 		return false;
 	}
-	connection->state = connection->left > 0 ? STATE_CHUNK :
-	    STATE_CHUNKS_END;
+	connection->state =
+	    connection->left > 0 ? STATE_CHUNK : STATE_CHUNKS_END;
 	return true;
 }
 
@@ -817,11 +811,11 @@ connection_advance(struct connection *connection)
 		switch (connection->state) {
 		case STATE_HEAD:
 			more = evbuffer_get_length(in) > 0 &&
-			    read_head(connection, in);
+			       read_head(connection, in);
 			break;
 		case STATE_BODY:
-			more = read_bytes(connection, in) &&
-			    dispatch(connection);
+			more =
+			    read_bytes(connection, in) && dispatch(connection);
 			break;
 		case STATE_CHUNK_SIZE:
 			more = read_chunk_size(connection, in);
@@ -838,7 +832,7 @@ connection_advance(struct connection *connection)
 			break;
 		case STATE_CHUNKS_END:
 			more = read_chunk_end(connection, in) &&
-			    dispatch(connection);
+			       dispatch(connection);
 			break;
 		case STATE_LINGERING:
 			evbuffer_drain(in, evbuffer_get_length(in));

@@ -55,8 +55,8 @@ parse_line(struct keyring *keyring, const char *line)
 
 	if (space == NULL)
 		return "expected `id base64` or `index base64`";
-	if (crypto_base64_decode(space + 1, strlen(space + 1), key,
-	    sizeof(key)) != KEY_BYTES)
+	if (crypto_base64_decode(
+		space + 1, strlen(space + 1), key, sizeof(key)) != KEY_BYTES)
 		return "expected base64 of 32 bytes";
 	if (strncmp(line, "index ", 6) == 0) {
 		if (keyring->index_known)
@@ -95,8 +95,8 @@ parse(struct keyring *keyring, const char *path, char *text, char *error,
 		number++;
 		wrong = parse_line(keyring, line);
 		if (wrong != NULL) {
-			snprintf(error, bytes, "%s:%d: %s", path, number,
-			    wrong);
+			snprintf(
+			    error, bytes, "%s:%d: %s", path, number, wrong);
 			return -1;
 		}
 	}
@@ -194,7 +194,7 @@ keyring_create(const char *path, char *error, size_t bytes)
 	add_fresh_key(&text, "1");
 	add_fresh_key(&text, "index");
 	written = write(fd, text.data, text.bytes) == (ssize_t)text.bytes &&
-	    fsync(fd) == 0;
+		  fsync(fd) == 0;
 	if (close(fd) != 0)
 		written = false;
 	if (!written) {
@@ -219,8 +219,8 @@ purpose_key(struct keyring *keyring, uint8_t key_id, int32_t tenant_id)
 	if (purpose->key_id == key_id && purpose->tenant_id == tenant_id)
 		return purpose->key;
 	snprintf(label, sizeof(label), "adherd/seal/%d", tenant_id);
-	crypto_hkdf_sha256(keyring->keys[key_id], KEY_BYTES, label,
-	    purpose->key, KEY_BYTES);
+	crypto_hkdf_sha256(
+	    keyring->keys[key_id], KEY_BYTES, label, purpose->key, KEY_BYTES);
 	purpose->key_id = key_id;
 	purpose->tenant_id = tenant_id;
 	return purpose->key;
@@ -234,8 +234,9 @@ keyring_seal(struct keyring *keyring, int32_t tenant_id, const char *context,
 	uint8_t nonce[NONCE_BYTES], *sealed = mem_alloc(bytes + TAG_BYTES);
 
 	crypto_random(nonce, sizeof(nonce));
-	crypto_aes_gcm_seal(purpose_key(keyring, keyring->sealing_id,
-	    tenant_id), nonce, context, strlen(context), text, bytes, sealed);
+	crypto_aes_gcm_seal(
+	    purpose_key(keyring, keyring->sealing_id, tenant_id), nonce,
+	    context, strlen(context), text, bytes, sealed);
 	buf_char(out, ENVELOPE_VERSION);
 	buf_char(out, (char)keyring->sealing_id);
 	buf_add(out, nonce, sizeof(nonce));
@@ -251,16 +252,15 @@ keyring_open_text(struct keyring *keyring, int32_t tenant_id,
 	uint8_t key_id;
 	char *text;
 
-	if (bytes < ENVELOPE_BYTES + TAG_BYTES ||
-	    sealed[0] != ENVELOPE_VERSION)
+	if (bytes < ENVELOPE_BYTES + TAG_BYTES || sealed[0] != ENVELOPE_VERSION)
 		return NULL;
 	key_id = sealed[1];
 	if (!keyring->known[key_id])
 		return NULL;
 	text = arena_alloc(arena, bytes - ENVELOPE_BYTES - TAG_BYTES + 1);
 	if (!crypto_aes_gcm_open(purpose_key(keyring, key_id, tenant_id),
-	    sealed + 2, context, strlen(context), sealed + ENVELOPE_BYTES,
-	    bytes - ENVELOPE_BYTES, (uint8_t *)text))
+		sealed + 2, context, strlen(context), sealed + ENVELOPE_BYTES,
+		bytes - ENVELOPE_BYTES, (uint8_t *)text))
 		return NULL;
 	return text;
 }
@@ -275,8 +275,8 @@ keyring_index(struct keyring *keyring, int32_t tenant_id, const char *field,
 	buf_u32(&text, (uint32_t)tenant_id);
 	buf_add(&text, field, strlen(field) + 1); /* its NUL parts the two */
 	buf_text(&text, value);
-	crypto_hmac_sha256(keyring->index_key, KEY_BYTES, text.data,
-	    text.bytes, mac);
+	crypto_hmac_sha256(
+	    keyring->index_key, KEY_BYTES, text.data, text.bytes, mac);
 	memcpy(out, mac, 16);
 	crypto_wipe(text.data, text.bytes);
 	buf_free(&text);

@@ -90,23 +90,47 @@ names_practitioner(const char *practitioners, const char *key)
 	return false;
 }
 
+static bool
+is_with(const struct visit *visit, const char *prescriber)
+{
+	return prescriber != NULL && visit->practitioners != NULL &&
+	       names_practitioner(visit->practitioners, prescriber);
+}
+
 bool
 follow_up_booked(const struct look *look, const char *prescriber,
     int32_t from_on, int32_t until_on)
 {
 	const struct dossier *d = look->dossier;
 
-	for (uint32_t i = 0; i < d->visit_count && prescriber != NULL; i++) {
+	for (uint32_t i = 0; i < d->visit_count; i++) {
 		struct appointment a;
 
-		if (read_appointment(look, &d->visits[i], &a) &&
+		if (is_with(&d->visits[i], prescriber) &&
+		    read_appointment(look, &d->visits[i], &a) &&
 		    a.status == VISIT_PLANNED && a.start_on >= from_on &&
-		    a.start_on < until_on &&
-		    d->visits[i].practitioners != NULL &&
-		    names_practitioner(d->visits[i].practitioners, prescriber))
+		    a.start_on < until_on)
 			return true;
 	}
 	return false;
+}
+
+int64_t
+follow_up_last_kept_at(const struct look *look, const char *prescriber)
+{
+	const struct dossier *d = look->dossier;
+	int64_t last = AT_UNKNOWN;
+
+	for (uint32_t i = 0; i < d->visit_count; i++) {
+		struct appointment a;
+
+		if (is_with(&d->visits[i], prescriber) &&
+		    read_appointment(look, &d->visits[i], &a) &&
+		    a.status == VISIT_DONE && a.start_at <= look->now &&
+		    a.start_at > last)
+			last = a.start_at;
+	}
+	return last;
 }
 
 bool

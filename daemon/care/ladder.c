@@ -29,7 +29,8 @@ stage_at(const struct look *look, const struct ladder *ladder, uint32_t index)
 
 /*
  * Does this stage speak of the product?  Not before half of its last supply
- * is used (renewal), not of what was due before its last fill.
+ * is used (renewal), not of what was due before its last fill or before the
+ * visit that a renewal asks for.
  */
 static bool
 stage_concerns(const struct ladder *ladder, const struct product *product,
@@ -38,7 +39,7 @@ stage_concerns(const struct ladder *ladder, const struct product *product,
 	int32_t left = product->run_out_on - ladder->members[0].run_out_on -
 		       ladder->program->stages[index].day;
 
-	if (due_at < product->opened_at)
+	if (due_at < product->opened_at || due_at < product->visited_at)
 		return false;
 	return ladder->kind != KIND_RENEWAL || left <= 0 ||
 	       2 * left <= product->last_days;

@@ -173,6 +173,10 @@ refill_products(const struct look *look, enum kind kind,
 		    .run_out_on = supply->run_out_on,
 		    .last_days = supply->last_days,
 		    .opened_at = last_fill_at(look, supply->drug),
+		    .visited_at =
+			kind == KIND_RENEWAL
+			    ? follow_up_last_kept_at(look, p->prescriber)
+			    : AT_UNKNOWN,
 		};
 		product.anchor_on = cycle_anchor(look, &product);
 		/* its task is made: it left the ladder */

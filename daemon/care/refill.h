@@ -16,6 +16,11 @@ struct product {
 	int32_t anchor_on; /* of its cycle: a small correction keeps it */
 	int32_t last_days; /* days of the last supply */
 	int64_t opened_at; /* the last fill: earlier stages are not its own */
+	/*
+	 * RENEWAL: the last visit with the prescriber.  What was due before
+	 * it asked for that visit.
+	 */
+	int64_t visited_at;
 };
 
 /* Products of one kind that are still open, by run-out, then id. */

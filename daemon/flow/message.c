@@ -20,7 +20,7 @@
 
 struct tenant {
 	int32_t tenant_id;
-	const char *name;
+	const char *name;	/* for patients; NULL: "us" */
 	bool attendance_fed;
 };
 
@@ -104,7 +104,7 @@ take_tenants(const struct db_result *result, void *arg)
 
 		tenant->tenant_id = (int32_t)db_i64(result, row, 0);
 		tenant->name =
-		    arena_text(catalogue->arena, db_text(result, row, 1));
+		    arena_text(catalogue->arena, db_text(result, row, 5));
 		tenant->attendance_fed = db_bool(result, row, 4);
 	}
 }

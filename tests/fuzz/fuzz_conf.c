@@ -36,8 +36,8 @@ static const struct conf_setting table[] = {
     {"s", "size", CONF_BYTES, offsetof(struct settings, size), .help = ""},
     {"s", "boolean", CONF_BOOLEAN, offsetof(struct settings, boolean),
 	.help = ""},
-    {"s", "word", CONF_WORD, offsetof(struct settings, word),
-	.words = words, .help = ""},
+    {"s", "word", CONF_WORD, offsetof(struct settings, word), .words = words,
+	.help = ""},
 };
 
 /* Take every section "s" of the text and dump it; false if refused. */
@@ -50,8 +50,8 @@ dump(const char *text, struct buf *out)
 	struct settings settings = {0};
 	const char **names;
 	bool taken = conf_read_text(conf, "f", text, &error) == 0 &&
-	    conf_take(conf, "s", NULL, table, COUNT(table), &settings,
-	    &error) == 0;
+		     conf_take(conf, "s", NULL, table, COUNT(table), &settings,
+			 &error) == 0;
 
 	if (taken)
 		conf_dump(table, COUNT(table), "s", NULL, &settings, out);
@@ -59,10 +59,10 @@ dump(const char *text, struct buf *out)
 	for (size_t i = 0; taken && names[i] != NULL; i++) {
 		memset(&settings, 0, sizeof(settings));
 		taken = conf_take(conf, "s", names[i], table, COUNT(table),
-		    &settings, &error) == 0;
+			    &settings, &error) == 0;
 		if (taken)
-			conf_dump(table, COUNT(table), "s", names[i],
-			    &settings, out);
+			conf_dump(
+			    table, COUNT(table), "s", names[i], &settings, out);
 	}
 	taken = taken && conf_check_taken(conf, known, &error) == 0;
 	must(taken == (error.text[0] == '\0'));

@@ -21,7 +21,7 @@ must_be_clean(const char *text)
 {
 	for (; *text != '\0'; text++)
 		must(((unsigned char)*text >= ' ' || *text == '\t') &&
-		    *text != 0x7f);
+		     *text != 0x7f);
 }
 
 static void
@@ -58,8 +58,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	whole = http_head_bytes(text, bytes);
 	must(whole >= -1 && whole <= (long)bytes);
 	if (whole > 0) {
-		int refused = http_head_parse(text, (size_t)whole, arena,
-		    &head);
+		int refused =
+		    http_head_parse(text, (size_t)whole, arena, &head);
 
 		must(refused == 0 || (refused >= 400 && refused <= 505));
 		if (refused == 0)

@@ -41,7 +41,8 @@ static const struct conf_setting table[] = {
     {"door", "enabled", CONF_BOOLEAN, offsetof(struct settings, enabled),
 	.standard = "yes", .help = "Whether to listen at all."},
     {"door", "look", CONF_DURATION, offsetof(struct settings, look),
-	.standard = "1s", .min = SECOND_US / 10, .max = DAY_US, .help = "How often."},
+	.standard = "1s", .min = SECOND_US / 10, .max = DAY_US,
+	.help = "How often."},
     {"door", "body-bytes", CONF_BYTES, offsetof(struct settings, body_bytes),
 	.standard = "64k", .min = 1, .max = INT64_MAX, .help = "How much."},
     {"door", "role", CONF_WORD, offsetof(struct settings, role),
@@ -79,8 +80,8 @@ take(const char *text)
 {
 	if (conf_read_text(conf, "a.conf", text, &error) != 0)
 		return -1;
-	return conf_take(conf, "door", NULL, table, COUNT(table), &settings,
-	    &error);
+	return conf_take(
+	    conf, "door", NULL, table, COUNT(table), &settings, &error);
 }
 
 /* Each test of a message starts anew. */
@@ -127,10 +128,11 @@ every_type_is_read(void **state)
 {
 	(void)state;
 	assert_int_equal(take("# first\n; second\n\n[Door] ; third\n"
-	    "  address\t=  ::1  \r\n"
-	    "port = 65535\nenabled=OFF\nlook = 500ms\n"
-	    "body-bytes = 10M # much\nrole = inbox\n"
-	    "only-to = a , ,b c,\n"), 0);
+			      "  address\t=  ::1  \r\n"
+			      "port = 65535\nenabled=OFF\nlook = 500ms\n"
+			      "body-bytes = 10M # much\nrole = inbox\n"
+			      "only-to = a , ,b c,\n"),
+	    0);
 	assert_string_equal(settings.address, "::1");
 	assert_int_equal(settings.port, 65535);
 	assert_false(settings.enabled);
@@ -194,8 +196,9 @@ repeated_keys_are_refused_across_files(void **state)
 	    "a.conf:5: key \"port\" again; it is set at a.conf:2");
 	end(NULL);
 	begin(NULL);
-	assert_int_equal(conf_read_text(conf, "conf.d/b.conf",
-	    "[door]\nport = 1\n", &error), 0);
+	assert_int_equal(
+	    conf_read_text(conf, "conf.d/b.conf", "[door]\nport = 1\n", &error),
+	    0);
 	assert_int_equal(take("[door]\n\nport = 2\n"), -1);
 	assert_string_equal(error.text,
 	    "a.conf:3: key \"port\" again; it is set at conf.d/b.conf:2");
@@ -205,24 +208,31 @@ static void
 bad_values_are_refused_with_what_is_expected(void **state)
 {
 	(void)state;
-	expect_error("[door]\nport = 0\n", "a.conf:2: key \"port\": expected "
+	expect_error("[door]\nport = 0\n",
+	    "a.conf:2: key \"port\": expected "
 	    "a whole number, 1 to 65535, not \"0\"");
-	expect_error("[door]\nport = 80x\n", "a.conf:2: key \"port\": "
+	expect_error("[door]\nport = 80x\n",
+	    "a.conf:2: key \"port\": "
 	    "expected a whole number, 1 to 65535, not \"80x\"");
-	expect_error("[door]\nport = 99999999999999999999\n", "a.conf:2: key "
+	expect_error("[door]\nport = 99999999999999999999\n",
+	    "a.conf:2: key "
 	    "\"port\": expected a whole number, 1 to 65535, not "
 	    "\"99999999999999999999\"");
-	expect_error("[door]\nlook = 5\n", "a.conf:2: key \"look\": expected "
+	expect_error("[door]\nlook = 5\n",
+	    "a.conf:2: key \"look\": expected "
 	    "a duration (500ms, 20s, 5m, 2h, 1d), 100ms to 1d, not \"5\"");
-	expect_error("[door]\nlook = 9223372036854775807d\n", "a.conf:2: key "
+	expect_error("[door]\nlook = 9223372036854775807d\n",
+	    "a.conf:2: key "
 	    "\"look\": expected a duration (500ms, 20s, 5m, 2h, 1d), 100ms to "
 	    "1d, not \"9223372036854775807d\"");
-	expect_error("[door]\nbody-bytes = -1k\n", "a.conf:2: key "
+	expect_error("[door]\nbody-bytes = -1k\n",
+	    "a.conf:2: key "
 	    "\"body-bytes\": expected a size (500, 64k, 10M), 1 or more, not "
 	    "\"-1k\"");
 	expect_error("[door]\nenabled = 1\n", "a.conf:2: key \"enabled\": "
-	    "expected yes or no, not \"1\"");
-	expect_error("[door]\nrole = planner\n", "a.conf:2: key \"role\": "
+					      "expected yes or no, not \"1\"");
+	expect_error("[door]\nrole = planner\n",
+	    "a.conf:2: key \"role\": "
 	    "expected one of all, plan, inbox, not \"planner\"");
 }
 
@@ -230,22 +240,22 @@ static void
 malformed_lines_are_refused(void **state)
 {
 	(void)state;
-	expect_error("port = 1\n",
-	    "a.conf:1: key \"port\" before any [section]");
-	expect_error("[door]\nport\n",
-	    "a.conf:2: expected [section] or key = value");
-	expect_error("[door]\n= 1\n",
-	    "a.conf:2: expected [section] or key = value");
-	expect_error("[door\n",
-	    "a.conf:1: expected [section] or [section \"name\"]");
-	expect_error("[door] x\n",
-	    "a.conf:1: expected [section] or [section \"name\"]");
-	expect_error("[]\n",
-	    "a.conf:1: expected [section] or [section \"name\"]");
-	expect_error("[door \"\"]\n",
-	    "a.conf:1: malformed name in [door \"…\"]");
-	expect_error("[door \"a]\n",
-	    "a.conf:1: malformed name in [door \"…\"]");
+	expect_error(
+	    "port = 1\n", "a.conf:1: key \"port\" before any [section]");
+	expect_error(
+	    "[door]\nport\n", "a.conf:2: expected [section] or key = value");
+	expect_error(
+	    "[door]\n= 1\n", "a.conf:2: expected [section] or key = value");
+	expect_error(
+	    "[door\n", "a.conf:1: expected [section] or [section \"name\"]");
+	expect_error(
+	    "[door] x\n", "a.conf:1: expected [section] or [section \"name\"]");
+	expect_error(
+	    "[]\n", "a.conf:1: expected [section] or [section \"name\"]");
+	expect_error(
+	    "[door \"\"]\n", "a.conf:1: malformed name in [door \"…\"]");
+	expect_error(
+	    "[door \"a]\n", "a.conf:1: malformed name in [door \"…\"]");
 	expect_error("[door]\npassword = \"a\n",
 	    "a.conf:2: key \"password\": malformed quotes; inside them, "
 	    "write \\\" \\\\ \\n \\t");
@@ -258,8 +268,8 @@ malformed_lines_are_refused(void **state)
 	expect_error("[door]\npassword = a \"b\"\n",
 	    "a.conf:2: key \"password\": a quote in mid-value; quote the "
 	    "whole value");
-	expect_error("[door]\npassword = a\rb\n",
-	    "a.conf:2: a control character");
+	expect_error(
+	    "[door]\npassword = a\rb\n", "a.conf:2: a control character");
 }
 
 static void
@@ -268,17 +278,21 @@ subsections_are_named_and_taken_one_by_one(void **state)
 	const char **names;
 
 	(void)state;
-	assert_int_equal(take("[gateway \"ali\"]\naddress = x\n"
-	    "[gateway \"T\\\"x\"]\naddress = y\n[gateway \"ali\"]\n"), 0);
+	assert_int_equal(
+	    take("[gateway \"ali\"]\naddress = x\n"
+		 "[gateway \"T\\\"x\"]\naddress = y\n[gateway \"ali\"]\n"),
+	    0);
 	names = conf_names(conf, "gateway");
 	assert_string_equal(names[0], "ali");
 	assert_string_equal(names[1], "T\"x");
 	assert_null(names[2]);
 	assert_int_equal(conf_take(conf, "gateway", names[1], table,
-	    COUNT(table), &settings, &error), 0);
+			     COUNT(table), &settings, &error),
+	    0);
 	assert_string_equal(settings.address, "y");
 	assert_int_equal(conf_take(conf, "gateway", names[0], table,
-	    COUNT(table), &settings, &error), 0);
+			     COUNT(table), &settings, &error),
+	    0);
 	assert_string_equal(settings.address, "x");
 }
 
@@ -287,14 +301,15 @@ required_keys_are_missed(void **state)
 {
 	(void)state;
 	assert_int_equal(take("[door]\n[gateway \"ali\"]\n"), 0);
-	assert_int_equal(conf_take(conf, "gateway", "ali", table,
-	    COUNT(table), &settings, &error), -1);
+	assert_int_equal(conf_take(conf, "gateway", "ali", table, COUNT(table),
+			     &settings, &error),
+	    -1);
 	assert_string_equal(error.text,
 	    "a.conf:2: [gateway \"ali\"] lacks the key \"address\"");
-	assert_int_equal(conf_take(conf, "gateway", NULL, table,
-	    COUNT(table), &settings, &error), -1);
-	assert_string_equal(error.text,
-	    "[gateway] lacks the key \"address\"");
+	assert_int_equal(conf_take(conf, "gateway", NULL, table, COUNT(table),
+			     &settings, &error),
+	    -1);
+	assert_string_equal(error.text, "[gateway] lacks the key \"address\"");
 }
 
 static void
@@ -305,20 +320,21 @@ sections_that_nobody_took_are_refused(void **state)
 	(void)state;
 	assert_int_equal(take("[door]\n[gatway \"ali\"]\nx = 1\n"), 0);
 	assert_int_equal(conf_check_taken(conf, known, &error), -1);
-	assert_string_equal(error.text, "a.conf:2: unknown section "
+	assert_string_equal(error.text,
+	    "a.conf:2: unknown section "
 	    "[gatway \"ali\"]; did you mean \"gateway\"?");
 	end(NULL);
 	begin(NULL);
 	assert_int_equal(take("[door \"x\"]\n"), 0);
 	assert_int_equal(conf_check_taken(conf, known, &error), -1);
-	assert_string_equal(error.text,
-	    "a.conf:1: section [door \"x\"] takes no name");
+	assert_string_equal(
+	    error.text, "a.conf:1: section [door \"x\"] takes no name");
 	end(NULL);
 	begin(NULL);
 	assert_int_equal(take("[gateway]\n"), 0);
 	assert_int_equal(conf_check_taken(conf, known, &error), -1);
-	assert_string_equal(error.text,
-	    "a.conf:1: section [gateway] needs a name");
+	assert_string_equal(
+	    error.text, "a.conf:1: section [gateway] needs a name");
 	end(NULL);
 	begin(NULL);
 	assert_int_equal(take("[door]\nport = 1\n"), 0);
@@ -329,9 +345,9 @@ sections_that_nobody_took_are_refused(void **state)
 static void
 secrets_are_neither_dumped_nor_quoted(void **state)
 {
-	static const struct conf_setting pin[] = {{"door", "pin",
-	    CONF_INTEGER, offsetof(struct settings, port), .min = 1,
-	    .max = 9, .secret = true}};
+	static const struct conf_setting pin[] = {
+	    {"door", "pin", CONF_INTEGER, offsetof(struct settings, port),
+		.min = 1, .max = 9, .secret = true}};
 	struct buf out = BUF_INIT(0);
 
 	(void)state;
@@ -342,18 +358,19 @@ secrets_are_neither_dumped_nor_quoted(void **state)
 	buf_free(&out);
 	end(NULL);
 	begin(NULL);
-	assert_int_equal(conf_read_text(conf, "a.conf",
-	    "[door]\npin = 1234\n", &error), 0);
-	assert_int_equal(conf_take(conf, "door", NULL, pin, 1, &settings,
-	    &error), -1);
+	assert_int_equal(
+	    conf_read_text(conf, "a.conf", "[door]\npin = 1234\n", &error), 0);
+	assert_int_equal(
+	    conf_take(conf, "door", NULL, pin, 1, &settings, &error), -1);
 	assert_string_equal(error.text, "a.conf:2: key \"pin\": expected a "
-	    "whole number, 1 to 9");
+					"whole number, 1 to 9");
 }
 
 static void
 dump_reads_back_as_it_was(void **state)
 {
-	static const char text[] = "[door]\naddress = \" a\\\"\\\\\\n#b \"\n"
+	static const char text[] =
+	    "[door]\naddress = \" a\\\"\\\\\\n#b \"\n"
 	    "port = 80\nenabled = no\nlook = 90m\nbody-bytes = 1500k\n"
 	    "role = plan\nonly-to = \"a#1, b\"\n";
 	struct buf first = BUF_INIT(0), second = BUF_INIT(0);
@@ -383,7 +400,7 @@ example_can_be_read(void **state)
 	(void)state;
 	conf_example(table, 7, &out);
 	assert_non_null(strstr(out.data, "[door]\n\n# Where to listen. Takes "
-	    "text.\n#address = 127.0.0.1\n"));
+					 "text.\n#address = 127.0.0.1\n"));
 	assert_non_null(strstr(out.data, "#look = 1s\n"));
 	for (const char *c = out.data; *c != '\0'; c++)
 		if (*c != '#' || c[1] == ' ')
@@ -465,8 +482,8 @@ files_are_bounded_text(void **state)
 	expect_file(large, sizeof(large) - 1, NULL);
 	expect_file(large, sizeof(large), ": larger than 1 MB");
 	assert_int_equal(conf_read(conf, "/nowhere/a.conf", &error), -1);
-	assert_string_equal(error.text,
-	    "/nowhere/a.conf: No such file or directory");
+	assert_string_equal(
+	    error.text, "/nowhere/a.conf: No such file or directory");
 	assert_int_equal(conf_read(conf, "/tmp", &error), -1);
 	assert_string_equal(error.text, "/tmp: Is a directory");
 }

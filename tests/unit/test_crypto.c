@@ -48,13 +48,16 @@ digests_agree_with_their_standards(void **state)
 
 	(void)state;
 	crypto_sha256("abc", 3, out);
-	expect_hex(out, 32, "ba7816bf8f01cfea414140de5dae2223"
+	expect_hex(out, 32,
+	    "ba7816bf8f01cfea414140de5dae2223"
 	    "b00361a396177a9cb410ff61f20015ad");
 	crypto_sha256(two_blocks, strlen(two_blocks), out);
-	expect_hex(out, 32, "248d6a61d20638b8e5c026930c3e6039"
+	expect_hex(out, 32,
+	    "248d6a61d20638b8e5c026930c3e6039"
 	    "a33ce45964ff2167f6ecedd419db06c1");
 	crypto_sha256("", 0, out);
-	expect_hex(out, 32, "e3b0c44298fc1c149afbf4c8996fb924"
+	expect_hex(out, 32,
+	    "e3b0c44298fc1c149afbf4c8996fb924"
 	    "27ae41e4649b934ca495991b7852b855");
 	crypto_sha1("abc", 3, out);
 	expect_hex(out, 20, "a9993e364706816aba3e25717850c26c9cd0d89d");
@@ -72,16 +75,19 @@ hmac_agrees_with_rfc_4231_and_2202(void **state)
 	(void)state;
 	memset(key, 0x0b, 20);
 	crypto_hmac_sha256(key, 20, "Hi There", 8, out);
-	expect_hex(out, 32, "b0344c61d8db38535ca8afceaf0bf12b"
+	expect_hex(out, 32,
+	    "b0344c61d8db38535ca8afceaf0bf12b"
 	    "881dc200c9833da726e9376c2e32cff7");
 	crypto_hmac_sha1(key, 20, "Hi There", 8, out);
 	expect_hex(out, 20, "b617318655057264e28bc0b6fb378c8ef146be00");
 	crypto_hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, out);
-	expect_hex(out, 32, "5bdcc146bf60754e6a042426089575c7"
+	expect_hex(out, 32,
+	    "5bdcc146bf60754e6a042426089575c7"
 	    "5a003f089d2739839dec58b964ec3843");
 	memset(key, 0xaa, sizeof(key));
 	crypto_hmac_sha256(key, sizeof(key), larger, strlen(larger), out);
-	expect_hex(out, 32, "60e431591ee0b67f0d8a26aacbf5b77f"
+	expect_hex(out, 32,
+	    "60e431591ee0b67f0d8a26aacbf5b77f"
 	    "8e0bc6213728c5140546040f0ee37f54");
 }
 
@@ -94,10 +100,12 @@ hkdf_agrees_with_rfc_5869(void **state)
 	(void)state;
 	memset(key, 0x0b, sizeof(key));
 	crypto_hkdf_sha256(key, sizeof(key), "", out, 42);
-	expect_hex(out, 42, "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879e"
+	expect_hex(out, 42,
+	    "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879e"
 	    "c3454e5f3c738d2d9d201395faa4b61a96c8");
 	crypto_hkdf_sha256(key, sizeof(key), "adherd/seal/1", out, 64);
-	expect_hex(out, 64, "49c9f1e71d2efd691a5dad3825879cec"
+	expect_hex(out, 64,
+	    "49c9f1e71d2efd691a5dad3825879cec"
 	    "49a42588d252df879987c380c509b704"
 	    "81ae19d6824c6e814625fb9ed4e6c265"
 	    "27d63928b4a66aa05a78bcb9c2fab324");
@@ -115,17 +123,20 @@ gcm_agrees_with_its_specification(void **state)
 	crypto_aes_gcm_seal(key, nonce, NULL, 0, NULL, 0, out);
 	expect_hex(out, 16, "530f8afbc74536b9a963b4f1c4cb738b");
 	from_hex("feffe9928665731c6d6a8f9467308308"
-	    "feffe9928665731c6d6a8f9467308308", key);
+		 "feffe9928665731c6d6a8f9467308308",
+	    key);
 	from_hex("cafebabefacedbaddecaf888", nonce);
 	plain_bytes = from_hex("d9313225f88406e5a55909c5aff5269a"
-	    "86a7a9531534f7da2e4c303d8a318a72"
-	    "1c3c0c95956809532fcf0e2449a6b525"
-	    "b16aedf5aa0de657ba637b39", plain);
-	associated_bytes = from_hex(
-	    "feedfacedeadbeeffeedfacedeadbeefabaddad2", associated);
-	crypto_aes_gcm_seal(key, nonce, associated, associated_bytes, plain,
-	    plain_bytes, out);
-	expect_hex(out, plain_bytes + 16, "522dc1f099567d07f47f37a32a84427d"
+			       "86a7a9531534f7da2e4c303d8a318a72"
+			       "1c3c0c95956809532fcf0e2449a6b525"
+			       "b16aedf5aa0de657ba637b39",
+	    plain);
+	associated_bytes =
+	    from_hex("feedfacedeadbeeffeedfacedeadbeefabaddad2", associated);
+	crypto_aes_gcm_seal(
+	    key, nonce, associated, associated_bytes, plain, plain_bytes, out);
+	expect_hex(out, plain_bytes + 16,
+	    "522dc1f099567d07f47f37a32a84427d"
 	    "643a8cdcbfe5c0c97598a2bd2555d1aa"
 	    "8cb08e48590dbb3da7b08b1056828838"
 	    "c5f61e6393ba7a0abcc9f662"
@@ -143,17 +154,17 @@ gcm_opens_only_what_was_sealed(void **state)
 	crypto_random(key, sizeof(key));
 	crypto_random(nonce, sizeof(nonce));
 	crypto_aes_gcm_seal(key, nonce, "row", 3, text, sizeof(text), sealed);
-	assert_true(crypto_aes_gcm_open(key, nonce, "row", 3, sealed,
-	    sizeof(sealed), opened));
+	assert_true(crypto_aes_gcm_open(
+	    key, nonce, "row", 3, sealed, sizeof(sealed), opened));
 	assert_string_equal((char *)opened, text);
-	assert_false(crypto_aes_gcm_open(key, nonce, "raw", 3, sealed,
-	    sizeof(sealed), opened));
-	assert_false(crypto_aes_gcm_open(key, nonce, "row", 3, sealed, 15,
-	    opened));
+	assert_false(crypto_aes_gcm_open(
+	    key, nonce, "raw", 3, sealed, sizeof(sealed), opened));
+	assert_false(
+	    crypto_aes_gcm_open(key, nonce, "row", 3, sealed, 15, opened));
 	for (size_t i = 0; i < sizeof(sealed); i++) {
 		sealed[i] ^= 1;
-		assert_false(crypto_aes_gcm_open(key, nonce, "row", 3, sealed,
-		    sizeof(sealed), opened));
+		assert_false(crypto_aes_gcm_open(
+		    key, nonce, "row", 3, sealed, sizeof(sealed), opened));
 		sealed[i] ^= 1;
 	}
 }
@@ -187,9 +198,9 @@ static const struct encoding base64[] = {{"", ""}, {"f", "Zg=="},
     {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
     {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
 /* RFC 4648 in lower case and without padding */
-static const struct encoding base32[] = {{"", ""}, {"f", "my"},
-    {"fo", "mzxq"}, {"foo", "mzxw6"}, {"foob", "mzxw6yq"},
-    {"fooba", "mzxw6ytb"}, {"foobar", "mzxw6ytboi"}};
+static const struct encoding base32[] = {{"", ""}, {"f", "my"}, {"fo", "mzxq"},
+    {"foo", "mzxw6"}, {"foob", "mzxw6yq"}, {"fooba", "mzxw6ytb"},
+    {"foobar", "mzxw6ytboi"}};
 
 static void
 expect_encodings(const struct encoding *rows, size_t count,
@@ -206,11 +217,14 @@ expect_encodings(const struct encoding *rows, size_t count,
 		encode((const uint8_t *)rows[i].text, bytes, &out);
 		assert_string_equal(buf_string(&out), rows[i].encoded);
 		assert_int_equal(decode(rows[i].encoded,
-		    strlen(rows[i].encoded), decoded, bytes), bytes);
+				     strlen(rows[i].encoded), decoded, bytes),
+		    bytes);
 		assert_memory_equal(decoded, rows[i].text, bytes);
 		if (bytes > 0)
-			assert_int_equal(decode(rows[i].encoded,
-			    strlen(rows[i].encoded), decoded, bytes - 1), -1);
+			assert_int_equal(
+			    decode(rows[i].encoded, strlen(rows[i].encoded),
+				decoded, bytes - 1),
+			    -1);
 	}
 	buf_free(&out);
 }
@@ -219,10 +233,10 @@ static void
 encodings_agree_with_rfc_4648(void **state)
 {
 	(void)state;
-	expect_encodings(base64, COUNT(base64), crypto_base64,
-	    crypto_base64_decode);
-	expect_encodings(base32, COUNT(base32), crypto_base32,
-	    crypto_base32_decode);
+	expect_encodings(
+	    base64, COUNT(base64), crypto_base64, crypto_base64_decode);
+	expect_encodings(
+	    base32, COUNT(base32), crypto_base32, crypto_base32_decode);
 }
 
 static void
@@ -238,7 +252,8 @@ long_base64_comes_back(void **state)
 		crypto_base64(data, bytes, &out);
 		assert_int_equal(out.bytes, (bytes + 2) / 3 * 4);
 		assert_int_equal(crypto_base64_decode(buf_string(&out),
-		    out.bytes, decoded, sizeof(decoded)), bytes);
+				     out.bytes, decoded, sizeof(decoded)),
+		    bytes);
 		assert_memory_equal(decoded, data, bytes);
 		buf_free(&out);
 	}
@@ -247,21 +262,23 @@ long_base64_comes_back(void **state)
 static void
 malformed_encodings_are_refused(void **state)
 {
-	static const char *const not_base64[] = {"Zg", "Zg=", "Zg= =",
-	    "Zm9v\n", "Zm 9v", "Zm9v ", "====", "Z===", "Zm9v=", "Zm9*",
-	    "Zm9-", "=g==", "Zm9vZm9v\r\n\r\n"};
+	static const char *const not_base64[] = {"Zg", "Zg=", "Zg= =", "Zm9v\n",
+	    "Zm 9v", "Zm9v ", "====", "Z===", "Zm9v=", "Zm9*", "Zm9-",
+	    "=g==", "Zm9vZm9v\r\n\r\n"};
 	/* lengths that do not occur, upper case, padding, spare bits */
-	static const char *const not_base32[] = {"m", "mzx", "mzxw6y", "MY",
-	    "my======", "mz", "m1", "m y"};
+	static const char *const not_base32[] = {
+	    "m", "mzx", "mzxw6y", "MY", "my======", "mz", "m1", "m y"};
 	uint8_t out[BYTES_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(not_base64); i++)
 		assert_int_equal(crypto_base64_decode(not_base64[i],
-		    strlen(not_base64[i]), out, sizeof(out)), -1);
+				     strlen(not_base64[i]), out, sizeof(out)),
+		    -1);
 	for (size_t i = 0; i < COUNT(not_base32); i++)
 		assert_int_equal(crypto_base32_decode(not_base32[i],
-		    strlen(not_base32[i]), out, sizeof(out)), -1);
+				     strlen(not_base32[i]), out, sizeof(out)),
+		    -1);
 	assert_int_equal(crypto_base64_decode("Zm\0v", 4, out, 3), -1);
 	assert_int_equal(crypto_base32_decode("m\0", 2, out, 1), -1);
 }

@@ -29,7 +29,7 @@
 #define STEPS_MAX 8
 
 enum then {
-	THEN_KEEP,	/* the connection */
+	THEN_KEEP, /* the connection */
 	THEN_CLOSE,
 	THEN_RESET
 };
@@ -79,8 +79,8 @@ peer_end(struct peer_connection *peer, enum then then)
 {
 	struct linger linger = {.l_onoff = then == THEN_RESET};
 
-	setsockopt(bufferevent_getfd(peer->bev), SOL_SOCKET, SO_LINGER,
-	    &linger, sizeof(linger));
+	setsockopt(bufferevent_getfd(peer->bev), SOL_SOCKET, SO_LINGER, &linger,
+	    sizeof(linger));
 	bufferevent_free(peer->bev);
 	peer->bev = NULL;
 }
@@ -104,8 +104,9 @@ request_bytes(const char *text)
 
 	if (end == NULL)
 		return 0;
-	return (size_t)(end - text) + 4 + (length != NULL && length < end ?
-	    strtoul(length + 16, NULL, 10) : 0);
+	return (size_t)(end - text) + 4 +
+	       (length != NULL && length < end ? strtoul(length + 16, NULL, 10)
+					       : 0);
 }
 
 static void
@@ -129,8 +130,8 @@ peer_on_read(struct bufferevent *bev, void *arg)
 	assert_true(requests < STEPS_MAX);
 	peer->then = step->then;
 	if (step->answer != NULL)
-		bufferevent_write(bev, step->answer, step->bytes > 0 ?
-		    step->bytes : strlen(step->answer));
+		bufferevent_write(bev, step->answer,
+		    step->bytes > 0 ? step->bytes : strlen(step->answer));
 	else if (step->then != THEN_KEEP)
 		peer_end(peer, step->then);
 }
@@ -158,10 +159,10 @@ peer_on_accept(struct evconnlistener *from, evutil_socket_t fd,
 	connections++;
 	peer->next = peers;
 	peers = peer;
-	peer->bev = bufferevent_socket_new(loop_base(loop), fd,
-	    BEV_OPT_CLOSE_ON_FREE);
-	bufferevent_setcb(peer->bev, peer_on_read, peer_on_write,
-	    peer_on_event, peer);
+	peer->bev =
+	    bufferevent_socket_new(loop_base(loop), fd, BEV_OPT_CLOSE_ON_FREE);
+	bufferevent_setcb(
+	    peer->bev, peer_on_read, peer_on_write, peer_on_event, peer);
 	bufferevent_enable(peer->bev, EV_READ | EV_WRITE);
 }
 
@@ -190,8 +191,8 @@ on_done(const struct http_response *response, void *arg)
 	const char *header = http_response_header(response, "X-Test");
 
 	(void)arg;
-	assert_true((response->error == NULL) ==
-	    (response->end == HTTP_ANSWERED));
+	assert_true(
+	    (response->error == NULL) == (response->end == HTTP_ANSWERED));
 	result.done = true;
 	result.times++;
 	result.end = response->end;
@@ -241,8 +242,8 @@ static void
 expect_end(enum http_end wanted, const char *error)
 {
 	if (result.end != wanted)
-		print_message("# ended as %d: %s\n", (int)result.end,
-		    result.error);
+		print_message(
+		    "# ended as %d: %s\n", (int)result.end, result.error);
 	assert_int_equal(result.end, wanted);
 	assert_string_equal(result.error, error);
 }
@@ -258,8 +259,8 @@ expect_answer(int status, const char *body)
 static int
 begin(void **state)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t bytes = sizeof(address);
 
 	(void)state;
@@ -269,7 +270,7 @@ begin(void **state)
 	    NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, -1,
 	    (struct sockaddr *)&address, sizeof(address));
 	if (listener == NULL || getsockname(evconnlistener_get_fd(listener),
-	    (struct sockaddr *)&address, &bytes) != 0)
+				    (struct sockaddr *)&address, &bytes) != 0)
 		return -1;
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/a?b=c",
 	    ntohs(address.sin_port));
@@ -322,15 +323,16 @@ request_leaves_as_it_was_given(void **state)
 	request.body_bytes = 3;
 	call(&request);
 	expect_answer(200, "hello");
-	snprintf(wanted, sizeof(wanted), "POST /a?b=c HTTP/1.1\r\n"
+	snprintf(wanted, sizeof(wanted),
+	    "POST /a?b=c HTTP/1.1\r\n"
 	    "Host: %.*s\r\nUser-Agent: adherd/" ADHERD_VERSION "\r\n"
 	    "Accept: */*\r\nAccept-Encoding: gzip\r\n"
 	    "Content-Type: text/x\r\nX-Empty:\r\nX-Signed: 1; a=\"b\"\r\n"
 	    "Content-Length: 3\r\n\r\na",
 	    (int)strcspn(url + 7, "/"), url + 7);
 	assert_string_equal(last_request.data, wanted);
-	assert_memory_equal(last_request.data + last_request.bytes - 3, body,
-	    3);
+	assert_memory_equal(
+	    last_request.data + last_request.bytes - 3, body, 3);
 }
 
 /* Signatures cover exact headers: curl must not add its own. */
@@ -343,8 +345,7 @@ empty_post_has_a_length_and_no_type(void **state)
 	steps[0].answer = OK_HELLO;
 	call(&request);
 	expect_answer(200, "hello");
-	assert_non_null(strstr(last_request.data,
-	    "\r\nContent-Length: 0\r\n"));
+	assert_non_null(strstr(last_request.data, "\r\nContent-Length: 0\r\n"));
 	assert_null(strstr(last_request.data, "Content-Type"));
 }
 
@@ -362,30 +363,30 @@ large_body_leaves_without_asking(void **state)
 	expect_answer(200, "hello");
 	assert_null(strstr(last_request.data, "Expect"));
 	assert_memory_equal(last_request.data, "PUT ", 4);
-	assert_int_equal(strspn(strstr(last_request.data, "\r\n\r\n") + 4,
-	    "a"), sizeof(body) - 1);
+	assert_int_equal(strspn(strstr(last_request.data, "\r\n\r\n") + 4, "a"),
+	    sizeof(body) - 1);
 }
 
 /* One handle is used again for each: nothing may stick to it. */
 static void
 methods_do_not_stick(void **state)
 {
-	static const char *const methods[] = {"POST", "GET", "DELETE", "PATCH",
-	    "GET", "POST"};
+	static const char *const methods[] = {
+	    "POST", "GET", "DELETE", "PATCH", "GET", "POST"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(methods); i++) {
-		struct http_request request = plain(methods[i],
-		    *methods[i] == 'P' ? "body" : "");
+		struct http_request request =
+		    plain(methods[i], *methods[i] == 'P' ? "body" : "");
 
 		steps[i].answer = OK_HELLO;
 		call(&request);
 		expect_answer(200, "hello");
-		assert_memory_equal(last_request.data, methods[i],
-		    strlen(methods[i]));
+		assert_memory_equal(
+		    last_request.data, methods[i], strlen(methods[i]));
 		assert_int_equal(last_request.data[strlen(methods[i])], ' ');
 		assert_true((strstr(last_request.data, "Content-Length") !=
-		    NULL) == (*methods[i] == 'P'));
+				NULL) == (*methods[i] == 'P'));
 	}
 	assert_int_equal(connections, 1);
 }
@@ -412,7 +413,8 @@ headers_are_those_of_the_last_head(void **state)
 	struct http_request request = plain("GET", "");
 
 	(void)state;
-	steps[0].answer = "HTTP/1.1 103 Early Hints\r\nX-Test: early\r\n"
+	steps[0].answer =
+	    "HTTP/1.1 103 Early Hints\r\nX-Test: early\r\n"
 	    "X-Other: 1\r\n\r\nHTTP/1.1 404 Not Found\r\nx-tEST: \t last\t \r\n"
 	    "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
 	    "X-Trailer: 1\r\n\r\n";
@@ -429,7 +431,7 @@ redirect_is_an_answer(void **state)
 
 	(void)state;
 	steps[0].answer = "HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n"
-	    "Content-Length: 0\r\n\r\n";
+			  "Content-Length: 0\r\n\r\n";
 	call(&request);
 	expect_answer(302, "");
 	assert_int_equal(requests, 1);
@@ -440,10 +442,10 @@ static const char gzip_hello[] =
     "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 31\r\n\r\n"
     "\x1f\x8b\x08\0\0\0\0\0\x02\x03\xcb\x48\xcd\xc9\xc9\xd7\x51\x48\xaf\xca"
     "\x2c\0\0\x4a\x9b\xb1\x5c\x0b\0\0\0";
-static const unsigned char gzip_bomb[229] = {0x1f, 0x8b, 0x08, [8] = 0x02,
-    0x03, 0xed, 0xc1, 0x31, 0x01, [17] = 0xc2, 0xa0, 0xf5, 0x4f, 0x6d, 0x06,
-    0x7f, 0xa0, [218] = 0x80, 0xd7, 0x00, 0x7b, 0x58, 0xe0, 0x5c, 0x40, 0x0d,
-    0x03, 0x00};
+static const unsigned char gzip_bomb[229] = {0x1f, 0x8b, 0x08, [8] = 0x02, 0x03,
+    0xed, 0xc1, 0x31, 0x01, [17] = 0xc2, 0xa0, 0xf5, 0x4f, 0x6d, 0x06, 0x7f,
+    0xa0, [218] = 0x80, 0xd7, 0x00, 0x7b, 0x58, 0xe0, 0x5c, 0x40, 0x0d, 0x03,
+    0x00};
 
 static void
 gzip_is_unpacked_within_the_bound(void **state)
@@ -452,16 +454,14 @@ gzip_is_unpacked_within_the_bound(void **state)
 	struct buf answer = BUF_INIT(0);
 
 	(void)state;
-	steps[0] = (struct step){gzip_hello, sizeof(gzip_hello) - 1,
-	    THEN_KEEP};
+	steps[0] = (struct step){gzip_hello, sizeof(gzip_hello) - 1, THEN_KEEP};
 	call(&request);
 	expect_answer(200, "hello, gzip");
 	buf_text(&answer, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
-	    "Content-Length: 229\r\n\r\n");
+			  "Content-Length: 229\r\n\r\n");
 	buf_add(&answer, gzip_bomb, sizeof(gzip_bomb));
 	for (unsigned i = 1; i <= 2; i++)
-		steps[i] = (struct step){answer.data, answer.bytes,
-		    THEN_KEEP};
+		steps[i] = (struct step){answer.data, answer.bytes, THEN_KEEP};
 	call(&request);
 	expect_end(HTTP_TOO_LARGE, "answer too large");
 	request.response_bytes_max = 200000;
@@ -586,16 +586,18 @@ broken_answers_leave_us_unsure(void **state)
 	static const struct {
 		struct step step;
 		const char *error;
-	} cases[] = {
-	    {{NULL, 0, THEN_CLOSE}, "connection lost"},
+	} cases[] = {{{NULL, 0, THEN_CLOSE}, "connection lost"},
 	    {{NULL, 0, THEN_RESET}, "connection lost"},
 	    {{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", 0,
-	    THEN_CLOSE}, "answer cut off"},
+		 THEN_CLOSE},
+		"answer cut off"},
 	    {{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
-	    0, THEN_CLOSE}, "answer cut off"},
+		 0, THEN_CLOSE},
+		"answer cut off"},
 	    {{"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
-	    "Content-Length: 5\r\n\r\nhello", 0, THEN_KEEP},
-	    "answer not readable"},
+	      "Content-Length: 5\r\n\r\nhello",
+		 0, THEN_KEEP},
+		"answer not readable"},
 	    {{"SSH-2.0-OpenSSH_9.2\r\n", 0, THEN_CLOSE}, "no valid answer"},
 	    {{"hello", 0, THEN_CLOSE}, "no valid answer"}};
 	struct http_request request = plain("POST", "body");
@@ -800,14 +802,18 @@ certificates_are_verified(void **state)
 	if (run_whole("command -v openssl >/dev/null") != 0)
 		skip();
 	assert_non_null(mkdtemp(directory));
-	snprintf(command, sizeof(command), "cd %s && openssl req -x509 "
+	snprintf(command, sizeof(command),
+	    "cd %s && openssl req -x509 "
 	    "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
 	    "-subj /CN=localhost -addext subjectAltName=DNS:localhost "
-	    "-keyout key -out ca 2>/dev/null", directory);
+	    "-keyout key -out ca 2>/dev/null",
+	    directory);
 	assert_int_equal(run_whole(command), 0);
-	snprintf(command, sizeof(command), "cd %s && exec openssl s_server "
+	snprintf(command, sizeof(command),
+	    "cd %s && exec openssl s_server "
 	    "-quiet -www -accept 127.0.0.1:%u -key key -cert ca "
-	    ">/dev/null 2>&1", directory, port);
+	    ">/dev/null 2>&1",
+	    directory, port);
 	pid = run(command);
 	snprintf(ca, sizeof(ca), "%s/ca", directory);
 	snprintf(https, sizeof(https), "https://localhost:%u/", port);

@@ -51,8 +51,8 @@ echo(struct http_exchange *exchange, void *arg)
 	(void)arg;
 	assert_int_equal(body[bytes], '\0');
 	handled++;
-	http_exchange_reply(exchange, 200, "application/octet-stream", body,
-	    bytes);
+	http_exchange_reply(
+	    exchange, 200, "application/octet-stream", body, bytes);
 }
 
 /* Reply with what the accessors say. */
@@ -127,8 +127,9 @@ pass_time(int64_t us)
 static void
 client_check(struct client *client)
 {
-	if (client->ended || (client->awaited != NULL &&
-	    strstr(buf_string(&client->received), client->awaited) != NULL))
+	if (client->ended ||
+	    (client->awaited != NULL &&
+		strstr(buf_string(&client->received), client->awaited) != NULL))
 		client->done = true;
 }
 
@@ -165,13 +166,14 @@ client_open(void)
 	    .sin_port = htons(http_server_port(server)),
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
-	client->bev = bufferevent_socket_new(loop_base(loop), -1,
-	    BEV_OPT_CLOSE_ON_FREE);
-	bufferevent_setcb(client->bev, client_on_read, NULL, client_on_event,
-	    client);
+	client->bev =
+	    bufferevent_socket_new(loop_base(loop), -1, BEV_OPT_CLOSE_ON_FREE);
+	bufferevent_setcb(
+	    client->bev, client_on_read, NULL, client_on_event, client);
 	bufferevent_enable(client->bev, EV_READ | EV_WRITE);
 	assert_int_equal(bufferevent_socket_connect(client->bev,
-	    (struct sockaddr *)&address, sizeof(address)), 0);
+			     (struct sockaddr *)&address, sizeof(address)),
+	    0);
 	return client;
 }
 
@@ -204,8 +206,7 @@ client_wait(struct client *client, const char *awaited)
 	client_check(client);
 	wait_for(&client->done);
 	if (awaited != NULL)
-		assert_non_null(strstr(buf_string(&client->received),
-		    awaited));
+		assert_non_null(strstr(buf_string(&client->received), awaited));
 	return buf_string(&client->received);
 }
 
@@ -242,8 +243,8 @@ serve(const struct http_server_settings *settings)
 	assert_non_null(server);
 	http_server_route(server, HTTP_POST | HTTP_PUT, "/echo", echo, NULL);
 	http_server_route(server, HTTP_GET, "/", describe, NULL);
-	http_server_route(server, HTTP_GET | HTTP_PATCH, "/v1/", describe,
-	    NULL);
+	http_server_route(
+	    server, HTTP_GET | HTTP_PATCH, "/v1/", describe, NULL);
 	http_server_route(server, HTTP_DELETE, "/v1/gone", nothing, NULL);
 	http_server_route(server, HTTP_POST, "/later", later, NULL);
 	http_server_route(server, HTTP_POST, "/import/", echo, NULL);
@@ -292,8 +293,8 @@ expect_refused(const char *request, size_t bytes, int status)
 	client_send(client, request, bytes);
 	reply = client_wait(client, NULL);
 	if (strncmp(reply, line, strlen(line)) != 0)
-		print_message("# %d wanted for %s# got %s\n", status, request,
-		    reply);
+		print_message(
+		    "# %d wanted for %s# got %s\n", status, request, reply);
 	assert_memory_equal(reply, line, strlen(line));
 	assert_int_equal(count_replies(reply), 1);
 	assert_non_null(strstr(reply, "\r\nConnection: close\r\n"));
@@ -311,46 +312,50 @@ ambiguous_and_malformed_requests_are_refused(void **state)
 #define POST(path) "POST " path " HTTP/1.1\r\nHost: a\r\n"
 	    /* where the body ends */
 	    {400, POST("/echo") "Content-Length: 5\r\nContent-Length: 5\r\n"
-	    "\r\nhello"},
+				"\r\nhello"},
 	    {400, POST("/echo") "Content-Length: +5\r\n\r\nhello"},
 	    {400, POST("/echo") "Content-Length: -5\r\n\r\nhello"},
 	    {400, POST("/echo") "Content-Length: 5, 5\r\n\r\nhello"},
 	    {400, POST("/echo") "Content-Length: 0x5\r\n\r\nhello"},
 	    {400, POST("/echo") "Content-Length:\r\n\r\nhello"},
-	    {400, POST("/import/a") "Content-Length: 5\r\n"
-	    "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+	    {400,
+		POST(
+		    "/import/a") "Content-Length: 5\r\n"
+				 "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
 	    {400, POST("/import/a") "Transfer-Encoding: gzip, chunked\r\n\r\n"
-	    "0\r\n\r\n"},
-	    {400, POST("/import/a") "Transfer-Encoding: chunked\r\n"
-	    "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+				    "0\r\n\r\n"},
+	    {400,
+		POST(
+		    "/import/a") "Transfer-Encoding: chunked\r\n"
+				 "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
 	    {400, "POST /import/a HTTP/1.0\r\nHost: a\r\n"
-	    "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+		  "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
 	    {411, POST("/echo") "Transfer-Encoding: chunked\r\n\r\n"
-	    "0\r\n\r\n"},
+				"0\r\n\r\n"},
 	    {400, POST("/import/a") "Transfer-Encoding: chunked\r\n\r\n"
-	    "0x5\r\nhello\r\n0\r\n\r\n"},
+				    "0x5\r\nhello\r\n0\r\n\r\n"},
 	    {400, POST("/import/a") "Transfer-Encoding: chunked\r\n\r\n"
-	    "5;a=b\r\nhello\r\n0\r\n\r\n"},
+				    "5;a=b\r\nhello\r\n0\r\n\r\n"},
 	    {400, POST("/import/a") "Transfer-Encoding: chunked\r\n\r\n"
-	    "+5\r\nhello\r\n0\r\n\r\n"},
+				    "+5\r\nhello\r\n0\r\n\r\n"},
 	    {400, POST("/import/a") "Transfer-Encoding: chunked\r\n\r\n"
-	    "00000000000000005\r\nhello\r\n0\r\n\r\n"},
+				    "00000000000000005\r\nhello\r\n0\r\n\r\n"},
 	    {400, POST("/import/a") "Transfer-Encoding: chunked\r\n\r\n"
-	    "5\r\nhelloworld\r\n0\r\n\r\n"},
+				    "5\r\nhelloworld\r\n0\r\n\r\n"},
 	    {400, POST("/import/a") "Transfer-Encoding: chunked\r\n\r\n"
-	    "0\r\nX-Trailer: 1\r\n\r\n"},
+				    "0\r\nX-Trailer: 1\r\n\r\n"},
 	    /* the limits */
 	    {413, POST("/echo") "Content-Length: 65537\r\n\r\n"},
 	    {413, POST("/echo") "Content-Length: 1099511627776\r\n\r\n"},
 	    {413, POST("/echo") "Content-Length: 99999999999999999999999\r\n"
-	    "\r\n"},
+				"\r\n"},
 	    {413, POST("/echo") "Content-Length: 18446744073709551621\r\n\r\n"},
 	    {413, POST("/echo") "Expect: 100-continue\r\n"
-	    "Content-Length: 65537\r\n\r\n"},
+				"Content-Length: 65537\r\n\r\n"},
 	    {413, POST("/import/a") "Transfer-Encoding: chunked\r\n\r\n"
-	    "10001\r\n"},
+				    "10001\r\n"},
 	    {413, POST("/import/a") "Transfer-Encoding: chunked\r\n\r\n"
-	    "ffffffffffffff\r\n"},
+				    "ffffffffffffff\r\n"},
 	    /* the fields */
 	    {400, "GET / HTTP/1.1\r\n\r\n"},
 	    {400, "GET / HTTP/1.1\r\nHost:\r\n\r\n"},
@@ -382,8 +387,7 @@ ambiguous_and_malformed_requests_are_refused(void **state)
 	    {400, "GET / HTTP/1.1 \r\nHost: a\r\n\r\n"},
 	    {400, " GET / HTTP/1.1\r\nHost: a\r\n\r\n"},
 	    {400, "GET /\r\nHost: a\r\n\r\n"},
-	    {400, "GET / http/1.1\r\nHost: a\r\n\r\n"},
-	    {400, "\r\n\r\n"},
+	    {400, "GET / http/1.1\r\nHost: a\r\n\r\n"}, {400, "\r\n\r\n"},
 	    {400, "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"},
 	    {400, "\x16\x03\x01\x02"},
 	    {505, "GET / HTTP/2.0\r\nHost: a\r\n\r\n"},
@@ -394,7 +398,7 @@ ambiguous_and_malformed_requests_are_refused(void **state)
 	    /* the routes */
 	    {405, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n"},
 	    {405, "PUT /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n"
-	    "\r\n"}};
+		  "\r\n"}};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
@@ -420,7 +424,7 @@ make_head(struct buf *request, size_t bytes, size_t fields)
 {
 	buf_clear(request);
 	buf_text(request, "GET /v1/ HTTP/1.1\r\nHost: a\r\n"
-	    "Connection: close\r\n");
+			  "Connection: close\r\n");
 	for (size_t i = 3; i < fields; i++)
 		buf_printf(request, "X-%zu: a\r\n", i);
 	buf_text(request, "X: ");
@@ -453,16 +457,15 @@ large_heads_are_refused(void **state)
 static void
 other_paths_and_methods_are_told_apart(void **state)
 {
-	static const char short_path[] =
-	    "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+	static const char short_path[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
 	static const char longer_path[] =
 	    "GET /b/a/ HTTP/1.1\r\nHost: a\r\n\r\n";
 	struct client *client = client_open();
 
 	(void)state;
 	client_text(client, "DELETE /v1/other HTTP/1.1\r\nHost: a\r\n\r\n");
-	assert_non_null(strstr(client_wait(client, NULL),
-	    "\r\nAllow: GET, PATCH\r\n"));
+	assert_non_null(
+	    strstr(client_wait(client, NULL), "\r\nAllow: GET, PATCH\r\n"));
 	client_free(client);
 	http_server_close(server);
 	server = http_server_open(loop, &usual, NULL, 0);
@@ -483,14 +486,16 @@ body_arrives_byte_for_byte(void **state)
 	(void)state;
 	for (size_t i = 0; i < 65536; i++)
 		buf_char(&body, (char)(i * 7 + i / 256));
-	client_text(client, "POST /echo HTTP/1.1\r\nHost: a\r\n"
+	client_text(client,
+	    "POST /echo HTTP/1.1\r\nHost: a\r\n"
 	    "Connection: close\r\nContent-Length: 65536\r\n\r\n");
 	client_send(client, body.data, body.bytes);
 	reply = client_wait(client, NULL);
 	assert_memory_equal(reply, "HTTP/1.1 200 OK\r\n", 17);
 	reply = strstr(reply, "\r\n\r\n") + 4;
-	assert_int_equal(client->received.bytes -
-	    (size_t)(reply - client->received.data), 65536);
+	assert_int_equal(
+	    client->received.bytes - (size_t)(reply - client->received.data),
+	    65536);
 	assert_memory_equal(reply, body.data, body.bytes);
 	client_free(client);
 	buf_free(&body);
@@ -500,7 +505,8 @@ static void
 chunks_are_put_together_where_they_are_allowed(void **state)
 {
 	struct client *client = client_open();
-	static const char request[] = "POST /import/a HTTP/1.1\r\nHost: a\r\n"
+	static const char request[] =
+	    "POST /import/a HTTP/1.1\r\nHost: a\r\n"
 	    "Transfer-Encoding: Chunked\r\n\r\n"
 	    "5\r\nhello\r\n00A\r\n, chunks\r\n\r\n0\r\n\r\n"
 	    "POST /import/b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
@@ -508,11 +514,10 @@ chunks_are_put_together_where_they_are_allowed(void **state)
 
 	(void)state;
 	client_text(client, request);
-	assert_non_null(strstr(client_wait(client, NULL),
-	    "Content-Length: 15\r\n"));
+	assert_non_null(
+	    strstr(client_wait(client, NULL), "Content-Length: 15\r\n"));
 	assert_non_null(strstr(client->received.data, "hello, chunks\r\n"));
-	assert_non_null(strstr(client->received.data,
-	    "Content-Length: 0\r\n"));
+	assert_non_null(strstr(client->received.data, "Content-Length: 0\r\n"));
 	assert_int_equal(handled, 2);
 	client_free(client);
 }
@@ -521,7 +526,8 @@ chunks_are_put_together_where_they_are_allowed(void **state)
 static void
 request_may_come_one_byte_at_a_time(void **state)
 {
-	static const char request[] = "POST /import/a HTTP/1.1\r\nHost: a\r\n"
+	static const char request[] =
+	    "POST /import/a HTTP/1.1\r\nHost: a\r\n"
 	    "Transfer-Encoding: chunked\r\n\r\n"
 	    "5\r\nhello\r\n0\r\n\r\n"
 	    "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
@@ -548,9 +554,9 @@ connection_is_kept_from_post_to_post(void **state)
 	(void)state;
 	for (unsigned i = 1; i <= 3; i++) {
 		client_text(client, "POST /echo HTTP/1.1\r\nHost: a\r\n"
-		    "Content-Length: 5\r\n\r\nhello");
-		assert_null(strstr(client_wait(client, "\r\n\r\nhello"),
-		    "Connection: close"));
+				    "Content-Length: 5\r\n\r\nhello");
+		assert_null(strstr(
+		    client_wait(client, "\r\n\r\nhello"), "Connection: close"));
 		client_forget(client);
 		assert_int_equal(handled, i);
 		assert_false(client->ended);
@@ -565,7 +571,8 @@ requests_sent_ahead_are_answered_in_order(void **state)
 	const char *first, *second;
 
 	(void)state;
-	client_text(client, "POST /later HTTP/1.1\r\nHost: a\r\n\r\n"
+	client_text(client,
+	    "POST /later HTTP/1.1\r\nHost: a\r\n\r\n"
 	    "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
 	    "Content-Length: 6\r\n\r\nsecond");
 	pass_time(20 * 1000);
@@ -586,9 +593,9 @@ old_clients_are_served_and_closed(void **state)
 
 	(void)state;
 	client_text(client, "POST /echo HTTP/1.0\r\nHost: a\r\n"
-	    "Content-Length: 5\r\n\r\nhello");
-	assert_non_null(strstr(client_wait(client, NULL),
-	    "Connection: close\r\n"));
+			    "Content-Length: 5\r\n\r\nhello");
+	assert_non_null(
+	    strstr(client_wait(client, NULL), "Connection: close\r\n"));
 	assert_non_null(strstr(client->received.data, "\r\n\r\nhello"));
 	client_free(client);
 }
@@ -599,10 +606,11 @@ expected_continue_is_given(void **state)
 	struct client *client = client_open();
 
 	(void)state;
-	client_text(client, "POST /echo HTTP/1.1\r\nHost: a\r\n"
+	client_text(client,
+	    "POST /echo HTTP/1.1\r\nHost: a\r\n"
 	    "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n");
-	assert_string_equal(client_wait(client, "\r\n\r\n"),
-	    "HTTP/1.1 100 Continue\r\n\r\n");
+	assert_string_equal(
+	    client_wait(client, "\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
 	client_text(client, "hello");
 	client_wait(client, "\r\n\r\nhello");
 	client_free(client);
@@ -614,22 +622,23 @@ handler_sees_the_request(void **state)
 	struct client *client = client_open();
 
 	(void)state;
-	client_text(client, "PATCH /v1/%E8%8D%AF%2fa?x&name2=1&name=a+b%26%0Ac"
+	client_text(client,
+	    "PATCH /v1/%E8%8D%AF%2fa?x&name2=1&name=a+b%26%0Ac"
 	    "&name=2 HTTP/1.1\r\nHost: a\r\nX-TEST: \t first \t\r\n"
 	    "X-Test: second\r\nConnection: close\r\n\r\n");
 	client_wait(client, NULL);
-	assert_non_null(strstr(client->received.data,
-	    "HTTP/1.1 201 Created\r\n"));
+	assert_non_null(
+	    strstr(client->received.data, "HTTP/1.1 201 Created\r\n"));
 	assert_non_null(strstr(client->received.data, "\r\nX-Reply: yes\r\n"));
-	assert_non_null(strstr(client->received.data,
-	    "\r\nContent-Type: text/plain\r\n"));
+	assert_non_null(
+	    strstr(client->received.data, "\r\nContent-Type: text/plain\r\n"));
 	assert_string_equal(strstr(client->received.data, "\r\n\r\n") + 4,
 	    "8|/v1/药/a|x&name2=1&name=a+b%26%0Ac&name=2|a b&\nc|first|"
 	    "127.0.0.1");
 	client_free(client);
 	client = client_open();
 	client_text(client, "GET /v1/?name=%00&name HTTP/1.1\r\nHost: a\r\n"
-	    "Connection: close\r\n\r\n");
+			    "Connection: close\r\n\r\n");
 	assert_string_equal(strstr(client_wait(client, NULL), "\r\n\r\n") + 4,
 	    "1|/v1/|name=%00&name|-|-|127.0.0.1");
 	client_free(client);
@@ -642,7 +651,7 @@ longest_route_wins(void **state)
 
 	(void)state;
 	client_text(client, "DELETE /v1/gone HTTP/1.1\r\nHost: a\r\n"
-	    "Connection: close\r\n\r\n");
+			    "Connection: close\r\n\r\n");
 	assert_string_equal(client_wait(client, NULL),
 	    "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
 	client_free(client);
@@ -655,7 +664,7 @@ reply_may_come_later(void **state)
 
 	(void)state;
 	client_text(client, "POST /later HTTP/1.1\r\nHost: a\r\n"
-	    "Content-Length: 2\r\n\r\nhi");
+			    "Content-Length: 2\r\n\r\nhi");
 	pass_time(20 * 1000);
 	assert_int_equal(client->received.bytes, 0);
 	http_exchange_reply_text(waiting, 200, "text/plain", "late");
@@ -710,7 +719,7 @@ refused_client_gets_the_reply_while_it_sends(void **state)
 
 	(void)state;
 	client_text(client, "POST /echo HTTP/1.1\r\nHost: a\r\n"
-	    "Content-Length: 1048576\r\n\r\n");
+			    "Content-Length: 1048576\r\n\r\n");
 	client_send(client, flood, sizeof(flood));
 	assert_memory_equal(client_wait(client, NULL), "HTTP/1.1 413 ", 13);
 	client_send(client, flood, sizeof(flood)); /* it does not stop yet */
@@ -722,7 +731,8 @@ refused_client_gets_the_reply_while_it_sends(void **state)
 /* ---- deadlines and caps ---- */
 
 static const struct http_server_settings hurried = {.address = "127.0.0.1",
-    .header_deadline_us = 100 * 1000, .deadline_us = 600 * 1000};
+    .header_deadline_us = 100 * 1000,
+    .deadline_us = 600 * 1000};
 
 /* How long the server bears a client that sends this, a byte at a time. */
 static int64_t
@@ -737,8 +747,7 @@ drip(const char *first, const char *status)
 		pass_time(10 * 1000);
 	}
 	if (*status != '\0')
-		assert_non_null(strstr(buf_string(&client->received),
-		    status));
+		assert_non_null(strstr(buf_string(&client->received), status));
 	else
 		assert_int_equal(client->received.bytes, 0);
 	client_free(client);
@@ -765,7 +774,8 @@ slow_bodies_meet_their_deadline(void **state)
 	(void)state;
 	begin_with(&hurried);
 	took_us = drip("POST /echo HTTP/1.1\r\nHost: a\r\n"
-	    "Content-Length: 60000\r\n\r\n", "HTTP/1.1 408 ");
+		       "Content-Length: 60000\r\n\r\n",
+	    "HTTP/1.1 408 ");
 	assert_in_range(took_us, 600 * 1000, 3 * SECOND_US);
 	assert_int_equal(handled, 0);
 }
@@ -831,7 +841,7 @@ connections_over_the_cap_wait(void **state)
 	begin_with(&settings);
 	first = client_open();
 	client_text(first, "POST /echo HTTP/1.1\r\nHost: a\r\n"
-	    "Content-Length: 5\r\n\r\n");
+			   "Content-Length: 5\r\n\r\n");
 	pass_time(20 * 1000);
 	second = client_open();
 	client_text(second, "POST /later HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -842,8 +852,7 @@ connections_over_the_cap_wait(void **state)
 	assert_int_equal(third->received.bytes, 0);
 	/* None is kept while others wait. */
 	client_text(first, "hello");
-	assert_non_null(strstr(client_wait(first, NULL),
-	    "Connection: close"));
+	assert_non_null(strstr(client_wait(first, NULL), "Connection: close"));
 	client_free(first);
 	client_wait(third, "HTTP/1.1 201 ");
 	http_exchange_reply_text(waiting, 200, "text/plain", "late");
@@ -863,11 +872,10 @@ only_loopback_is_listened_on(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(refused); i++) {
-		struct http_server_settings settings = {.address =
-		    refused[i]};
+		struct http_server_settings settings = {.address = refused[i]};
 
-		assert_null(http_server_open(loop, &settings, error,
-		    sizeof(error)));
+		assert_null(
+		    http_server_open(loop, &settings, error, sizeof(error)));
 		assert_non_null(strstr(error, "only on 127.0.0.1 or ::1"));
 	}
 }
@@ -881,8 +889,10 @@ port_in_use_is_told(void **state)
 	(void)state;
 	settings.port = http_server_port(server);
 	assert_null(http_server_open(loop, &settings, error, sizeof(error)));
-	snprintf(wanted, sizeof(wanted), "cannot listen on 127.0.0.1 port %u: "
-	    "Address already in use", settings.port);
+	snprintf(wanted, sizeof(wanted),
+	    "cannot listen on 127.0.0.1 port %u: "
+	    "Address already in use",
+	    settings.port);
 	assert_string_equal(error, wanted);
 }
 

@@ -74,8 +74,7 @@ ring(const char *text)
 }
 
 static void
-expect_refused(const char *text, size_t bytes, mode_t mode,
-    const char *message)
+expect_refused(const char *text, size_t bytes, mode_t mode, const char *message)
 {
 	assert_null(ring_of(text, bytes, mode));
 	assert_memory_equal(error, path, strlen(path));
@@ -92,13 +91,15 @@ sealed_text_opens_in_its_row(void **state)
 	keyring_seal(keyring, 1, ROW, ADDRESS, &sealed);
 	assert_int_equal(sealed.bytes, 2 + 12 + strlen(ADDRESS) + 16);
 	assert_string_equal(keyring_open_text(keyring, 1, ROW,
-	    (uint8_t *)sealed.data, sealed.bytes, arena), ADDRESS);
+				(uint8_t *)sealed.data, sealed.bytes, arena),
+	    ADDRESS);
 	keyring_seal(keyring, 1, ROW, ADDRESS, &again);
 	assert_memory_not_equal(sealed.data, again.data, sealed.bytes);
 	buf_clear(&sealed);
 	keyring_seal(keyring, 1, ROW, "", &sealed);
 	assert_string_equal(keyring_open_text(keyring, 1, ROW,
-	    (uint8_t *)sealed.data, sealed.bytes, arena), "");
+				(uint8_t *)sealed.data, sealed.bytes, arena),
+	    "");
 	buf_free(&sealed);
 	buf_free(&again);
 	keyring_free(keyring);
@@ -114,13 +115,14 @@ sealed_text_opens_nowhere_else(void **state)
 	keyring_seal(keyring, 1, ROW, ADDRESS, &sealed);
 	assert_null(keyring_open_text(keyring, 1, "1/contact/address/731/42/2",
 	    (uint8_t *)sealed.data, sealed.bytes, arena));
-	assert_null(keyring_open_text(keyring, 2, ROW,
-	    (uint8_t *)sealed.data, sealed.bytes, arena));
+	assert_null(keyring_open_text(
+	    keyring, 2, ROW, (uint8_t *)sealed.data, sealed.bytes, arena));
 	/* another tenant whose derived key takes the same place */
-	assert_null(keyring_open_text(keyring, 65, ROW,
-	    (uint8_t *)sealed.data, sealed.bytes, arena));
+	assert_null(keyring_open_text(
+	    keyring, 65, ROW, (uint8_t *)sealed.data, sealed.bytes, arena));
 	assert_string_equal(keyring_open_text(keyring, 1, ROW,
-	    (uint8_t *)sealed.data, sealed.bytes, arena), ADDRESS);
+				(uint8_t *)sealed.data, sealed.bytes, arena),
+	    ADDRESS);
 	buf_free(&sealed);
 	keyring_free(keyring);
 }
@@ -140,8 +142,8 @@ changed_or_cut_bytes_do_not_open(void **state)
 			    (uint8_t *)sealed.data, sealed.bytes, arena));
 			sealed.data[i] ^= (char)bit;
 		}
-		assert_null(keyring_open_text(keyring, 1, ROW,
-		    (uint8_t *)sealed.data, i, arena));
+		assert_null(keyring_open_text(
+		    keyring, 1, ROW, (uint8_t *)sealed.data, i, arena));
 	}
 	buf_free(&sealed);
 	keyring_free(keyring);
@@ -161,17 +163,19 @@ rotated_ring_seals_with_the_first_and_opens_all(void **state)
 	assert_int_equal(old.data[1], 1);
 	assert_int_equal(new.data[1], 2);
 	assert_string_equal(keyring_open_text(keyring, 1, ROW,
-	    (uint8_t *)old.data, old.bytes, arena), ADDRESS);
+				(uint8_t *)old.data, old.bytes, arena),
+	    ADDRESS);
 	assert_string_equal(keyring_open_text(keyring, 1, ROW,
-	    (uint8_t *)new.data, new.bytes, arena), ADDRESS);
+				(uint8_t *)new.data, new.bytes, arena),
+	    ADDRESS);
 	keyring_free(keyring);
 	keyring = ring("2 " KEY_B "\n" INDEX);
-	assert_null(keyring_open_text(keyring, 1, ROW, (uint8_t *)old.data,
-	    old.bytes, arena));
+	assert_null(keyring_open_text(
+	    keyring, 1, ROW, (uint8_t *)old.data, old.bytes, arena));
 	keyring_free(keyring);
 	keyring = ring("1 " KEY_B "\n" INDEX); /* another key, same id */
-	assert_null(keyring_open_text(keyring, 1, ROW, (uint8_t *)old.data,
-	    old.bytes, arena));
+	assert_null(keyring_open_text(
+	    keyring, 1, ROW, (uint8_t *)old.data, old.bytes, arena));
 	keyring_free(keyring);
 	buf_free(&old);
 	buf_free(&new);
@@ -204,32 +208,31 @@ malformed_rings_are_refused_with_their_line(void **state)
 		const char *text, *message;
 	} cases[] = {
 	    {"1 " KEY_A "\n" INDEX "rest", ":3: expected `id base64` or "
-	    "`index base64`"},
+					   "`index base64`"},
 	    {"1 " KEY_A "\n\n" INDEX, ":2: expected `id base64` or "
-	    "`index base64`"},
+				      "`index base64`"},
 	    {"0 " KEY_A "\n" INDEX, ":1: expected a key id from 1 to 255"},
 	    {"256 " KEY_A "\n" INDEX, ":1: expected a key id from 1 to 255"},
 	    {"1x " KEY_A "\n" INDEX, ":1: expected a key id from 1 to 255"},
 	    {"+1 " KEY_A "\n" INDEX, ":1: expected a key id from 1 to 255"},
 	    {"indexes " KEY_A, ":1: expected a key id from 1 to 255"},
 	    {"1 " KEY_A "\n1 " KEY_B "\n" INDEX, ":2: a second key of this "
-	    "id"},
+						 "id"},
 	    {"1 " KEY_A "\n" INDEX INDEX, ":3: a second index key"},
 	    {"1 " KEY_A " \n" INDEX, ":1: expected base64 of 32 bytes"},
 	    {"1 " KEY_A "\r\n" INDEX, ":1: expected base64 of 32 bytes"},
 	    {"1 AAECAwQFBgcICQoLDA0ODw==\n" INDEX,
-	    ":1: expected base64 of 32 bytes"},
+		":1: expected base64 of 32 bytes"},
 	    {"1 AAEC" KEY_A "\n" INDEX, ":1: expected base64 of 32 bytes"},
-	    {"1 " KEY_A "\n", ": no index key"},
-	    {INDEX, ": no key"},
+	    {"1 " KEY_A "\n", ": no index key"}, {INDEX, ": no key"},
 	    {"", ": no key"}};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
 		expect_refused(cases[i].text, strlen(cases[i].text), 0600,
 		    cases[i].message);
-	expect_refused("1 " KEY_A "\0\n" INDEX,
-	    sizeof("1 " KEY_A "\0\n" INDEX), 0600, ": not a text file");
+	expect_refused("1 " KEY_A "\0\n" INDEX, sizeof("1 " KEY_A "\0\n" INDEX),
+	    0600, ": not a text file");
 }
 
 static void
@@ -242,8 +245,8 @@ ring_open_to_others_is_refused(void **state)
 		expect_refused("1 " KEY_A "\n" INDEX,
 		    strlen("1 " KEY_A "\n" INDEX), modes[i],
 		    ": open to group or others; chmod 600");
-	keyring_free(ring_of("1 " KEY_A "\n" INDEX,
-	    strlen("1 " KEY_A "\n" INDEX), 0400));
+	keyring_free(ring_of(
+	    "1 " KEY_A "\n" INDEX, strlen("1 " KEY_A "\n" INDEX), 0400));
 	assert_string_equal(error, "");
 	assert_null(keyring_open(directory, error, sizeof(error)));
 	assert_non_null(strstr(error, "not a regular file"));
@@ -259,8 +262,7 @@ oversized_ring_is_refused(void **state)
 
 	(void)state;
 	memset(text, '1', sizeof(text));
-	expect_refused(text, sizeof(text), 0600,
-	    ": too large for a key ring");
+	expect_refused(text, sizeof(text), 0600, ": too large for a key ring");
 }
 
 static void

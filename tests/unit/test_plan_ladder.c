@@ -150,6 +150,32 @@ sample_booked_visit_stands_for_the_renewal(void **state)
 	    "04-06 10:00 send follow_up -1d sms A-0008\n");
 }
 
+/* samples: A-0008 took place on 04-07; nobody is asked for a visit while
+ * sitting in it, but later, where no new prescription came of it */
+static void
+kept_visit_is_not_asked_for_again(void **state)
+{
+	struct prescription *p;
+	struct visit *v;
+
+	(void)state;
+	world();
+	p = rx("R-0501");
+	p->repeats_allowed = 0;
+	p->prescriber = "S102";
+	fill(p, "2026-01-16", 84); /* 04-10; -7d would be 04-03 */
+	v = visit("A-0008", "2026-04-07 10:00");
+	v->practitioners = "S101 S102";
+	v->status = VISIT_DONE;
+	v->status_at = v->start_at;
+	expect("2026-04-01", 30,
+	    "04-04 10:00 send follow_up -3d sms A-0008\n"
+	    "04-06 10:00 send follow_up -1d sms A-0008\n"
+	    "04-10 10:00 send renewal 0d sms R-0501\n"
+	    "04-17 10:00 send renewal +7d sms R-0501\n"
+	    "04-24 10:00 task renewal +14d - R-0501\n");
+}
+
 /* "a visit with that prescriber booked for a day before the run-out": not
  * on the day, not with another, not a cancelled one */
 static void
@@ -586,6 +612,7 @@ main(void)
 	    cmocka_unit_test(sample_acute_course_has_no_ladder),
 	    cmocka_unit_test(sample_nothing_left_means_renewal),
 	    cmocka_unit_test(sample_booked_visit_stands_for_the_renewal),
+	    cmocka_unit_test(kept_visit_is_not_asked_for_again),
 	    cmocka_unit_test(other_visits_do_not_stand_for_the_renewal),
 	    cmocka_unit_test(half_of_the_supply_must_be_used),
 	    cmocka_unit_test(exactly_half_is_enough),

@@ -1,0 +1,61 @@
+#!/bin/sh
+#
+# run.sh DIR: run every fuzzer in DIR for FUZZ_SECONDS (30) each, from a seed
+# corpus in a temporary folder; print its executions; fail on a finding,
+# whose input is kept in DIR/findings.
+set -eu
+
+here=$(cd "$(dirname "$0")/../.." && pwd)
+dir=$(cd "$1" && pwd)
+seconds=${FUZZ_SECONDS:-30}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$dir/findings"
+
+# what a fuzzer begins with: $1 its name, $2 an empty folder
+seed() {
+	case $1 in
+	fuzz_fhir | fuzz_json)
+		cp "$here"/tests/samples/*.json "$2"
+		;;
+	fuzz_timing)
+		cp "$here"/tests/vectors/vectors-timing.json "$2"
+		;;
+	fuzz_template)
+		for each in "$here"/templates/*/*.tpl; do
+			cp "$each" "$2/$(basename "$(dirname "$each")")-${each##*/}"
+		done
+		;;
+	fuzz_gateway_*)
+		cp "$here/tests/gateways/${1#fuzz_gateway_}"/*.json "$2"
+		;;
+	esac
+}
+
+status=0
+found=0
+for fuzzer in "$dir"/fuzz_*; do
+	if [ ! -f "$fuzzer" ] || [ ! -x "$fuzzer" ]; then
+		continue
+	fi
+	found=$((found + 1))
+	name=${fuzzer##*/}
+	mkdir "$work/$name"
+	seed "$name" "$work/$name"
+	if "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+	    -max_len=65536 -print_final_stats=1 \
+	    -artifact_prefix="$dir/findings/$name-" "$work/$name" \
+	    >"$work/log" 2>&1 </dev/null; then
+		printf '%s: %s executions\n' "$name" \
+		    "$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")"
+	else
+		status=1
+		printf '%s: FOUND, see %s\n' "$name" "$dir/findings"
+		tail -n 60 "$work/log" | sed 's/^/    /'
+	fi
+done
+[ "$found" -gt 0 ] || {
+	echo "no fuzzer in $dir"
+	exit 1
+}
+exit "$status"
