@@ -18,8 +18,8 @@
 
 static const struct ctl_verb *const verbs[] = {&ctl_migrate,
     &ctl_check_dossiers, &ctl_import_fhir, &ctl_plan, &ctl_why, &ctl_consent,
-    &ctl_queue, &ctl_template_list, &ctl_template_render, &ctl_template_register, &ctl_gateway_list,
-    &ctl_keyring_create};
+    &ctl_queue, &ctl_template_list, &ctl_template_render,
+    &ctl_template_register, &ctl_gateway_list, &ctl_keyring_create};
 
 void
 ctl_fail(int status, const char *format, ...)

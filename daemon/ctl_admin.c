@@ -39,14 +39,15 @@ run_gateway_list(struct ctl *ctl, int argc, char **argv)
 	(void)argv;
 	if (argc != 0)
 		ctl_usage(&ctl_gateway_list);
-	gateways = gateways_load(
-	    ctl->conf, settings, NULL, NULL, &no_clock, &error);
+	gateways =
+	    gateways_load(ctl->conf, settings, NULL, NULL, &no_clock, &error);
 	if (gateways == NULL)
 		ctl_fail(EXIT_CONFIGURATION, "%s", error.text);
 	for (size_t i = 0; i < gateways_count(gateways); i++) {
 		const struct gateway *g = gateways_at(gateways, i);
 
-		(void)printf(ctl->json
+		(void)printf(
+		    ctl->json
 			? "{\"name\":\"%s\",\"plugin\":\"%s\",\"channel\":"
 			  "\"%s\",\"window\":%u,\"batch\":%u,\"lane\":%d}\n"
 			: "%-16s %-14s %-12s window %-5u batch %-4u lane %d\n",

@@ -37,7 +37,7 @@ each_template(const struct template_set *set,
 		for (enum stage stage = STAGE_DUE; stage < STAGE_COUNT; stage++)
 			for (const struct template *t =
 				 template_set_first(set, kind, stage);
-			    t != NULL; t = t->next)
+			     t != NULL; t = t->next)
 				visit(t, arg);
 }
 
@@ -77,8 +77,8 @@ print_json(const struct template *t)
 	json_write_array(&w);
 	for (uint32_t i = 0; i < t->part_count; i++)
 		if (t->parts[i].format != FORMAT_NONE)
-			json_write_text(&w,
-			    template_variable_word(t->parts[i].variable));
+			json_write_text(
+			    &w, template_variable_word(t->parts[i].variable));
 	json_write_end_array(&w);
 	json_write_end_object(&w);
 	(void)puts(buf_string(&out));
@@ -140,7 +140,7 @@ example_values(const struct template_words *words, bool discreet)
 	    .visit = zh ? "内分泌科复诊" : "endocrinology visit",
 	    .count = 1,
 	    .days = 7,
-	    .run_out_on = 20520,	/* 2026-03-08 */
+	    .run_out_on = 20520, /* 2026-03-08 */
 	    .date_on = 20520,
 	    .at = 20520 * DAY_US + 2 * HOUR_US,
 	    .at_has_time = true,
@@ -210,21 +210,21 @@ take_parameters(struct registering *r, const struct template *template,
     const struct json *list, uint32_t index)
 {
 	struct arena *arena = r->ctl->arena;
-	const char **names =
-	    arena_array(arena, (list == NULL ? 0 : list->count) + 1, sizeof(*names));
+	const char **names = arena_array(
+	    arena, (list == NULL ? 0 : list->count) + 1, sizeof(*names));
 	struct conf_error error = {""};
 	struct buf joined = BUF_INIT(TEXT_BYTES_MAX);
 	uint32_t count = 0;
 	char *text;
 
-	json_each(name, list) {
+	json_each (name, list) {
 		if (json_text(name) == NULL ||
 		    strchr(json_text(name), ' ') != NULL)
 			ctl_fail(EXIT_DATA, "%s: [%u].parameters: not names",
 			    r->file, index);
 		names[count++] = json_text(name);
-		buf_printf(&joined, "%s%s", count > 1 ? " " : "",
-		    json_text(name));
+		buf_printf(
+		    &joined, "%s%s", count > 1 ? " " : "", json_text(name));
 	}
 	if (template_parameters_parse(template, names, count, arena, &error) ==
 	    NULL)
@@ -236,8 +236,7 @@ take_parameters(struct registering *r, const struct template *template,
 }
 
 static void
-take_registration(struct registering *r, const struct json *row,
-    uint32_t index)
+take_registration(struct registering *r, const struct json *row, uint32_t index)
 {
 	const char *kind = json_get_text(row, "kind");
 	const char *stage = json_get_text(row, "stage");
@@ -250,11 +249,12 @@ take_registration(struct registering *r, const struct json *row,
 	    signature == NULL)
 		ctl_fail(EXIT_DATA,
 		    "%s: [%u]: kind, stage, locale, code, signature and "
-		    "parameters are needed", r->file, index);
+		    "parameters are needed",
+		    r->file, index);
 	for (template = template_set_first(
 		 r->set, kind_from_word(kind), stage_from_word(stage));
-	    template != NULL && strcmp(template->locale, locale) != 0;
-	    template = template->next)
+	     template != NULL && strcmp(template->locale, locale) != 0;
+	     template = template->next)
 		;
 	if (template == NULL)
 		ctl_fail(EXIT_DATA, "%s: [%u]: no text for %s %s %s", r->file,
@@ -266,8 +266,8 @@ take_registration(struct registering *r, const struct json *row,
 	db_array_text(&r->signature, signature);
 	db_array_text(&r->parameters,
 	    take_parameters(r, template, json_get(row, "parameters"), index));
-	db_array_bytes(&r->hash, template->text_hash,
-	    sizeof(template->text_hash));
+	db_array_bytes(
+	    &r->hash, template->text_hash, sizeof(template->text_hash));
 }
 
 static void
@@ -278,7 +278,8 @@ store_registrations(struct registering *r, const char *gateway)
 	struct db_unit *unit;
 
 	if (!clock_sync_read(db, &clock))
-		ctl_fail(EXIT_DEPENDENCY, "the database's clock cannot be read");
+		ctl_fail(
+		    EXIT_DEPENDENCY, "the database's clock cannot be read");
 	unit = db_unit_begin(db);
 	db_unit_add(unit, "registration_store", NULL, NULL);
 	db_param_i32(unit, 1);
@@ -311,8 +312,8 @@ run_register(struct ctl *ctl, int argc, char **argv)
 	text = ctl_read_file(ctl, r.file, REGISTRATIONS_BYTES_MAX, &bytes);
 	list = json_parse(text, bytes, NULL, ctl->arena, &error);
 	if (list == NULL)
-		ctl_fail(EXIT_DATA, "%s:%d: %s", r.file, error.line,
-		    error.reason);
+		ctl_fail(
+		    EXIT_DATA, "%s:%d: %s", r.file, error.line, error.reason);
 	if (!json_is(list, JSON_ARRAY))
 		ctl_fail(EXIT_DATA, "%s: not an array", r.file);
 	db_array_init(&r.kind, DB_I16);
@@ -322,7 +323,7 @@ run_register(struct ctl *ctl, int argc, char **argv)
 	db_array_init(&r.signature, DB_TEXT);
 	db_array_init(&r.parameters, DB_TEXT);
 	db_array_init(&r.hash, DB_BYTES);
-	json_each(row, list)
+	json_each (row, list)
 		take_registration(&r, row, index++);
 	store_registrations(&r, argv[0]);
 	(void)printf("%u texts registered for %s\n", index, argv[0]);

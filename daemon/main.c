@@ -21,7 +21,7 @@
 #include "flow/template_files.h"
 #include "flow/worker.h"
 
-#define SCHEMA_NUMBER 1	/* the newest migration that this binary knows */
+#define SCHEMA_NUMBER 1 /* the newest migration that this binary knows */
 #define TICK_US SECOND_US
 #define CHORE_US (200 * 1000)
 #define HEARTBEAT_TICKS 5
@@ -33,7 +33,7 @@ struct daemon {
 	struct settings settings;
 	struct conf *conf;
 	const char *copy;
-	int64_t start_care_at;	/* --care-time; AT_UNKNOWN: none */
+	int64_t start_care_at; /* --care-time; AT_UNKNOWN: none */
 	struct loop *loop;
 	struct clock clock;
 	struct clock_reading reading;
@@ -53,9 +53,9 @@ struct daemon {
 	struct admin admin;
 	struct loop_timer *tick, *chores, *drain;
 	int64_t ticks;
-	int schema;	/* 0: not known yet */
+	int schema; /* 0: not known yet */
 	bool reading_clock, refreshing, loaded, stopping;
-	int64_t drain_until;	/* clock_boot() */
+	int64_t drain_until; /* clock_boot() */
 };
 
 /* ---- start ---- */
@@ -78,8 +78,8 @@ print_example(void)
 
 	conf_example(settings_table, settings_table_count, &text);
 	buf_text(&text, "\n");
-	conf_example(gateway_settings_table, gateway_settings_table_count,
-	    &text);
+	conf_example(
+	    gateway_settings_table, gateway_settings_table_count, &text);
 	(void)fputs(buf_string(&text), stdout);
 	exit(0);
 }
@@ -147,8 +147,8 @@ listen_on(struct daemon *daemon, const char *key, const char *listen)
 	if (colon == NULL || (size_t)(colon - listen) >= sizeof(address))
 		fatal(EXIT_CONFIGURATION, "%s = %s: not ADDRESS:PORT", key,
 		    listen);
-	(void)snprintf(address, sizeof(address), "%.*s", (int)(colon - listen),
-	    listen);
+	(void)snprintf(
+	    address, sizeof(address), "%.*s", (int)(colon - listen), listen);
 	if (address[0] == '[' && colon[-1] == ']') {
 		memmove(address, address + 1, strlen(address));
 		address[strlen(address) - 1] = '\0';
@@ -158,8 +158,8 @@ listen_on(struct daemon *daemon, const char *key, const char *listen)
 		fatal(EXIT_CONFIGURATION, "%s = %s: not a port", key, listen);
 	settings.address = address;
 	settings.port = (uint16_t)port;
-	server = http_server_open(
-	    daemon->loop, &settings, error, sizeof(error));
+	server =
+	    http_server_open(daemon->loop, &settings, error, sizeof(error));
 	if (server == NULL)
 		fatal(EXIT_CONFIGURATION, "%s = %s: %s", key, listen, error);
 	log_notice("listening", log_s(KEY, key),
@@ -176,16 +176,16 @@ name_copy(struct daemon *daemon)
 	if (daemon->copy != NULL)
 		return;
 	(void)gethostname(host, sizeof(host) - 1);
-	daemon->copy = arena_printf(
-	    daemon->conf->arena, "%s-%ld", host, (long)getpid());
+	daemon->copy =
+	    arena_printf(daemon->conf->arena, "%s-%ld", host, (long)getpid());
 }
 
 /* Everything that the configuration names, before anything is started. */
 static void
 load(struct daemon *daemon, const struct arguments *arguments)
 {
-	const char *path = arguments->config == NULL ? SETTINGS_PATH
-						     : arguments->config;
+	const char *path =
+	    arguments->config == NULL ? SETTINGS_PATH : arguments->config;
 	struct conf_error error;
 	char text[512];
 
@@ -199,15 +199,14 @@ load(struct daemon *daemon, const struct arguments *arguments)
 	    daemon->loop, daemon->client, &daemon->clock, &error);
 	if (daemon->gateways == NULL)
 		fatal(EXIT_CONFIGURATION, "%s", error.text);
-	daemon->keyring = keyring_open(
-	    daemon->settings.keyring_file, text, sizeof(text));
+	daemon->keyring =
+	    keyring_open(daemon->settings.keyring_file, text, sizeof(text));
 	if (daemon->keyring == NULL)
 		fatal(EXIT_CONFIGURATION, "%s", text);
-	daemon->templates = template_files_load(
-	    daemon->settings.template_dir, "zh-CN", &error);
-	if (daemon->templates == NULL ||
-	    template_set_check(daemon->templates, program_default(), &error) !=
-		0)
+	daemon->templates =
+	    template_files_load(daemon->settings.template_dir, "zh-CN", &error);
+	if (daemon->templates == NULL || template_set_check(daemon->templates,
+					     program_default(), &error) != 0)
 		fatal(EXIT_CONFIGURATION, "%s", error.text);
 	daemon->start_care_at = AT_UNKNOWN;
 	if (arguments->care_time == NULL)
@@ -219,7 +218,8 @@ load(struct daemon *daemon, const struct arguments *arguments)
 	if (!instant_parse(arguments->care_time, &daemon->start_care_at))
 		fatal(EXIT_USAGE_,
 		    "--care-time %s: not an instant like "
-		    "2026-03-08T09:59:30+08:00", arguments->care_time);
+		    "2026-03-08T09:59:30+08:00",
+		    arguments->care_time);
 }
 
 /* ---- clock, schema, catalogue ---- */
@@ -331,7 +331,7 @@ static bool
 is_schema_error(const char *sqlstate)
 {
 	return strcmp(sqlstate, "42P01") == 0 ||
-	    strcmp(sqlstate, "42703") == 0 || strcmp(sqlstate, "42883") == 0;
+	       strcmp(sqlstate, "42703") == 0 || strcmp(sqlstate, "42883") == 0;
 }
 
 static void
@@ -344,7 +344,8 @@ on_tick(void *arg)
 	if (!daemon->loaded && is_schema_error(error))
 		fatal(EXIT_CONFIGURATION,
 		    "the database lacks what adherd needs (%s): run adherctl "
-		    "migrate with the same version", error);
+		    "migrate with the same version",
+		    error);
 	ask_clock(daemon);
 	if (daemon->ticks++ % HEARTBEAT_TICKS == 0)
 		heartbeat(daemon);
@@ -368,8 +369,8 @@ take_schema(const struct db_result *result, void *arg)
 	struct daemon *daemon = arg;
 
 	daemon->schema = db_rows(result) == 1 && !db_null(result, 0, 0)
-	    ? (int)db_i64(result, 0, 0)
-	    : -1;
+			     ? (int)db_i64(result, 0, 0)
+			     : -1;
 }
 
 static void
@@ -473,8 +474,8 @@ start(struct daemon *daemon)
 	open_databases(daemon);
 	daemon->messages = messages_create(
 	    daemon->gateways, daemon->templates, daemon->keyring);
-	daemon->outcomes = outcomes_create(
-	    daemon->loop, daemon->db[DB_WRITE], &daemon->clock);
+	daemon->outcomes =
+	    outcomes_create(daemon->loop, daemon->db[DB_WRITE], &daemon->clock);
 	daemon->dispatch = dispatch_create(daemon->loop, &daemon->clock,
 	    daemon->gateways, daemon->outcomes, program_default(),
 	    daemon->settings.request_us);
@@ -483,26 +484,24 @@ start(struct daemon *daemon)
 	    &daemon->clock, daemon->gateways, daemon->messages,
 	    daemon->dispatch, &settings);
 	daemon->rescue = rescue_create(daemon->db[DB_CHORES], &daemon->clock);
-	daemon->inbox = inbox_create(daemon->db[DB_CHORES],
-	    daemon->db[DB_WRITE], &daemon->clock, daemon->gateways,
-	    daemon->keyring);
+	daemon->inbox =
+	    inbox_create(daemon->db[DB_CHORES], daemon->db[DB_WRITE],
+		&daemon->clock, daemon->gateways, daemon->keyring);
 	db_listen(daemon->db[DB_CHORES], "agenda", on_notify, daemon);
 	daemon->tick = loop_timer_create(daemon->loop, on_tick, daemon);
 	daemon->chores = loop_timer_create(daemon->loop, on_chores, daemon);
 	loop_timer_arm(daemon->chores, CHORE_US);
 	loop_timer_arm(daemon->tick, TICK_US);
 
-	daemon->admin_server = listen_on(
-	    daemon, "admin-listen", daemon->settings.admin_listen);
+	daemon->admin_server =
+	    listen_on(daemon, "admin-listen", daemon->settings.admin_listen);
 	daemon->admin = (struct admin){&daemon->clock, daemon->db[DB_WRITE],
 	    daemon->settings.test_clock, not_ready, on_clock_moved, daemon};
 	admin_serve(daemon->admin_server, &daemon->admin);
 	if (daemon->settings.role == ROLE_PLAN)
 		return;
-	daemon->server =
-	    listen_on(daemon, "listen", daemon->settings.listen);
-	daemon->callbacks =
-	    (struct callbacks){daemon->gateways, daemon->inbox};
+	daemon->server = listen_on(daemon, "listen", daemon->settings.listen);
+	daemon->callbacks = (struct callbacks){daemon->gateways, daemon->inbox};
 	callback_serve(daemon->server, &daemon->callbacks);
 }
 
@@ -511,11 +510,10 @@ start(struct daemon *daemon)
 static bool
 all_idle(const struct daemon *daemon)
 {
-	return worker_idle(daemon->worker) &&
-	    dispatch_idle(daemon->dispatch) &&
-	    outcomes_idle(daemon->outcomes) && rescue_idle(daemon->rescue) &&
-	    inbox_idle(daemon->inbox) && !daemon->refreshing &&
-	    !daemon->reading_clock;
+	return worker_idle(daemon->worker) && dispatch_idle(daemon->dispatch) &&
+	       outcomes_idle(daemon->outcomes) && rescue_idle(daemon->rescue) &&
+	       inbox_idle(daemon->inbox) && !daemon->refreshing &&
+	       !daemon->reading_clock;
 }
 
 static void
@@ -540,8 +538,9 @@ on_drain(void *arg)
 		loop_timer_arm(daemon->drain, CHORE_US / 4);
 		return;
 	}
-	log_notice("stopped", log_s(STATE,
-	    all_idle(daemon) ? "drained" : "requests were under way"));
+	log_notice("stopped",
+	    log_s(STATE,
+		all_idle(daemon) ? "drained" : "requests were under way"));
 	if (!db_ready(daemon->db[DB_WRITE])) {
 		loop_stop(daemon->loop);
 		return;

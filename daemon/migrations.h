@@ -6,8 +6,8 @@
 /* Every migrations/NNNN_what.sql, embedded at build, in order. */
 struct migration {
 	int number;
-	const char *name;	/* "0001_schema" */
-	const char *sha256;	/* hex, of the file */
+	const char *name;   /* "0001_schema" */
+	const char *sha256; /* hex, of the file */
 	const char *text;
 };
 

@@ -29,15 +29,19 @@
 
 #define GW_ABI 1
 
-enum gw_kind { GW_KIND_MESSAGES = 1, GW_KIND_PHARMACY = 2, GW_KIND_INSURER = 3 };
+enum gw_kind {
+	GW_KIND_MESSAGES = 1,
+	GW_KIND_PHARMACY = 2,
+	GW_KIND_INSURER = 3
+};
 
-enum gw_flag {	/* bits */
-	GW_DEDUPLICATES = 1,	/* a repeat with the same reference is safe */
-	GW_RECEIPTS = 2,	/* delivery receipts come */
-	GW_REPLIES = 4,	/* replies come */
-	GW_CREDITS = 8,	/* a send spends a credit of the recipient */
-	GW_ABROAD = 16,	/* carries data abroad */
-	GW_TEMPLATES = 32	/* takes only texts that were registered */
+enum gw_flag {               /* bits */
+	GW_DEDUPLICATES = 1, /* a repeat with the same reference is safe */
+	GW_RECEIPTS = 2,     /* delivery receipts come */
+	GW_REPLIES = 4,      /* replies come */
+	GW_CREDITS = 8,      /* a send spends a credit of the recipient */
+	GW_ABROAD = 16,      /* carries data abroad */
+	GW_TEMPLATES = 32    /* takes only texts that were registered */
 };
 
 enum gw_verdict { GW_ACCEPTED = 1, GW_RETRY, GW_REJECTED, GW_UNKNOWN };
@@ -48,20 +52,26 @@ enum gw_verdict { GW_ACCEPTED = 1, GW_RETRY, GW_REJECTED, GW_UNKNOWN };
  * until an operator acts: the host warns, and probes each minute.
  */
 enum gw_scope {
-	GW_SCOPE_RECIPIENT = 1, GW_SCOPE_MESSAGE, GW_SCOPE_TEMPLATE,
-	GW_SCOPE_SENDER, GW_SCOPE_GATEWAY
+	GW_SCOPE_RECIPIENT = 1,
+	GW_SCOPE_MESSAGE,
+	GW_SCOPE_TEMPLATE,
+	GW_SCOPE_SENDER,
+	GW_SCOPE_GATEWAY
 };
 
 enum gw_option_type {
-	GW_OPTION_TEXT, GW_OPTION_INTEGER, GW_OPTION_BOOLEAN, GW_OPTION_URL
+	GW_OPTION_TEXT,
+	GW_OPTION_INTEGER,
+	GW_OPTION_BOOLEAN,
+	GW_OPTION_URL
 };
 
-struct gw_option {	/* a key of [gateway "NAME"] that this plug-in takes */
+struct gw_option { /* a key of [gateway "NAME"] that this plug-in takes */
 	const char *name;
 	enum gw_option_type type;
-	const char *standard;	/* default; NULL with required: must be given */
+	const char *standard; /* default; NULL with required: must be given */
 	bool required;
-	bool secret;	/* given as NAME-file = PATH, never in the file itself */
+	bool secret; /* given as NAME-file = PATH, never in the file itself */
 	const char *help;
 };
 
@@ -70,25 +80,31 @@ struct gw_pair {
 	const char *value;
 };
 
-struct gw_text {	/* bytes, not necessarily NUL-terminated */
+struct gw_text { /* bytes, not necessarily NUL-terminated */
 	const char *data;
 	size_t bytes;
 };
 
-struct gw_json;	/* a parsed value, opaque */
-struct gw_buf;	/* a growing byte buffer of the call, opaque */
+struct gw_json; /* a parsed value, opaque */
+struct gw_buf;  /* a growing byte buffer of the call, opaque */
 
 enum gw_json_type {
-	GW_JSON_NONE, GW_JSON_NULL, GW_JSON_BOOLEAN, GW_JSON_NUMBER,
-	GW_JSON_STRING, GW_JSON_ARRAY, GW_JSON_OBJECT
+	GW_JSON_NONE,
+	GW_JSON_NULL,
+	GW_JSON_BOOLEAN,
+	GW_JSON_NUMBER,
+	GW_JSON_STRING,
+	GW_JSON_ARRAY,
+	GW_JSON_OBJECT
 };
 
 struct gw_call;
 
 /* What the host does for a plug-in; every function takes the call first. */
 struct gw_host {
-	size_t size;	/* of this struct; later hosts may offer more */
-	void *(*alloc)(struct gw_call *call, size_t bytes);	/* zeroed, never NULL */
+	size_t size; /* of this struct; later hosts may offer more */
+	void *(*alloc)(
+	    struct gw_call *call, size_t bytes); /* zeroed, never NULL */
 	char *(*format)(struct gw_call *call, const char *format, ...)
 	    __attribute__((format(printf, 2, 3)));
 	void (*random)(struct gw_call *call, void *out, size_t bytes);
@@ -103,47 +119,51 @@ struct gw_host {
 	void (*md5)(struct gw_call *call, const void *data, size_t bytes,
 	    uint8_t out[16]);
 	bool (*equal)(struct gw_call *call, const void *a, const void *b,
-	    size_t bytes);	/* constant time */
+	    size_t bytes); /* constant time */
 	char *(*hex)(struct gw_call *call, const void *data, size_t bytes);
 	char *(*base64)(struct gw_call *call, const void *data, size_t bytes);
-	char *(*percent)(struct gw_call *call, const char *text);	/* RFC 3986 */
+	char *(*percent)(struct gw_call *call, const char *text); /* RFC 3986 */
 	/* -1 if it is no base64; *out in the call's memory */
-	long (*base64_decode)(struct gw_call *call, const char *text,
-	    uint8_t **out);
+	long (*base64_decode)(
+	    struct gw_call *call, const char *text, uint8_t **out);
 	/* "2026-03-08T02:00:00Z" by a strftime(3) format, UTC + offset_s */
 	char *(*time_text)(struct gw_call *call, int64_t at_us,
 	    int32_t offset_s, const char *strftime_format);
-	/* AT the inverse for "YYYY-MM-DD HH:MM:SS" local to offset_s; false if malformed */
+	/* AT the inverse for "YYYY-MM-DD HH:MM:SS" local to offset_s; false if
+	 * malformed */
 	bool (*time_parse)(struct gw_call *call, const char *text,
 	    int32_t offset_s, int64_t *at_us);
 	/* JSON: strict; NULL if malformed. All readers take NULL. */
-	const struct gw_json *(*json_parse)(struct gw_call *call,
-	    const char *text, size_t bytes);
+	const struct gw_json *(*json_parse)(
+	    struct gw_call *call, const char *text, size_t bytes);
 	enum gw_json_type (*json_type)(const struct gw_json *value);
-	const struct gw_json *(*json_get)(const struct gw_json *object,
-	    const char *key);
-	const struct gw_json *(*json_at)(const struct gw_json *array,
-	    size_t index);
+	const struct gw_json *(*json_get)(
+	    const struct gw_json *object, const char *key);
+	const struct gw_json *(*json_at)(
+	    const struct gw_json *array, size_t index);
 	size_t (*json_count)(const struct gw_json *container);
 	/* a string unescaped, or a number or boolean as written; else NULL */
 	const char *(*json_text)(const struct gw_json *value);
 	struct gw_buf *(*buf)(struct gw_call *call);
 	void (*buf_text)(struct gw_buf *buf, const char *text);
 	void (*buf_add)(struct gw_buf *buf, const void *data, size_t bytes);
-	void (*buf_json)(struct gw_buf *buf, const char *text);	/* quoted, escaped */
-	const char *(*buf_string)(struct gw_buf *buf);	/* valid until the next append */
+	void (*buf_json)(
+	    struct gw_buf *buf, const char *text); /* quoted, escaped */
+	const char *(*buf_string)(
+	    struct gw_buf *buf); /* valid until the next append */
 	size_t (*buf_bytes)(const struct gw_buf *buf);
 };
 
 /* One call into the plug-in. */
 struct gw_call {
 	const struct gw_host *host;
-	int64_t now_us;	/* microseconds since 1970, unmoved time */
-	const struct gw_pair *settings;	/* the plug-in's options, defaults filled in */
+	int64_t now_us; /* microseconds since 1970, unmoved time */
+	const struct gw_pair
+	    *settings; /* the plug-in's options, defaults filled in */
 	size_t setting_count;
-	const char *token;	/* of auth(), or NULL */
-	const char *gateway;	/* the name in [gateway "NAME"] */
-	void *host_data;	/* the host's */
+	const char *token;   /* of auth(), or NULL */
+	const char *gateway; /* the name in [gateway "NAME"] */
+	void *host_data;     /* the host's */
 };
 
 /* A setting's value; never NULL for an option with a default or required. */
@@ -161,7 +181,7 @@ gw_setting(const struct gw_call *call, const char *name)
 	return NULL;
 }
 
-struct gw_request {	/* HTTP to the provider */
+struct gw_request { /* HTTP to the provider */
 	const char *method;
 	const char *url;
 	const struct gw_pair *headers;
@@ -169,51 +189,55 @@ struct gw_request {	/* HTTP to the provider */
 	const void *body;
 	size_t body_bytes;
 	bool http2;
-	int32_t timeout_ms;	/* 0: the host's */
+	int32_t timeout_ms; /* 0: the host's */
 };
 
 struct gw_response {
-	int status;	/* HTTP; a whole response came */
-	const struct gw_pair *headers;	/* names in lower case */
+	int status;                    /* HTTP; a whole response came */
+	const struct gw_pair *headers; /* names in lower case */
 	size_t header_count;
-	const char *body;	/* NUL-terminated */
+	const char *body; /* NUL-terminated */
 	size_t body_bytes;
 };
 
 /* One message for one address; immutable. */
 struct gw_message {
-	const char *reference;	/* ours: [a-z2-7], at most 64 bytes; same on a repeat */
-	const char *address;	/* E.164 "+86…", openid, push token */
-	const char *appid;	/* where the address belongs to one, or NULL */
-	const char *text;	/* rendered, without the signature */
-	const char *locale;	/* "zh-CN" */
-	const char *template_code;	/* the provider's id, or NULL */
-	const char *signature;	/* sender's registered name, or NULL */
-	const struct gw_pair *parameters;	/* in the registration's order */
+	const char
+	    *reference; /* ours: [a-z2-7], at most 64 bytes; same on a repeat */
+	const char *address; /* E.164 "+86…", openid, push token */
+	const char *appid;   /* where the address belongs to one, or NULL */
+	const char *text;    /* rendered, without the signature */
+	const char *locale;  /* "zh-CN" */
+	const char *template_code; /* the provider's id, or NULL */
+	const char *signature;     /* sender's registered name, or NULL */
+	const struct gw_pair *parameters; /* in the registration's order */
 	size_t parameter_count;
-	const char *extension;	/* digits replies carry, or NULL */
-	int32_t valid_s;	/* deliver within, or not at all; 0: unbounded */
-	const char *link;	/* page to open, or NULL */
+	const char *extension; /* digits replies carry, or NULL */
+	int32_t valid_s;       /* deliver within, or not at all; 0: unbounded */
+	const char *link;      /* page to open, or NULL */
 };
 
 struct gw_outcome {
 	enum gw_verdict verdict;
 	enum gw_scope scope;
-	const char *code;	/* the provider's, at most 64 bytes kept */
-	const char *provider_id;	/* the provider's message id, or NULL */
-	int32_t retry_after_s;	/* 0: the host's ladder */
-	bool opted_out;	/* the provider says: this address refused */
+	const char *code;        /* the provider's, at most 64 bytes kept */
+	const char *provider_id; /* the provider's message id, or NULL */
+	int32_t retry_after_s;   /* 0: the host's ladder */
+	bool opted_out;          /* the provider says: this address refused */
 };
 
-enum gw_found {	/* what a query about an unknown outcome found */
-	GW_FOUND_NOTHING = 1, GW_FOUND_WAITING, GW_FOUND_DELIVERED,
-	GW_FOUND_UNDELIVERED, GW_FOUND_UNSURE
+enum gw_found { /* what a query about an unknown outcome found */
+	GW_FOUND_NOTHING = 1,
+	GW_FOUND_WAITING,
+	GW_FOUND_DELIVERED,
+	GW_FOUND_UNDELIVERED,
+	GW_FOUND_UNSURE
 };
 
-struct gw_query {	/* the message that we are unsure about */
+struct gw_query { /* the message that we are unsure about */
 	const char *reference;
 	const char *address;
-	const char *provider_id;	/* or NULL */
+	const char *provider_id; /* or NULL */
 	int64_t sent_at_us;
 };
 
@@ -221,39 +245,40 @@ struct gw_query_result {
 	enum gw_found found;
 	const char *code;
 	const char *provider_id;
-	int64_t at_us;	/* of delivery, 0 if not known */
+	int64_t at_us; /* of delivery, 0 if not known */
 };
 
 enum gw_event_type { GW_EVENT_RECEIPT = 1, GW_EVENT_REPLY, GW_EVENT_CREDIT };
 
-struct gw_event {	/* something a callback told */
+struct gw_event { /* something a callback told */
 	enum gw_event_type type;
-	const char *id;	/* the provider's id of this event, to know repeats; or NULL */
-	const char *reference;	/* ours, if the provider returns it */
-	const char *provider_id;	/* of the message it speaks of */
+	const char
+	    *id; /* the provider's id of this event, to know repeats; or NULL */
+	const char *reference;   /* ours, if the provider returns it */
+	const char *provider_id; /* of the message it speaks of */
 	const char *address;
-	const char *extension;	/* dialled by a reply */
-	const char *text;	/* of a reply */
-	const char *code;	/* of a receipt */
+	const char *extension; /* dialled by a reply */
+	const char *text;      /* of a reply */
+	const char *code;      /* of a receipt */
 	int64_t at_us;
-	bool delivered;	/* receipts */
-	bool opted_out;	/* receipts: the address refused */
-	bool address_bad;	/* receipts: stop using this address */
-	int32_t credits;	/* credit events: added */
+	bool delivered;   /* receipts */
+	bool opted_out;   /* receipts: the address refused */
+	bool address_bad; /* receipts: stop using this address */
+	int32_t credits;  /* credit events: added */
 };
 
-struct gw_callback {	/* a request of the provider to us, exact bytes */
+struct gw_callback { /* a request of the provider to us, exact bytes */
 	const char *method;
-	const char *path;	/* after /callback/NAME/SECRET, "" or "/…" */
-	const char *query;	/* raw */
-	const struct gw_pair *headers;	/* names in lower case */
+	const char *path;  /* after /callback/NAME/SECRET, "" or "/…" */
+	const char *query; /* raw */
+	const struct gw_pair *headers; /* names in lower case */
 	size_t header_count;
 	const char *body;
 	size_t body_bytes;
-	bool listed_peer;	/* from the provider's listed addresses */
+	bool listed_peer; /* from the provider's listed addresses */
 };
 
-struct gw_answer {	/* our answer once the events are stored */
+struct gw_answer { /* our answer once the events are stored */
 	int status;
 	const char *content_type;
 	const char *body;
@@ -266,10 +291,10 @@ struct gw_answer {	/* our answer once the events are stored */
  * calls tick every second.
  */
 struct gw_session {
-	void *state;	/* the plug-in's; allocated with session_bytes */
-	struct gw_buf *out;	/* bytes to write */
-	bool close;	/* set by the plug-in: end this connection */
-	bool ready;	/* set by the plug-in: send may be called */
+	void *state;        /* the plug-in's; allocated with session_bytes */
+	struct gw_buf *out; /* bytes to write */
+	bool close;         /* set by the plug-in: end this connection */
+	bool ready;         /* set by the plug-in: send may be called */
 	/* results, appended by the plug-in through these */
 	void (*outcome)(struct gw_session *session, const char *reference,
 	    const struct gw_outcome *outcome);
@@ -290,15 +315,15 @@ struct gw_session_api {
 };
 
 struct gw_api {
-	uint32_t abi;	/* GW_ABI; checked first, then size */
-	uint32_t size;	/* sizeof(struct gw_api) at the plug-in's build */
-	const char *name;	/* equals the file's: sms_aliyun.so */
+	uint32_t abi;     /* GW_ABI; checked first, then size */
+	uint32_t size;    /* sizeof(struct gw_api) at the plug-in's build */
+	const char *name; /* equals the file's: sms_aliyun.so */
 	enum gw_kind kind;
 	uint32_t flags;
-	const char *channels;	/* that it can serve: "sms" or "push,sms" */
+	const char *channels; /* that it can serve: "sms" or "push,sms" */
 	const struct gw_option *options;
 	size_t option_count;
-	uint32_t batch_max;	/* messages in one request; 1: no batches */
+	uint32_t batch_max; /* messages in one request; 1: no batches */
 
 	/* Are these settings usable?  NULL, or a message naming the key. */
 	const char *(*check)(struct gw_call *call);
@@ -336,7 +361,7 @@ struct gw_api {
 	 */
 	int (*receive)(struct gw_call *call, const struct gw_callback *callback,
 	    const struct gw_event **events, struct gw_answer *answer);
-	const struct gw_session_api *session;	/* optional, instead of send */
+	const struct gw_session_api *session; /* optional, instead of send */
 };
 
 /* Every plug-in defines this. */

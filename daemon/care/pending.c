@@ -56,6 +56,9 @@ close_delivery(struct look *look, const struct open_delivery *open,
 	struct said *leader = find_leader(look, open);
 	struct plan_close *close = list_add(&look->closes);
 
+	/* what may have gone out was not held: it rests as unknown */
+	if (open->state == DELIVERY_UNKNOWN && state == DELIVERY_HELD)
+		state = DELIVERY_UNKNOWN;
 	close->delivery = open;
 	close->state = state;
 	close->reason = reason;

@@ -31,9 +31,9 @@ on_ready(struct http_exchange *exchange, void *arg)
 	struct admin *admin = arg;
 	const char *reason = admin->not_ready(admin->arg);
 	const char *text = reason == NULL
-	    ? "ready\n"
-	    : arena_printf(
-		  http_exchange_arena(exchange), "not ready: %s\n", reason);
+			       ? "ready\n"
+			       : arena_printf(http_exchange_arena(exchange),
+				     "not ready: %s\n", reason);
 
 	http_exchange_reply_text(
 	    exchange, reason == NULL ? 200 : 503, "text/plain", text);
@@ -50,11 +50,11 @@ parse_step(const char *text)
 	if (text[0] != '+' || text[1] < '0' || text[1] > '9')
 		return 0;
 	count = strtol(text + 1, &end, 10);
-	unit = *end == 's' ? SECOND_US
-	    : *end == 'm'  ? MINUTE_US
-	    : *end == 'h'  ? HOUR_US
-	    : *end == 'd'  ? DAY_US
-			   : 0;
+	unit = *end == 's'   ? SECOND_US
+	       : *end == 'm' ? MINUTE_US
+	       : *end == 'h' ? HOUR_US
+	       : *end == 'd' ? DAY_US
+			     : 0;
 	if (unit == 0 || end[1] != '\0' || count > STEP_US_MAX / unit)
 		return 0;
 	return count * unit;
@@ -77,8 +77,8 @@ on_moved(enum db_outcome outcome, const char *sqlstate, void *arg)
 	zone_format(zone_open("UTC"), moving->care_at, when, sizeof(when));
 	log_notice("clock.moved", log_s(KEY, when));
 	http_exchange_reply_text(exchange, 200, "text/plain",
-	    arena_printf(http_exchange_arena(exchange), "care time is %s\n",
-		when));
+	    arena_printf(
+		http_exchange_arena(exchange), "care time is %s\n", when));
 }
 
 static void

@@ -12,11 +12,11 @@
  */
 struct admin {
 	const struct clock *clock;
-	struct db *db;	/* single units */
+	struct db *db; /* single units */
 	bool test_clock;
 	/* NULL, or a fixed phrase: why it is not ready */
 	const char *(*not_ready)(void *arg);
-	void (*clock_moved)(void *arg);	/* after it was stored */
+	void (*clock_moved)(void *arg); /* after it was stored */
 	void *arg;
 };
 

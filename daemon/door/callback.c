@@ -9,9 +9,9 @@
 #include "base/log.h"
 
 #define PREFIX "/callback/"
-#define PARTS_BYTES_MAX 512	/* of a path */
+#define PARTS_BYTES_MAX 512 /* of a path */
 
-struct waiting {	/* for its events to be stored; in the exchange's arena */
+struct waiting { /* for its events to be stored; in the exchange's arena */
 	struct http_exchange *exchange;
 	struct gw_answer answer;
 };

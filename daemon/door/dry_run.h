@@ -11,10 +11,10 @@
  */
 struct dry_patient {
 	const char *id;
-	int64_t from, to;	/* the window: looks at from ≤ now < to */
-	int64_t handled_before;	/* as in struct rules */
+	int64_t from, to;       /* the window: looks at from ≤ now < to */
+	int64_t handled_before; /* as in struct rules */
 	int64_t planned_through;
-	const struct said *said;	/* what was said before; borrowed */
+	const struct said *said; /* what was said before; borrowed */
 	uint32_t said_count;
 	/*
 	 * Fill in the dossier as known at `at`, in the arena, without said.
@@ -25,8 +25,8 @@ struct dry_patient {
 	const void *source;
 };
 
-struct dry_line {	/* one decision */
-	int64_t at;	/* as printed: of a hold when it was due */
+struct dry_line {   /* one decision */
+	int64_t at; /* as printed: of a hold when it was due */
 	const struct zone *zone;
 	const char *patient;
 	enum plan_action action;
@@ -34,9 +34,9 @@ struct dry_line {	/* one decision */
 	enum stage stage;
 	enum channel channel;
 	enum reason reason;
-	const char *const *items;	/* references, in id order */
+	const char *const *items; /* references, in id order */
 	uint32_t item_count;
-	uint64_t order;	/* of decision */
+	uint64_t order; /* of decision */
 };
 
 /* All decisions, by instant, then patient id, then order of decision. */
@@ -49,7 +49,7 @@ void dry_line_set(struct dry_line *line, const struct plan_step *step,
 /* The line as JSON, without a line end: the form of program.md 3. */
 void dry_line_json(const struct dry_line *line, struct buf *out);
 /* A line of a table for people, with its line end. */
-void dry_line_table(const struct dry_line *line, int patient_width,
-    struct buf *out);
+void dry_line_table(
+    const struct dry_line *line, int patient_width, struct buf *out);
 
 #endif

@@ -10,27 +10,28 @@
  */
 struct fhir_file {
 	const char *name;
-	struct fhir *fhir;	/* parsed; its records' marks are used here */
+	struct fhir *fhir; /* parsed; its records' marks are used here */
 };
 
 struct fhir_view {
-	const struct zone *zone;	/* of patients who state none */
-	int32_t from_on, days;	/* the window, in each patient's zone */
-	uint32_t assume;	/* bits of enum topic: consent wherever none is recorded */
+	const struct zone *zone; /* of patients who state none */
+	int32_t from_on, days;   /* the window, in each patient's zone */
+	uint32_t
+	    assume; /* bits of enum topic: consent wherever none is recorded */
 };
 
 struct fhir_person {
-	const char *id;	/* the resource's id */
-	const struct zone *zone;	/* at the window's beginning */
-	int64_t from, to;	/* the window */
+	const char *id;          /* the resource's id */
+	const struct zone *zone; /* at the window's beginning */
+	int64_t from, to;        /* the window */
 	int32_t number;
 	const struct fhir_view *view;
-	struct thing *self;	/* the Patient */
-	struct list things;	/* struct thing *: all of this patient's, by no */
+	struct thing *self; /* the Patient */
+	struct list things; /* struct thing *: all of this patient's, by no */
 };
 
 struct fhir_people {
-	struct fhir_person **persons;	/* by id */
+	struct fhir_person **persons; /* by id */
 	uint32_t count;
 };
 

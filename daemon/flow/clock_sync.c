@@ -14,8 +14,7 @@ take_time(const struct db_result *result, void *arg)
 	clock_sync(reading->clock, db_at(result, 0, 0), reading->asked_at,
 	    clock_boot());
 	reading->moved = !db_null(result, 0, 1);
-	reading->clock->care_offset =
-	    reading->moved ? db_i64(result, 0, 1) : 0;
+	reading->clock->care_offset = reading->moved ? db_i64(result, 0, 1) : 0;
 	reading->answered = true;
 }
 
@@ -55,5 +54,5 @@ clock_sync_read(struct db *db, struct clock *clock)
 	struct clock_reading reading;
 
 	return db_unit_run(make_unit(&reading, db, clock), NULL) == DB_OK &&
-	    reading.answered;
+	       reading.answered;
 }

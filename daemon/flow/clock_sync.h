@@ -8,10 +8,10 @@
  * Keep the clock by the database's: its time, and how far care time is
  * moved there (table care_clock; demo and tests only).
  */
-struct clock_reading {	/* lives until done was called */
+struct clock_reading { /* lives until done was called */
 	struct clock *clock;
-	int64_t asked_at;	/* clock_boot() */
-	bool moved;	/* care time is moved in this database */
+	int64_t asked_at; /* clock_boot() */
+	bool moved;       /* care time is moved in this database */
 	bool answered;
 	void (*done)(bool answered, void *arg);
 	void *arg;

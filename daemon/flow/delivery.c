@@ -11,7 +11,7 @@
 
 #define REFERENCE_VERSION 1
 #define KEY_NUMBERS 7
-#define KEY_BYTES_MAX 39	/* 62 base32 characters */
+#define KEY_BYTES_MAX 39 /* 62 base32 characters */
 
 int
 delivery_key_compare(const void *left, const void *right)
@@ -45,8 +45,8 @@ put_varint(uint8_t *out, uint64_t value)
 }
 
 void
-delivery_reference(const struct delivery_key *key,
-    char reference[DELIVERY_REFERENCE_MAX + 1])
+delivery_reference(
+    const struct delivery_key *key, char reference[DELIVERY_REFERENCE_MAX + 1])
 {
 	uint64_t numbers[KEY_NUMBERS] = {
 	    (uint64_t)key->bucket,
@@ -126,18 +126,19 @@ bool
 delivery_may_become(enum delivery_state from, enum delivery_state to)
 {
 	static const uint32_t next[DELIVERY_STATE_COUNT] = {
-	    [0] = TO(SENDING) | TO(HELD),	/* new */
+	    [0] = TO(SENDING) | TO(HELD), /* new */
 	    [DELIVERY_SENDING] =
 		TO(ACCEPTED) | TO(REJECTED) | TO(RETRY) | TO(UNKNOWN),
 	    [DELIVERY_RETRY] = TO(SENDING) | TO(EXPIRED) | TO(HELD),
 	    [DELIVERY_UNKNOWN] = TO(ACCEPTED) | TO(DELIVERED) |
-		TO(UNDELIVERED) | TO(REJECTED) | TO(SENDING) | TO(EXPIRED),
+				 TO(UNDELIVERED) | TO(REJECTED) | TO(SENDING) |
+				 TO(EXPIRED),
 	    [DELIVERY_ACCEPTED] =
 		TO(DELIVERED) | TO(UNDELIVERED) | TO(UNCONFIRMED),
 	};
 
 	return from < DELIVERY_STATE_COUNT && to < DELIVERY_STATE_COUNT &&
-	    (next[from] & 1u << to) != 0;
+	       (next[from] & 1u << to) != 0;
 }
 
 void

@@ -18,18 +18,18 @@ struct delivery_key {
 	enum channel channel;
 };
 
-#define DELIVERY_REFERENCE_MAX 64	/* bytes, without the NUL */
+#define DELIVERY_REFERENCE_MAX 64 /* bytes, without the NUL */
 
 int delivery_key_compare(const void *left, const void *right);
 /*
  * base32 (RFC 4648, lower case, no padding) of a version byte 1 and the
  * key's seven numbers as LEB128 varints, the date zigzagged.
  */
-void delivery_reference(const struct delivery_key *key,
-    char reference[DELIVERY_REFERENCE_MAX + 1]);
+void delivery_reference(
+    const struct delivery_key *key, char reference[DELIVERY_REFERENCE_MAX + 1]);
 /* False if it is none of ours. */
-must_check bool delivery_reference_read(const char *reference,
-    struct delivery_key *key);
+must_check bool delivery_reference_read(
+    const char *reference, struct delivery_key *key);
 
 /* The table of design.md 3: may a delivery go from one state to another? */
 bool delivery_may_become(enum delivery_state from, enum delivery_state to);
@@ -42,17 +42,17 @@ struct delivery_keys {
 
 void delivery_keys_init(struct delivery_keys *keys);
 void delivery_keys_free(struct delivery_keys *keys);
-void delivery_keys_add(struct delivery_keys *keys,
-    const struct delivery_key *key);
-void delivery_keys_params(const struct delivery_keys *keys,
-    struct db_unit *unit);
+void delivery_keys_add(
+    struct delivery_keys *keys, const struct delivery_key *key);
+void delivery_keys_params(
+    const struct delivery_keys *keys, struct db_unit *unit);
 /*
  * Addresses that a provider refuses: not used again, and the dossiers say
  * so in the same transaction.  The agenda rows are locked before.
  */
 struct contacts_bad {
 	struct db_array bucket, patient_id, contact_no;
-	struct list people;	/* struct delivery_key */
+	struct list people; /* struct delivery_key */
 	struct arena *arena;
 };
 
@@ -61,11 +61,11 @@ void contacts_bad_free(struct contacts_bad *bad);
 void contacts_bad_add(struct contacts_bad *bad, const struct delivery_key *key,
     int32_t contact_no);
 /* Nothing where nobody was added. */
-void contacts_bad_statements(const struct contacts_bad *bad,
-    struct db_unit *unit);
+void contacts_bad_statements(
+    const struct contacts_bad *bad, struct db_unit *unit);
 
 /* Read the key from seven columns that begin at column. */
-struct delivery_key delivery_key_read(const struct db_result *result, int row,
-    int column);
+struct delivery_key delivery_key_read(
+    const struct db_result *result, int row, int column);
 
 #endif

@@ -13,12 +13,12 @@
 #include "base/crypto.h"
 #include "base/log.h"
 
-#define PAUSE_S 60	/* where the provider names no time: probe each minute */
+#define PAUSE_S 60 /* where the provider names no time: probe each minute */
 #define PAUSE_S_MAX 3600
-#define QUESTIONS_MAX 1000	/* of one gateway; plan asks again for the rest */
-#define LOOK_AHEAD 4	/* batches' worth of queue looked through for one */
+#define QUESTIONS_MAX 1000 /* of one gateway; plan asks again for the rest */
+#define LOOK_AHEAD 4       /* batches' worth of queue looked through for one */
 
-struct question {	/* about an unknown delivery */
+struct question { /* about an unknown delivery */
 	struct dispatch *dispatch;
 	struct gateway *gateway;
 	struct arena *arena;
@@ -27,10 +27,10 @@ struct question {	/* about an unknown delivery */
 	struct question *next;
 };
 
-struct queue {	/* one gateway's */
+struct queue { /* one gateway's */
 	struct gateway *gateway;
 	struct delivery *first, *last;
-	struct question *questions;	/* newest first: they wait for nobody */
+	struct question *questions; /* newest first: they wait for nobody */
 	uint32_t question_count;
 };
 
@@ -43,25 +43,24 @@ struct dispatch {
 	int64_t request_us;
 	struct queue *queues;
 	size_t queue_count;
-	uint32_t on_the_way;	/* requests, questions included */
+	uint32_t on_the_way; /* requests, questions included */
 	bool draining;
 	void (*room)(void *arg);
 	void *room_arg;
 };
 
-struct parcel {	/* one request: a delivery, or a batch of them */
+struct parcel { /* one request: a delivery, or a batch of them */
 	struct dispatch *dispatch;
 	struct queue *queue;
 	struct arena *arena;
 	struct delivery **deliveries;
 	struct gw_message *messages;
 	size_t count;
-	int64_t sent_at;	/* unmoved */
+	int64_t sent_at; /* unmoved */
 };
 
 static void pump(struct dispatch *dispatch, struct queue *queue);
-static void question_on_result(
-    const struct gw_query_result *result, void *arg);
+static void question_on_result(const struct gw_query_result *result, void *arg);
 
 struct dispatch *
 dispatch_create(struct loop *loop, const struct clock *clock,
@@ -114,8 +113,8 @@ queue_of(struct dispatch *dispatch, const struct gateway *gateway)
 {
 	size_t i = 0;
 
-	while (i < dispatch->queue_count &&
-	    dispatch->queues[i].gateway != gateway)
+	while (
+	    i < dispatch->queue_count && dispatch->queues[i].gateway != gateway)
 		i++;
 	assert(i < dispatch->queue_count);
 	return &dispatch->queues[i];
@@ -158,8 +157,8 @@ static void
 give_back(struct dispatch *dispatch, struct delivery *delivery,
     const char *code, int64_t retry_at)
 {
-	struct outcome outcome = begin_outcome(delivery, DELIVERY_RETRY, code,
-	    clock_unmoved(dispatch->clock));
+	struct outcome outcome = begin_outcome(
+	    delivery, DELIVERY_RETRY, code, clock_unmoved(dispatch->clock));
 
 	outcome.retry_at = retry_at;
 	finish(dispatch, delivery, &outcome);
@@ -171,8 +170,10 @@ retry_delay(const struct dispatch *dispatch, int32_t attempts, int32_t told_s)
 {
 	size_t steps = COUNT(dispatch->rules->retry_us);
 	size_t step = attempts < 1 ? 0 : (size_t)attempts - 1;
-	int64_t delay = dispatch->rules->retry_us[step < steps ? step : steps - 1];
-	int64_t told = (told_s > PAUSE_S_MAX ? PAUSE_S_MAX : told_s) * SECOND_US;
+	int64_t delay =
+	    dispatch->rules->retry_us[step < steps ? step : steps - 1];
+	int64_t told =
+	    (told_s > PAUSE_S_MAX ? PAUSE_S_MAX : told_s) * SECOND_US;
 	uint32_t random;
 
 	crypto_random(&random, sizeof(random));
@@ -205,10 +206,9 @@ pause_scope(struct dispatch *dispatch, const struct delivery *delivery,
 	if (gateway_paused(delivery->gateway, scope))
 		return;
 	until = clock_unmoved(dispatch->clock) +
-	    (wait_s > PAUSE_S_MAX ? PAUSE_S_MAX : wait_s) * SECOND_US;
+		(wait_s > PAUSE_S_MAX ? PAUSE_S_MAX : wait_s) * SECOND_US;
 	gateways_pause(dispatch->gateways, gateway, scope, until);
-	outcomes_add_pause(
-	    dispatch->outcomes, gateway, scope, o->code, until);
+	outcomes_add_pause(dispatch->outcomes, gateway, scope, o->code, until);
 	log_warning("gateway.paused", log_s(GATEWAY, gateway),
 	    log_s(CODE, o->code), log_n(SCOPE, o->scope), log_n(COUNT, wait_s));
 }
@@ -219,8 +219,8 @@ state_of(const struct delivery *delivery, enum gw_verdict verdict)
 	switch (verdict) {
 	case GW_ACCEPTED:
 		return (delivery->gateway->api->flags & GW_RECEIPTS) != 0
-		    ? DELIVERY_ACCEPTED
-		    : DELIVERY_UNCONFIRMED;
+			   ? DELIVERY_ACCEPTED
+			   : DELIVERY_UNCONFIRMED;
 	case GW_REJECTED:
 		return DELIVERY_REJECTED;
 	case GW_RETRY:
@@ -239,9 +239,9 @@ judge(struct dispatch *dispatch, struct delivery *delivery,
 
 	outcome.provider_id = o->provider_id;
 	if (o->verdict == GW_RETRY)
-		outcome.retry_at = clock_care(dispatch->clock) +
-		    retry_delay(
-			dispatch, delivery->attempts, o->retry_after_s);
+		outcome.retry_at =
+		    clock_care(dispatch->clock) +
+		    retry_delay(dispatch, delivery->attempts, o->retry_after_s);
 	if (o->verdict == GW_REJECTED && o->scope == GW_SCOPE_RECIPIENT)
 		outcome.contact_bad = true;
 	if (o->verdict == GW_UNKNOWN && outcome.code == NULL)
@@ -260,8 +260,8 @@ judge(struct dispatch *dispatch, struct delivery *delivery,
 
 /* Was the batch refused for what one of its members is? */
 static bool
-refused_as_a_whole(const struct parcel *parcel,
-    const struct gw_outcome *outcomes)
+refused_as_a_whole(
+    const struct parcel *parcel, const struct gw_outcome *outcomes)
 {
 	if (parcel->count < 2)
 		return false;
@@ -394,7 +394,7 @@ fill_parcel(struct dispatch *dispatch, struct parcel *parcel)
 	if (parcel->deliveries[0]->alone)
 		return;
 	while (*link != NULL && parcel->count < most &&
-	    looked++ < LOOK_AHEAD * most) {
+	       looked++ < LOOK_AHEAD * most) {
 		struct delivery *delivery = *link;
 
 		if (!fits(parcel, delivery)) {
@@ -412,8 +412,8 @@ fill_parcel(struct dispatch *dispatch, struct parcel *parcel)
 }
 
 static void
-send_parcel(struct dispatch *dispatch, struct queue *queue,
-    struct delivery *first)
+send_parcel(
+    struct dispatch *dispatch, struct queue *queue, struct delivery *first)
 {
 	struct arena *arena = arena_create();
 	struct parcel *parcel = arena_alloc(arena, sizeof(*parcel));
@@ -435,8 +435,9 @@ send_parcel(struct dispatch *dispatch, struct queue *queue,
 		    (delivery->not_after - parcel->sent_at) / SECOND_US;
 
 		parcel->messages[i] = *delivery->message;
-		parcel->messages[i].valid_s =
-		    left > 3 * 86400 ? 3 * 86400 : left < 1 ? 1 : (int32_t)left;
+		parcel->messages[i].valid_s = left > 3 * 86400 ? 3 * 86400
+					      : left < 1       ? 1
+							       : (int32_t)left;
 	}
 	dispatch->on_the_way++;
 	gateway_send(queue->gateway, parcel->messages, parcel->count,

@@ -12,33 +12,34 @@
  */
 struct dispatch;
 
-struct round {	/* what was written in one transaction */
-	struct arena *arena;	/* of everything in it; freed with its last outcome */
+struct round { /* what was written in one transaction */
+	struct arena
+	    *arena; /* of everything in it; freed with its last outcome */
 	int64_t batch_ref;
-	int64_t lease_until;	/* unmoved */
-	uint32_t open;	/* deliveries without an outcome */
+	int64_t lease_until; /* unmoved */
+	uint32_t open;       /* deliveries without an outcome */
 };
 
-struct delivery {	/* in memory, from plan to outcome */
+struct delivery { /* in memory, from plan to outcome */
 	struct delivery_key key;
 	struct round *round;
 	struct gateway *gateway;
-	int64_t not_after;	/* unmoved */
+	int64_t not_after; /* unmoved */
 	int32_t contact_no;
-	int32_t attempts;	/* this one included */
-	const struct gw_message *message;	/* NULL: could not be written */
-	const char *problem;	/* why: a fixed code */
-	bool alone;	/* its batch was refused as a whole: send it singly */
-	struct delivery *next;	/* in its gateway's queue */
+	int32_t attempts;                 /* this one included */
+	const struct gw_message *message; /* NULL: could not be written */
+	const char *problem;              /* why: a fixed code */
+	bool alone; /* its batch was refused as a whole: send it singly */
+	struct delivery *next; /* in its gateway's queue */
 };
 
 struct dispatch *dispatch_create(struct loop *loop, const struct clock *clock,
     struct gateways *gateways, struct outcomes *outcomes,
     const struct rules *rules, int64_t request_us);
-void dispatch_free(struct dispatch *dispatch);	/* when idle */
+void dispatch_free(struct dispatch *dispatch); /* when idle */
 /* Called whenever a gateway has room again. */
-void dispatch_on_room(struct dispatch *dispatch, void (*room)(void *arg),
-    void *arg);
+void dispatch_on_room(
+    struct dispatch *dispatch, void (*room)(void *arg), void *arg);
 /*
  * Send a committed round; queued was counted at each gateway when it was
  * planned.  The round is dispatch's from now on.

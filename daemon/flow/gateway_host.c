@@ -14,11 +14,11 @@
 #include "flow/gateway_call.h"
 #include "flow/gateway_load.h"
 
-#define QUEUE_WINDOWS 16	/* messages queued, in windows of requests */
+#define QUEUE_WINDOWS 16 /* messages queued, in windows of requests */
 #define CODE_BYTES_MAX 64
 #define PAUSES_MAX 4096
 
-struct request {	/* one on its way */
+struct request { /* one on its way */
 	struct gateway *gateway;
 	struct arena *arena;
 	const struct gw_message *messages;
@@ -31,8 +31,8 @@ struct request {	/* one on its way */
 };
 
 static void
-call_init(const struct gateway *gateway, struct arena *arena,
-    struct gw_call *call)
+call_init(
+    const struct gateway *gateway, struct arena *arena, struct gw_call *call)
 {
 	const struct gateway_private *own = gateway->own;
 
@@ -63,8 +63,8 @@ gateways_find(const struct gateways *gateways, const char *name)
 }
 
 struct gateway *
-gateways_for(const struct gateways *gateways, int32_t tenant_id,
-    enum channel channel)
+gateways_for(
+    const struct gateways *gateways, int32_t tenant_id, enum channel channel)
 {
 	for (size_t i = 0; i < gateways->list.count; i++) {
 		struct gateway *gateway = gateways_at(gateways, i);
@@ -92,16 +92,16 @@ gateway_room(const struct gateway *gateway)
 		uint64_t turns =
 		    (uint64_t)(gateway->gateways->lease_us / 4 / took_us);
 
-		most *= turns < 1 ? 1
-		    : turns < QUEUE_WINDOWS ? turns
-					     : QUEUE_WINDOWS;
+		most *= turns < 1               ? 1
+			: turns < QUEUE_WINDOWS ? turns
+						: QUEUE_WINDOWS;
 	}
 	return most > gateway->queued ? (uint32_t)(most - gateway->queued) : 0;
 }
 
 static struct pause *
-pause_find(const struct gateways *gateways, const char *gateway,
-    const char *scope)
+pause_find(
+    const struct gateways *gateways, const char *gateway, const char *scope)
 {
 	struct pause *pauses = gateways->pauses.data;
 
@@ -119,15 +119,15 @@ gateway_paused(const struct gateway *gateway, const char *scope)
 	    pause_find(gateway->gateways, gateway->name, scope);
 
 	return pause != NULL &&
-	    pause->until_at > clock_unmoved(gateway->gateways->clock);
+	       pause->until_at > clock_unmoved(gateway->gateways->clock);
 }
 
 void
 gateways_pauses_clear(struct gateways *gateways)
 {
 	arena_reset(gateways->pause_arena);
-	list_init(&gateways->pauses, gateways->pause_arena,
-	    sizeof(struct pause));
+	list_init(
+	    &gateways->pauses, gateways->pause_arena, sizeof(struct pause));
 }
 
 void
@@ -240,7 +240,8 @@ note_pace(struct gateway *gateway, int64_t took_us)
 {
 	int64_t *average = &gateway->own->took_us;
 
-	*average = *average == 0 ? took_us : *average + (took_us - *average) / 8;
+	*average =
+	    *average == 0 ? took_us : *average + (took_us - *average) / 8;
 }
 
 /* A plug-in that names no time leaves it to the Retry-After header. */
@@ -280,7 +281,9 @@ origin_bytes(const char *url)
 {
 	const char *host = strstr(url, "://");
 
-	return host == NULL ? 0 : (size_t)(host - url) + 3 + strcspn(host + 3, "/?#");
+	return host == NULL
+		   ? 0
+		   : (size_t)(host - url) + 3 + strcspn(host + 3, "/?#");
 }
 
 /* A plug-in reaches only hosts that its settings name. */
@@ -328,8 +331,7 @@ start_http(struct request *request, const struct gw_request *wire,
 	if (wire->timeout_ms > 0 &&
 	    wire->timeout_ms * INT64_C(1000) < http.timeout_us)
 		http.timeout_us = wire->timeout_ms * INT64_C(1000);
-	(void)http_client_send(
-	    gateway->gateways->client, &http, done, request);
+	(void)http_client_send(gateway->gateways->client, &http, done, request);
 }
 
 /* The plug-in could not express it: tell from the loop, as always. */
@@ -356,8 +358,8 @@ gateway_send(struct gateway *gateway, const struct gw_message *messages,
 	request->messages = messages;
 	request->count = count;
 	request->sent = done;
-	request->outcomes = arena_array(
-	    request->arena, count, sizeof(*request->outcomes));
+	request->outcomes =
+	    arena_array(request->arena, count, sizeof(*request->outcomes));
 	call_init(gateway, request->arena, &call);
 	status = gateway->api->send(
 	    &call, messages, count, &wire, request->outcomes);
@@ -438,7 +440,7 @@ static bool
 secret_equals(const char *secret, const char *given)
 {
 	return secret != NULL && strlen(secret) == strlen(given) &&
-	    crypto_equal(secret, given, strlen(secret));
+	       crypto_equal(secret, given, strlen(secret));
 }
 
 bool

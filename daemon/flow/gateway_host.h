@@ -14,17 +14,17 @@
  */
 struct gateways;
 
-struct gateway {	/* a loaded plug-in with its settings and window */
+struct gateway { /* a loaded plug-in with its settings and window */
 	const char *name;
-	const struct gw_api *api;	/* owned by gateways */
+	const struct gw_api *api; /* owned by gateways */
 	enum channel channel;
 	int32_t tenant_id;
-	int16_t lane;	/* where people wait for it; from its name */
-	uint32_t window;	/* requests in flight at most */
-	uint32_t batch_max;	/* messages in one request */
+	int16_t lane;       /* where people wait for it; from its name */
+	uint32_t window;    /* requests in flight at most */
+	uint32_t batch_max; /* messages in one request */
 	bool takes_callbacks;
-	uint32_t in_flight;	/* requests */
-	uint32_t queued;	/* messages planned and not yet answered */
+	uint32_t in_flight; /* requests */
+	uint32_t queued;    /* messages planned and not yet answered */
 	struct gateways *gateways;
 	struct gateway_private *own;
 };
@@ -39,14 +39,14 @@ struct gateways *gateways_load(struct conf *conf,
     const struct settings *settings, struct loop *loop,
     struct http_client *client, const struct clock *clock,
     struct conf_error *error);
-void gateways_free(struct gateways *gateways);	/* nothing may be in flight */
+void gateways_free(struct gateways *gateways); /* nothing may be in flight */
 size_t gateways_count(const struct gateways *gateways);
 struct gateway *gateways_at(const struct gateways *gateways, size_t index);
-struct gateway *gateways_find(const struct gateways *gateways,
-    const char *name);
+struct gateway *gateways_find(
+    const struct gateways *gateways, const char *name);
 /* The first in file order that serves this channel of this tenant; NULL. */
-struct gateway *gateways_for(const struct gateways *gateways,
-    int32_t tenant_id, enum channel channel);
+struct gateway *gateways_for(
+    const struct gateways *gateways, int32_t tenant_id, enum channel channel);
 
 /*
  * Messages that may be planned for it now: what its window can take away
@@ -65,8 +65,8 @@ void gateways_pause(struct gateways *gateways, const char *gateway,
  * The caller keeps in_flight below window; it counts here.
  */
 void gateway_send(struct gateway *gateway, const struct gw_message *messages,
-    size_t count,
-    void (*done)(const struct gw_outcome *outcomes, void *arg), void *arg);
+    size_t count, void (*done)(const struct gw_outcome *outcomes, void *arg),
+    void *arg);
 /* Ask about one unknown delivery; query must live until done. */
 void gateway_query(struct gateway *gateway, const struct gw_query *query,
     void (*done)(const struct gw_query_result *result, void *arg), void *arg);

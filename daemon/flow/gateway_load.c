@@ -16,7 +16,7 @@
 
 /* The part of struct gw_api that every plug-in must have. */
 #define API_BYTES_MIN (offsetof(struct gw_api, sent) + sizeof(void *))
-#define SECRET_CHARACTERS_MIN 22	/* 128 bits in base64 */
+#define SECRET_CHARACTERS_MIN 22 /* 128 bits in base64 */
 
 static int fail(struct conf_error *error, const char *format, ...)
     printf_like(2, 3);
@@ -43,12 +43,14 @@ check_file(const char *name, const char *path, struct conf_error *error)
 		return fail(error, "gateway \"%s\": %s: %s", name, path,
 		    strerror(errno));
 	if (!S_ISREG(status.st_mode))
-		return fail(error, "gateway \"%s\": %s: not a file", name, path);
+		return fail(
+		    error, "gateway \"%s\": %s: not a file", name, path);
 	if ((status.st_mode & 022) != 0 ||
 	    (status.st_uid != 0 && status.st_uid != geteuid()))
 		return fail(error,
 		    "gateway \"%s\": %s: must belong to root or to us and be "
-		    "writable by nobody else", name, path);
+		    "writable by nobody else",
+		    name, path);
 	return 0;
 }
 
@@ -64,23 +66,23 @@ check_api(const char *name, const char *plugin, const struct gw_api *api,
 		return fail(error, "gateway \"%s\": plug-in %s is incomplete",
 		    name, plugin);
 	if (api->name == NULL || strcmp(api->name, plugin) != 0)
-		return fail(error,
-		    "gateway \"%s\": plug-in %s calls itself %s", name, plugin,
-		    api->name == NULL ? "nothing" : api->name);
+		return fail(error, "gateway \"%s\": plug-in %s calls itself %s",
+		    name, plugin, api->name == NULL ? "nothing" : api->name);
 	return 0;
 }
 
 /* Only what this host can serve: no tokens, no sessions. */
 static int
-check_needs(const char *name, const struct gw_api *api,
-    struct conf_error *error)
+check_needs(
+    const char *name, const struct gw_api *api, struct conf_error *error)
 {
 	if (api->send == NULL || api->sent == NULL || api->batch_max < 1 ||
 	    api->session != NULL || api->auth != NULL ||
 	    (api->query == NULL) != (api->queried == NULL))
 		return fail(error,
 		    "gateway \"%s\": plug-in %s needs what this version of "
-		    "adherd does not offer", name, api->name);
+		    "adherd does not offer",
+		    name, api->name);
 	return 0;
 }
 
@@ -89,15 +91,16 @@ load_api(struct gateways *gateways, const char *dir,
     const struct gateway_settings *from, struct gw_api *api,
     struct conf_error *error)
 {
-	const char *path = arena_printf(
-	    gateways->arena, "%s/%s.so", dir, from->plugin);
+	const char *path =
+	    arena_printf(gateways->arena, "%s/%s.so", dir, from->plugin);
 	const struct gw_api *found;
 	void *handle;
 
 	if (strspn(from->plugin, "abcdefghijklmnopqrstuvwxyz0123456789_") !=
 	    strlen(from->plugin))
-		return fail(error, "gateway \"%s\": plugin \"%s\": a-z 0-9 _ only",
-		    from->name, from->plugin);
+		return fail(error,
+		    "gateway \"%s\": plugin \"%s\": a-z 0-9 _ only", from->name,
+		    from->plugin);
 	if (check_file(from->name, path, error) != 0)
 		return -1;
 	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -146,14 +149,15 @@ unknown_key(struct gateways *gateways, const struct gw_api *api,
 
 	for (size_t i = 0; i < api->option_count; i++)
 		words[count++] = api->options[i].secret
-		    ? arena_printf(gateways->arena, "%s-file",
-			  api->options[i].name)
-		    : api->options[i].name;
+				     ? arena_printf(gateways->arena, "%s-file",
+					   api->options[i].name)
+				     : api->options[i].name;
 	for (size_t i = 0; i < gateway_settings_table_count; i++)
 		words[count++] = gateway_settings_table[i].key;
 	near = conf_nearest(entry->key, words, count);
-	return fail(error, "%s:%d: unknown key \"%s\" in [gateway \"%s\"]%s%s%s",
-	    entry->file, entry->line, entry->key, entry->name,
+	return fail(error,
+	    "%s:%d: unknown key \"%s\" in [gateway \"%s\"]%s%s%s", entry->file,
+	    entry->line, entry->key, entry->name,
 	    near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
 	    near == NULL ? "" : "\"?");
 }
@@ -164,7 +168,7 @@ is_integer(const char *text)
 	size_t bytes = strlen(text), sign = text[0] == '-' ? 1 : 0;
 
 	return bytes > sign && bytes <= 18 &&
-	    strspn(text + sign, "0123456789") == bytes - sign;
+	       strspn(text + sign, "0123456789") == bytes - sign;
 }
 
 static const char *
@@ -189,8 +193,7 @@ take_entry(struct gateways *gateways, struct gateway *gateway,
 {
 	const struct gw_api *api = gateway->api;
 	bool is_file;
-	const struct gw_option *option =
-	    find_option(api, entry->key, &is_file);
+	const struct gw_option *option = find_option(api, entry->key, &is_file);
 	struct gw_pair *setting;
 	const char *wrong;
 	char text[256];
@@ -211,8 +214,8 @@ take_entry(struct gateways *gateways, struct gateway *gateway,
 	}
 	wrong = wrong_type(option, setting->value, gateway->own->plain_http);
 	return wrong == NULL ? 0
-	    : fail(error, "%s:%d: %s: %s", entry->file, entry->line,
-		  entry->key, wrong);
+			     : fail(error, "%s:%d: %s: %s", entry->file,
+				   entry->line, entry->key, wrong);
 }
 
 static int
@@ -225,16 +228,17 @@ take_settings(struct gateways *gateways, struct gateway *gateway,
 	struct conf_entry **entries = from->plugin_entries.data;
 
 	for (size_t i = 0; i < from->plugin_entries.count; i++)
-		if (take_entry(gateways, gateway, entries[i], settings, error) !=
-		    0)
+		if (take_entry(
+			gateways, gateway, entries[i], settings, error) != 0)
 			return -1;
 	for (size_t i = 0; i < api->option_count; i++) {
 		settings[i].name = api->options[i].name;
 		if (settings[i].value == NULL)
 			settings[i].value = api->options[i].standard;
 		if (settings[i].value == NULL && api->options[i].required)
-			return fail(error, "gateway \"%s\": \"%s%s\" is missing",
-			    from->name, settings[i].name,
+			return fail(error,
+			    "gateway \"%s\": \"%s%s\" is missing", from->name,
+			    settings[i].name,
 			    api->options[i].secret ? "-file" : "");
 	}
 	gateway->own->settings = settings;
@@ -248,8 +252,8 @@ take_secrets(struct gateways *gateways, struct gateway *gateway,
 {
 	const char *files[2] = {
 	    from->callback_secret_file, from->callback_old_secret_file};
-	const char **secrets[2] = {&gateway->own->callback_secret,
-	    &gateway->own->callback_old_secret};
+	const char **secrets[2] = {
+	    &gateway->own->callback_secret, &gateway->own->callback_old_secret};
 	char text[256];
 
 	for (int i = 0; i < 2; i++) {
@@ -258,13 +262,15 @@ take_secrets(struct gateways *gateways, struct gateway *gateway,
 		*secrets[i] = settings_secret(
 		    files[i], gateways->arena, text, sizeof(text));
 		if (*secrets[i] == NULL)
-			return fail(error, "gateway \"%s\": callback secret: %s",
-			    from->name, text);
+			return fail(error,
+			    "gateway \"%s\": callback secret: %s", from->name,
+			    text);
 		if (strlen(*secrets[i]) < SECRET_CHARACTERS_MIN)
 			return fail(error,
-			    "gateway \"%s\": %s: a callback secret has at least "
-			    "%d characters", from->name, files[i],
-			    SECRET_CHARACTERS_MIN);
+			    "gateway \"%s\": %s: a callback secret has at "
+			    "least "
+			    "%d characters",
+			    from->name, files[i], SECRET_CHARACTERS_MIN);
 	}
 	gateway->takes_callbacks =
 	    files[0] != NULL && gateway->api->receive != NULL;
@@ -319,7 +325,8 @@ check_others(const struct gateways *gateways, const struct gateway *gateway,
 		if (other->lane == gateway->lane)
 			return fail(error,
 			    "gateway \"%s\": its name collides with \"%s\"; "
-			    "choose another", gateway->name, other->name);
+			    "choose another",
+			    gateway->name, other->name);
 	}
 	return 0;
 }
@@ -336,8 +343,9 @@ ask_plugin(struct gateways *gateways, const struct gateway *gateway,
 	gateway_call_init(&call, gateways->arena, gateway->name,
 	    gateway->own->settings, gateway->own->setting_count, 0, NULL);
 	text = gateway->api->check(&call);
-	return text == NULL ? 0
-	    : fail(error, "gateway \"%s\": %s", gateway->name, text);
+	return text == NULL
+		   ? 0
+		   : fail(error, "gateway \"%s\": %s", gateway->name, text);
 }
 
 static int
@@ -394,8 +402,8 @@ gateways_load(struct conf *conf, const struct settings *settings,
 		goto bad;
 	from = sections.data;
 	for (size_t i = 0; i < sections.count; i++)
-		if (load_gateway(gateways, settings->plugin_dir, &from[i],
-			error) != 0)
+		if (load_gateway(
+			gateways, settings->plugin_dir, &from[i], error) != 0)
 			goto bad;
 	return gateways;
 bad:

@@ -5,25 +5,25 @@
 
 /* What loader and host of the gateways share; internal to flow/gateway_*.c. */
 struct gateway_private {
-	struct gw_api api;	/* a copy: fields that it lacks are zero */
-	const struct gw_pair *settings;	/* in the order of api.options */
+	struct gw_api api; /* a copy: fields that it lacks are zero */
+	const struct gw_pair *settings; /* in the order of api.options */
 	size_t setting_count;
 	bool plain_http;
 	const char *ca_file;
 	const char *callback_secret, *callback_old_secret;
-	int64_t took_us;	/* a request, moving average */
+	int64_t took_us; /* a request, moving average */
 };
 
 struct pause {
 	const char *gateway, *scope;
-	int64_t until_at;	/* unmoved */
+	int64_t until_at; /* unmoved */
 };
 
 struct gateways {
 	struct arena *arena;
-	struct list list;	/* struct gateway * */
+	struct list list; /* struct gateway * */
 	struct arena *pause_arena;
-	struct list pauses;	/* struct pause */
+	struct list pauses; /* struct pause */
 	struct loop *loop;
 	struct http_client *client;
 	const struct clock *clock;

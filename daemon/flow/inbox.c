@@ -17,29 +17,29 @@
 
 #define WORK_MAX 500
 #define KEPT_US (7 * DAY_US)
-#define TRY_US (SECOND_US / 2)	/* doubled at each try, to an hour */
+#define TRY_US (SECOND_US / 2) /* doubled at each try, to an hour */
 #define KEY_BYTES 32
 #define TEXT_BYTES_MAX 8192
 
 enum inbox_state { INBOX_NEW = 0, INBOX_DONE = 1, INBOX_UNMATCHED = 2 };
 
-struct item {	/* an event being worked on */
+struct item { /* an event being worked on */
 	const uint8_t *event_key;
 	int32_t tenant_id;
 	int64_t received_at;
 	const char *provider_id, *code;
-	const uint8_t *address_index;	/* 16 bytes, or NULL */
+	const uint8_t *address_index; /* 16 bytes, or NULL */
 	bool delivered;
-	bool address_bad;	/* stop using the address: dead, or it refused */
+	bool address_bad; /* stop using the address: dead, or it refused */
 	int32_t contact_no;
 	int64_t tries;
 	bool has_key;
 	struct delivery_key key;
-	bool found;	/* key names a delivery, its state is known */
+	bool found; /* key names a delivery, its state is known */
 	enum delivery_state state;
-	int64_t batch_ref;	/* of the delivery that the reference names */
-	bool by_address;	/* another member of that request is meant */
-	bool applies;	/* its state changes now */
+	int64_t batch_ref; /* of the delivery that the reference names */
+	bool by_address;   /* another member of that request is meant */
+	bool applies;      /* its state changes now */
 };
 
 struct inbox {
@@ -47,8 +47,8 @@ struct inbox {
 	const struct clock *clock;
 	struct gateways *gateways;
 	struct keyring *keyring;
-	struct arena *arena;	/* of the work under way */
-	struct list items;	/* struct item */
+	struct arena *arena; /* of the work under way */
+	struct list items;   /* struct item */
 	bool busy;
 };
 
@@ -136,8 +136,8 @@ on_stored(enum db_outcome outcome, const char *sqlstate, void *arg)
 }
 
 struct event_arrays {
-	struct db_array key, type, at, reference, provider_id, index,
-	    extension, text, code, delivered, opted_out, bad, next_at;
+	struct db_array key, type, at, reference, provider_id, index, extension,
+	    text, code, delivered, opted_out, bad, next_at;
 };
 
 static void
@@ -200,8 +200,8 @@ add_event(struct inbox *inbox, const struct gateway *gateway,
 		db_array_null(&a->index);
 	db_array_text(&a->extension, e->extension);
 	if (e->text != NULL) {
-		seal_inbox_text(inbox->keyring, gateway->tenant_id, key,
-		    e->text, &sealed);
+		seal_inbox_text(
+		    inbox->keyring, gateway->tenant_id, key, e->text, &sealed);
 		db_array_bytes(&a->text, sealed.data, sealed.bytes);
 	} else
 		db_array_null(&a->text);
@@ -302,7 +302,7 @@ must_wait(const struct item *item, int64_t now)
 	if (!item->has_key)
 		return false;
 	return !item->found || item->state == DELIVERY_SENDING ||
-	    item->state == DELIVERY_RETRY;
+	       item->state == DELIVERY_RETRY;
 }
 
 static void
@@ -343,7 +343,7 @@ static bool
 concerns_person(const struct item *item)
 {
 	return item->applies &&
-	    (!item->delivered || item->state == DELIVERY_UNKNOWN);
+	       (!item->delivered || item->state == DELIVERY_UNKNOWN);
 }
 
 static void
@@ -402,9 +402,9 @@ add_done(struct inbox *inbox, struct db_unit *unit, int64_t now)
 		bool waits = must_wait(&items[i], now);
 
 		db_array_bytes(&key, items[i].event_key, KEY_BYTES);
-		db_array_i64(&state, waits ? INBOX_NEW
-			: items[i].found ? INBOX_DONE
-					 : INBOX_UNMATCHED);
+		db_array_i64(&state, waits            ? INBOX_NEW
+				     : items[i].found ? INBOX_DONE
+						      : INBOX_UNMATCHED);
 		db_array_at(&next_at, waits ? next_try(&items[i], now) : now);
 	}
 	db_unit_add(unit, "inbox_done", NULL, NULL);
@@ -424,7 +424,8 @@ apply(struct inbox *inbox)
 	int64_t now = clock_unmoved(inbox->clock);
 
 	for (size_t i = 0; i < inbox->items.count; i++)
-		items[i].applies = items[i].found &&
+		items[i].applies =
+		    items[i].found &&
 		    delivery_may_become(items[i].state, state_told(&items[i]));
 	add_people(inbox, unit, "agenda_lock");
 	add_receipts(inbox, unit, now);
@@ -513,8 +514,8 @@ take_states(const struct db_result *result, void *arg)
 {
 	struct inbox *inbox = arg;
 	struct item *items = inbox->items.data;
-	struct item **asked = arena_array(
-	    inbox->arena, inbox->items.count + 1, sizeof(*asked));
+	struct item **asked =
+	    arena_array(inbox->arena, inbox->items.count + 1, sizeof(*asked));
 	size_t count = 0;
 
 	for (size_t i = 0; i < inbox->items.count; i++)
@@ -526,14 +527,14 @@ take_states(const struct db_result *result, void *arg)
 		size_t bytes;
 
 		item->state = (enum delivery_state)db_i64(result, row, 1);
-		item->batch_ref = db_null(result, row, 2)
-		    ? 0
-		    : db_i64(result, row, 2);
+		item->batch_ref =
+		    db_null(result, row, 2) ? 0 : db_i64(result, row, 2);
 		index = db_bytes(result, row, 3, &bytes);
 		item->contact_no = (int32_t)db_i64(result, row, 5);
 		item->found = true;
 		if (item->address_index != NULL && index != NULL &&
-		    bytes == 16 && memcmp(index, item->address_index, 16) != 0) {
+		    bytes == 16 &&
+		    memcmp(index, item->address_index, 16) != 0) {
 			item->found = false;
 			item->by_address = item->batch_ref != 0;
 		}
@@ -613,7 +614,7 @@ take_items(const struct db_result *result, void *arg)
 		    db_bool(result, row, 8) || db_bool(result, row, 9);
 		item->tries = db_i64(result, row, 10);
 		item->has_key = reference != NULL &&
-		    delivery_reference_read(reference, &item->key);
+				delivery_reference_read(reference, &item->key);
 	}
 }
 

@@ -19,7 +19,7 @@ struct inbox;
 struct inbox *inbox_create(struct db *db, struct db *store_db,
     const struct clock *clock, struct gateways *gateways,
     struct keyring *keyring);
-void inbox_free(struct inbox *inbox);	/* when idle */
+void inbox_free(struct inbox *inbox); /* when idle */
 /* False until the clock is known: nothing can be taken in yet. */
 bool inbox_ready(const struct inbox *inbox);
 /*
@@ -29,7 +29,7 @@ bool inbox_ready(const struct inbox *inbox);
 void inbox_store(struct inbox *inbox, const struct gateway *gateway,
     const struct gw_event *events, size_t count,
     void (*done)(bool stored, void *arg), void *arg);
-void inbox_look(struct inbox *inbox);	/* work, unless the connection is busy */
+void inbox_look(struct inbox *inbox); /* work, unless the connection is busy */
 bool inbox_idle(const struct inbox *inbox);
 
 #endif

@@ -11,9 +11,9 @@
 
 #include "base/log.h"
 
-#define GATHER_US (20 * 1000)	/* from the first outcome to the write */
+#define GATHER_US (20 * 1000) /* from the first outcome to the write */
 #define PAGE_ROWS_MAX 1000
-#define AGAIN_US (200 * 1000)	/* after a write that failed */
+#define AGAIN_US (200 * 1000) /* after a write that failed */
 
 struct pause_row {
 	const char *gateway, *scope, *code;
@@ -22,10 +22,10 @@ struct pause_row {
 
 struct page {
 	struct arena *arena;
-	struct list outcomes;	/* struct outcome */
-	struct list asked;	/* struct asked */
-	struct list rounds;	/* int64_t */
-	struct list pauses;	/* struct pause_row */
+	struct list outcomes; /* struct outcome */
+	struct list asked;    /* struct asked */
+	struct list rounds;   /* int64_t */
+	struct list pauses;   /* struct pause_row */
 };
 
 struct outcomes {
@@ -34,7 +34,7 @@ struct outcomes {
 	const struct clock *clock;
 	struct loop_timer *timer;
 	struct page *filling;
-	struct page *writing;	/* sent, or to be sent again; NULL: none */
+	struct page *writing; /* sent, or to be sent again; NULL: none */
 	bool under_way;
 };
 
@@ -58,7 +58,8 @@ static bool
 page_empty(const struct page *page)
 {
 	return page->outcomes.count + page->asked.count + page->rounds.count +
-	    page->pauses.count == 0;
+		   page->pauses.count ==
+	       0;
 }
 
 struct outcomes *
@@ -105,7 +106,7 @@ outcomes_add(struct outcomes *outcomes, const struct outcome *outcome)
 	struct outcome *copy = list_add(&page->outcomes);
 
 	assert(outcome->state == DELIVERY_UNCONFIRMED ||
-	    delivery_may_become(DELIVERY_SENDING, outcome->state));
+	       delivery_may_become(DELIVERY_SENDING, outcome->state));
 	*copy = *outcome;
 	copy->provider_id = arena_text(page->arena, outcome->provider_id);
 	copy->code = arena_text(page->arena, outcome->code);
@@ -119,7 +120,7 @@ outcomes_add_asked(struct outcomes *outcomes, const struct asked *asked)
 	struct asked *copy = list_add(&page->asked);
 
 	assert(asked->state == DELIVERY_UNKNOWN ||
-	    delivery_may_become(DELIVERY_UNKNOWN, asked->state));
+	       delivery_may_become(DELIVERY_UNKNOWN, asked->state));
 	*copy = *asked;
 	copy->provider_id = arena_text(page->arena, asked->provider_id);
 	copy->code = arena_text(page->arena, asked->code);
@@ -196,10 +197,10 @@ people_gather(struct people *people, const struct page *page, int64_t care_now)
 	db_array_init(&people->at, DB_AT);
 	for (size_t i = 0; i < page->outcomes.count; i++) {
 		if (outcomes[i].state == DELIVERY_RETRY)
-			people_add(people, &outcomes[i].key,
-			    outcomes[i].retry_at);
+			people_add(
+			    people, &outcomes[i].key, outcomes[i].retry_at);
 		else if (outcomes[i].state == DELIVERY_UNKNOWN ||
-		    outcomes[i].contact_bad)
+			 outcomes[i].contact_bad)
 			people_add(people, &outcomes[i].key, care_now);
 	}
 	for (size_t i = 0; i < page->asked.count; i++)
@@ -215,8 +216,8 @@ people_free(struct people *people)
 }
 
 static void
-add_outcome_statement(struct db_unit *unit, const struct page *page,
-    int64_t now)
+add_outcome_statement(
+    struct db_unit *unit, const struct page *page, int64_t now)
 {
 	const struct outcome *rows = page->outcomes.data;
 	struct db_array ref, state, provider_id, code, retry_at, sent_at;

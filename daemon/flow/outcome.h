@@ -13,31 +13,31 @@
  */
 struct outcomes;
 
-struct outcome {	/* the verdict on one send */
+struct outcome { /* the verdict on one send */
 	struct delivery_key key;
 	int64_t batch_ref;
 	/* ACCEPTED, UNCONFIRMED (accepted, and no receipt will come),
 	 * REJECTED, RETRY, UNKNOWN */
 	enum delivery_state state;
-	const char *provider_id;	/* copied; may be NULL */
-	const char *code;	/* copied; may be NULL */
-	int64_t retry_at;	/* RETRY: care time */
-	int64_t sent_at;	/* unmoved */
+	const char *provider_id; /* copied; may be NULL */
+	const char *code;        /* copied; may be NULL */
+	int64_t retry_at;        /* RETRY: care time */
+	int64_t sent_at;         /* unmoved */
 	int32_t contact_no;
-	bool contact_bad;	/* stop using this address */
+	bool contact_bad; /* stop using this address */
 };
 
-struct asked {	/* the provider's word on an unknown delivery */
+struct asked { /* the provider's word on an unknown delivery */
 	struct delivery_key key;
 	/* UNKNOWN: still not known; ACCEPTED, DELIVERED, UNDELIVERED */
 	enum delivery_state state;
-	bool nothing;	/* it has no such message */
-	const char *provider_id, *code;	/* copied; may be NULL */
+	bool nothing;                   /* it has no such message */
+	const char *provider_id, *code; /* copied; may be NULL */
 };
 
-struct outcomes *outcomes_create(struct loop *loop, struct db *db,
-    const struct clock *clock);
-void outcomes_free(struct outcomes *outcomes);	/* unwritten ones are lost */
+struct outcomes *outcomes_create(
+    struct loop *loop, struct db *db, const struct clock *clock);
+void outcomes_free(struct outcomes *outcomes); /* unwritten ones are lost */
 void outcomes_add(struct outcomes *outcomes, const struct outcome *outcome);
 void outcomes_add_asked(struct outcomes *outcomes, const struct asked *asked);
 /* The round's last outcome was added: its batch row goes with that write. */
@@ -45,7 +45,7 @@ void outcomes_round_done(struct outcomes *outcomes, int64_t batch_ref);
 /* Other copies learn that this scope of a gateway is paused. */
 void outcomes_add_pause(struct outcomes *outcomes, const char *gateway,
     const char *scope, const char *code, int64_t until_at);
-void outcomes_flush(struct outcomes *outcomes);	/* now rather than soon */
-bool outcomes_idle(const struct outcomes *outcomes);	/* all is written */
+void outcomes_flush(struct outcomes *outcomes);      /* now rather than soon */
+bool outcomes_idle(const struct outcomes *outcomes); /* all is written */
 
 #endif

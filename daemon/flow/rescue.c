@@ -59,7 +59,7 @@ on_ended(enum db_outcome outcome, const char *sqlstate, void *arg)
 	if (outcome == DB_OK && rescue->found) {
 		log_warning("batch.taken_over", log_n(BATCH, rescue->batch_ref),
 		    log_n(COUNT, rescue->orphans));
-		rescue_look(rescue);	/* there may be more */
+		rescue_look(rescue); /* there may be more */
 	}
 }
 

@@ -29,8 +29,8 @@ const struct conf_setting settings_table[] = {
 	"What this copy does: all; plan and send; or only take callbacks "
 	"(inbox).",
 	false, false},
-    {"adherd", "database", CONF_TEXT, offsetof(struct settings, database),
-	NULL, 0, 0, NULL,
+    {"adherd", "database", CONF_TEXT, offsetof(struct settings, database), NULL,
+	0, 0, NULL,
 	"Connection string of PostgreSQL 15, as libpq takes it. A password "
 	"belongs into a passfile.",
 	true, false},
@@ -39,8 +39,8 @@ const struct conf_setting settings_table[] = {
 	"Keys of sealed fields and blind indexes; made by adherctl keyring "
 	"create. A bare name is looked up in $CREDENTIALS_DIRECTORY.",
 	true, false},
-    ADHERD("template-dir", CONF_TEXT, template_dir, "/usr/share/adherd/templates",
-	0, 0, "Folder of the texts."),
+    ADHERD("template-dir", CONF_TEXT, template_dir,
+	"/usr/share/adherd/templates", 0, 0, "Folder of the texts."),
     ADHERD("plugin-dir", CONF_TEXT, plugin_dir, "/usr/lib/adherd/gateways", 0,
 	0, "Folder of the gateway plug-ins."),
     ADHERD("listen", CONF_TEXT, listen, "127.0.0.1:8480", 0, 0,
@@ -63,8 +63,7 @@ const struct conf_setting settings_table[] = {
 	60 * SECOND_US, "Longest connect to a provider."),
     ADHERD("drain", CONF_DURATION, drain_us, "25s", 0, 300 * SECOND_US,
 	"How long a stop waits for requests under way."),
-    ADHERD("ask-after", CONF_DURATION, ask_after_us, "5m", SECOND_US,
-	HOUR_US,
+    ADHERD("ask-after", CONF_DURATION, ask_after_us, "5m", SECOND_US, HOUR_US,
 	"How long after a send that nobody answered the provider is asked "
 	"about it, and asked again."),
     ADHERD("claim-max", CONF_INTEGER, claim_max, "500", 1, 5000,
@@ -89,16 +88,15 @@ const struct conf_setting gateway_settings_table[] = {
     GATEWAY("channel", CONF_TEXT, channel, NULL, 0, 0,
 	"The channel that it serves, where its plug-in can serve several: "
 	"wechat_mini, wechat_oa, push or sms."),
-    GATEWAY("window", CONF_INTEGER, window, "64", 1, 4096,
-	"Requests in flight."),
+    GATEWAY(
+	"window", CONF_INTEGER, window, "64", 1, 4096, "Requests in flight."),
     GATEWAY("batch", CONF_INTEGER, batch, "0", 0, 1000,
 	"Messages in one request; 0: as many as its plug-in takes."),
     GATEWAY("plain-http", CONF_BOOLEAN, plain_http, "no", 0, 0,
 	"Allow http:// to loopback: for simulators."),
     GATEWAY("ca-file", CONF_TEXT, ca_file, NULL, 0, 0,
 	"Certificates to trust instead of the system's."),
-    GATEWAY("callback-secret-file", CONF_TEXT, callback_secret_file, NULL, 0,
-	0,
+    GATEWAY("callback-secret-file", CONF_TEXT, callback_secret_file, NULL, 0, 0,
 	"Secret part of /callback/NAME/SECRET, at least 22 characters; "
 	"without it no callback is taken."),
     GATEWAY("callback-old-secret-file", CONF_TEXT, callback_old_secret_file,
@@ -114,9 +112,9 @@ read_conf_d(struct conf *conf, const char *path, struct conf_error *error)
 {
 	const char *slash = strrchr(path, '/');
 	const char *dir = slash == NULL
-	    ? "conf.d"
-	    : arena_printf(conf->arena, "%.*s/conf.d", (int)(slash - path),
-		path);
+			      ? "conf.d"
+			      : arena_printf(conf->arena, "%.*s/conf.d",
+				    (int)(slash - path), path);
 	struct dirent **entries;
 	int count = scandir(dir, &entries, NULL, alphasort), status = 0;
 
@@ -138,8 +136,8 @@ read_conf_d(struct conf *conf, const char *path, struct conf_error *error)
 }
 
 struct conf *
-settings_read(const char *path, struct settings *settings,
-    struct conf_error *error)
+settings_read(
+    const char *path, struct settings *settings, struct conf_error *error)
 {
 	struct conf *conf = conf_create();
 
@@ -186,8 +184,8 @@ set_plugin_entries(struct conf *conf, struct gateway_settings *gateway)
 }
 
 int
-settings_gateways(struct conf *conf, struct list *gateways,
-    struct conf_error *error)
+settings_gateways(
+    struct conf *conf, struct list *gateways, struct conf_error *error)
 {
 	static const char *const sections[] = {"adherd", "gateway", NULL};
 	const char **names = conf_names(conf, "gateway");
@@ -222,8 +220,8 @@ secret_path(const char *path, struct arena *arena)
 }
 
 const char *
-settings_secret(const char *path, struct arena *arena, char *error,
-    size_t bytes)
+settings_secret(
+    const char *path, struct arena *arena, char *error, size_t bytes)
 {
 	char line[SECRET_BYTES_MAX];
 	struct stat status;
@@ -250,8 +248,8 @@ settings_secret(const char *path, struct arena *arena, char *error,
 		line[0] = '\0';
 	line[strcspn(line, "\r\n")] = '\0';
 	if (line[0] == '\0') {
-		(void)snprintf(error, bytes, "%s: no secret in its first line",
-		    path);
+		(void)snprintf(
+		    error, bytes, "%s: no secret in its first line", path);
 		return NULL;
 	}
 	return arena_text(arena, line);

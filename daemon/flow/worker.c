@@ -15,12 +15,12 @@
 #include "flow/writing.h"
 
 #define BUCKETS 1024
-#define SLICE 64	/* buckets of a claim while there is a backlog */
-#define BLOCKED_PEOPLE 100	/* looked at a round while a gateway is paused */
-#define AGAIN_US (200 * 1000)	/* after a round that failed */
-#define UNREADABLE_US HOUR_US	/* until a broken dossier is tried again */
+#define SLICE 64              /* buckets of a claim while there is a backlog */
+#define BLOCKED_PEOPLE 100    /* looked at a round while a gateway is paused */
+#define AGAIN_US (200 * 1000) /* after a round that failed */
+#define UNREADABLE_US HOUR_US /* until a broken dossier is tried again */
 
-struct person {	/* claimed */
+struct person { /* claimed */
 	int16_t bucket;
 	int64_t patient_id;
 	int32_t tenant_id;
@@ -29,10 +29,10 @@ struct person {	/* claimed */
 	enum reason standing;
 	const uint8_t *recent;
 	size_t recent_bytes;
-	const uint8_t *doc;	/* NULL: there is none */
+	const uint8_t *doc; /* NULL: there is none */
 	size_t doc_bytes;
 	int64_t version;
-	struct list open;	/* struct open_row */
+	struct list open; /* struct open_row */
 };
 
 struct open_row {
@@ -41,21 +41,21 @@ struct open_row {
 	int32_t contact_no;
 };
 
-struct ask {	/* a question for after the COMMIT */
+struct ask { /* a question for after the COMMIT */
 	struct gateway *gateway;
 	struct delivery_key key;
 	const char *address, *provider_id;
 	int64_t sent_at;
 };
 
-struct look_round {	/* one round, from claim to dispatch */
-	struct arena *arena;	/* freed with the round */
-	struct list people;	/* struct person */
-	struct round *sending;	/* its arena holds the messages */
-	struct list deliveries;	/* struct delivery *, in the order written */
-	struct list asks;	/* struct ask */
+struct look_round {             /* one round, from claim to dispatch */
+	struct arena *arena;    /* freed with the round */
+	struct list people;     /* struct person */
+	struct round *sending;  /* its arena holds the messages */
+	struct list deliveries; /* struct delivery *, in the order written */
+	struct list asks;       /* struct ask */
 	struct writing *writing;
-	bool *mine;	/* read back: which deliveries are ours */
+	bool *mine; /* read back: which deliveries are ours */
 	int64_t now, care_now;
 };
 
@@ -69,14 +69,14 @@ struct worker {
 	struct worker_settings settings;
 	struct rules rules;
 	struct loop_timer *timer;
-	struct look_round *round;	/* NULL: between rounds */
+	struct look_round *round; /* NULL: between rounds */
 	struct db_array slice;
-	int first_bucket;	/* of the next slice; -1: all at once */
-	int quiet_slices;	/* in a row that gave less than was asked */
-	uint32_t limit;	/* people a round; halved when one is poison */
-	uint32_t asked, asked_bulk;	/* of the claim under way */
-	bool backlog;	/* the last claim gave all that was asked */
-	bool short_of_room;	/* the last claim asked for less than limit */
+	int first_bucket; /* of the next slice; -1: all at once */
+	int quiet_slices; /* in a row that gave less than was asked */
+	uint32_t limit;   /* people a round; halved when one is poison */
+	uint32_t asked, asked_bulk; /* of the claim under way */
+	bool backlog;               /* the last claim gave all that was asked */
+	bool short_of_room; /* the last claim asked for less than limit */
 	bool woken, stopping;
 	int64_t rounds;
 };
@@ -170,7 +170,7 @@ end_round(struct worker *worker, int64_t pause_us)
 
 	if (round->writing != NULL)
 		writing_free(round->writing);
-	if (round->sending != NULL)	/* nothing was handed to dispatch */
+	if (round->sending != NULL) /* nothing was handed to dispatch */
 		arena_free(round->sending->arena);
 	arena_free(round->arena);
 	worker->round = NULL;
@@ -375,9 +375,8 @@ take_send(struct planning *p, const struct plan_step *step)
 
 	delivery->key = writing_step_key(&p->dossier, step);
 	delivery->gateway = p->audience->gateways[step->channel];
-	delivery->not_after = step->not_after == AT_NEVER
-	    ? AT_NEVER
-	    : step->not_after - offset;
+	delivery->not_after =
+	    step->not_after == AT_NEVER ? AT_NEVER : step->not_after - offset;
 	delivery->contact_no = step->contact_no;
 	open = find_open(p->person, &delivery->key);
 	delivery->attempts = open == NULL ? 1 : open->open.attempts + 1;
@@ -396,9 +395,10 @@ take_ask(struct planning *p, const struct plan_ask *planned)
 	struct delivery_key key =
 	    writing_open_key(&p->dossier, planned->delivery);
 	const struct open_row *open = find_open(p->person, &key);
-	struct gateway *gateway = open == NULL || open->gateway == NULL
-	    ? NULL
-	    : gateways_find(p->worker->gateways, open->gateway);
+	struct gateway *gateway =
+	    open == NULL || open->gateway == NULL
+		? NULL
+		: gateways_find(p->worker->gateways, open->gateway);
 	const char *address;
 	struct ask *ask;
 
@@ -414,8 +414,7 @@ take_ask(struct planning *p, const struct plan_ask *planned)
 	    .key = key,
 	    .address = address,
 	    .provider_id = open->provider_id,
-	    .sent_at =
-		open->open.sent_at - p->worker->clock->care_offset,
+	    .sent_at = open->open.sent_at - p->worker->clock->care_offset,
 	};
 }
 
@@ -475,8 +474,8 @@ read_dossier(struct planning *p, const char **error)
 
 	*error = "no dossier";
 	if (person->doc == NULL ||
-	    dossier_decode(person->doc, person->doc_bytes, arena, &p->dossier,
-		error) != 0)
+	    dossier_decode(
+		person->doc, person->doc_bytes, arena, &p->dossier, error) != 0)
 		status = -1;
 	/* what was said must survive a dossier that cannot be read */
 	if (said_decode(person->recent, person->recent_bytes, arena, &said,
@@ -575,7 +574,7 @@ compare_people(const void *left, const void *right)
 	if (a->bucket != b->bucket)
 		return a->bucket < b->bucket ? -1 : 1;
 	return (a->patient_id > b->patient_id) -
-	    (a->patient_id < b->patient_id);
+	       (a->patient_id < b->patient_id);
 }
 
 static struct person *
@@ -637,11 +636,11 @@ take_open(const struct db_result *result, void *arg)
 		    .due_at = db_at(result, row, 11),
 		    /* stored unmoved; plan lives in care time */
 		    .sent_at = db_null(result, row, 12)
-			? round->care_now
-			: db_at(result, row, 12) + offset,
+				   ? round->care_now
+				   : db_at(result, row, 12) + offset,
 		    .retry_at = db_null(result, row, 13)
-			? round->care_now
-			: db_at(result, row, 13),
+				    ? round->care_now
+				    : db_at(result, row, 13),
 		    .valid_until = db_at(result, row, 14),
 		};
 		o->gateway = arena_text(round->arena, db_text(result, row, 15));
@@ -670,7 +669,7 @@ load(struct worker *worker)
 	struct look_round *round = worker->round;
 	struct person *people = round->people.data;
 	struct db_unit *unit = db_unit_begin(worker->db);
-	struct db_array buckets[2], ids[2];	/* all; with open deliveries */
+	struct db_array buckets[2], ids[2]; /* all; with open deliveries */
 
 	qsort(people, round->people.count, sizeof(*people), compare_people);
 	for (int i = 0; i < 2; i++) {
@@ -733,7 +732,7 @@ take_timed(const struct db_result *result, void *arg)
 		if (worker->first_bucket < 0)
 			worker->first_bucket = 0;
 	} else if (worker->first_bucket >= 0 &&
-	    ++worker->quiet_slices >= BUCKETS / SLICE) {
+		   ++worker->quiet_slices >= BUCKETS / SLICE) {
 		worker->first_bucket = -1;
 		worker->quiet_slices = 0;
 	}
@@ -802,9 +801,8 @@ next_slice(struct worker *worker)
 static uint32_t
 room(const struct worker *worker)
 {
-	uint64_t sum = gateways_count(worker->gateways) == 0
-	    ? BLOCKED_PEOPLE
-	    : 0;
+	uint64_t sum =
+	    gateways_count(worker->gateways) == 0 ? BLOCKED_PEOPLE : 0;
 
 	for (size_t i = 0; i < gateways_count(worker->gateways); i++) {
 		const struct gateway *g = gateways_at(worker->gateways, i);

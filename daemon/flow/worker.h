@@ -11,7 +11,7 @@
 struct worker;
 
 struct worker_settings {
-	const char *copy;	/* owner of batches */
+	const char *copy; /* owner of batches */
 	int64_t look_us;
 	int64_t lease_us;
 	int64_t ask_after_us;
@@ -22,11 +22,11 @@ struct worker *worker_create(struct loop *loop, struct db *db,
     const struct clock *clock, struct gateways *gateways,
     struct messages *messages, struct dispatch *dispatch,
     const struct worker_settings *settings);
-void worker_free(struct worker *worker);	/* when idle */
+void worker_free(struct worker *worker); /* when idle */
 void worker_start(struct worker *worker);
-void worker_wake(struct worker *worker);	/* somebody may be due */
-void worker_room(struct worker *worker);	/* a gateway may have room again */
-void worker_stop(struct worker *worker);	/* no new round */
+void worker_wake(struct worker *worker); /* somebody may be due */
+void worker_room(struct worker *worker); /* a gateway may have room again */
+void worker_stop(struct worker *worker); /* no new round */
 bool worker_idle(const struct worker *worker);
 /* Rounds that ended well: for health, and for tests. */
 int64_t worker_rounds(const struct worker *worker);

@@ -17,7 +17,7 @@ struct rows_insert {
 	struct db_array tenant, stage, state, reason, contact_no, index,
 	    gateway, due_at, valid_until;
 	struct items items;
-	int64_t sending;	/* rows that are messages */
+	int64_t sending; /* rows that are messages */
 };
 
 struct rows_again {
@@ -32,7 +32,7 @@ struct rows_close {
 };
 
 struct rows_task {
-	struct delivery_keys keys;	/* channel is not used */
+	struct delivery_keys keys; /* channel is not used */
 	struct db_array tenant, stage, reason, due_at;
 	struct items items;
 };
@@ -49,7 +49,7 @@ struct rows_obstacle {
 struct writing {
 	const char *owner;
 	int64_t care_now, now, batch_ref, lease_until;
-	struct delivery_keys mine;	/* every message, in order of adding */
+	struct delivery_keys mine; /* every message, in order of adding */
 	struct db_array sent_bucket, sent_patient_id;
 	struct rows_insert insert;
 	struct rows_again again;
@@ -216,7 +216,8 @@ writing_step_key(const struct dossier *dossier, const struct plan_step *step)
 }
 
 struct delivery_key
-writing_open_key(const struct dossier *dossier, const struct open_delivery *open)
+writing_open_key(
+    const struct dossier *dossier, const struct open_delivery *open)
 {
 	return (struct delivery_key){
 	    .bucket = dossier->bucket,
@@ -230,8 +231,8 @@ writing_open_key(const struct dossier *dossier, const struct open_delivery *open
 }
 
 static void
-add_insert(struct writing *w, const struct delivery_key *key,
-    int32_t tenant_id, const struct plan_step *step, enum delivery_state state,
+add_insert(struct writing *w, const struct delivery_key *key, int32_t tenant_id,
+    const struct plan_step *step, enum delivery_state state,
     const struct contact *contact, const char *gateway)
 {
 	struct rows_insert *rows = &w->insert;
@@ -265,8 +266,8 @@ writing_add_send(struct writing *w, int32_t tenant_id,
 	db_array_i64(&w->sent_bucket, delivery->key.bucket);
 	db_array_i64(&w->sent_patient_id, delivery->key.patient_id);
 	if (!step->attempt_again) {
-		add_insert(w, &delivery->key, tenant_id, step,
-		    DELIVERY_SENDING, contact, delivery->gateway->name);
+		add_insert(w, &delivery->key, tenant_id, step, DELIVERY_SENDING,
+		    contact, delivery->gateway->name);
 		return;
 	}
 	assert(delivery_may_become(believed, DELIVERY_SENDING));
@@ -285,8 +286,8 @@ writing_add_hold(struct writing *w, const struct dossier *dossier,
 {
 	struct delivery_key key = writing_step_key(dossier, step);
 
-	add_insert(w, &key, dossier->tenant_id, step, DELIVERY_HELD, NULL,
-	    NULL);
+	add_insert(
+	    w, &key, dossier->tenant_id, step, DELIVERY_HELD, NULL, NULL);
 }
 
 void
@@ -312,7 +313,7 @@ writing_add_close(struct writing *w, const struct dossier *dossier,
 	struct rows_close *rows = &w->close;
 
 	assert(close->state == close->delivery->state ||
-	    delivery_may_become(close->delivery->state, close->state));
+	       delivery_may_become(close->delivery->state, close->state));
 	delivery_keys_add(&rows->keys, &key);
 	db_array_i64(&rows->believed, close->delivery->state);
 	db_array_i64(&rows->state, close->state);
@@ -359,8 +360,9 @@ on_inserted(const struct db_result *result, void *arg)
 	struct writing *w = arg;
 
 	/* a held row that was there before does not matter */
-	w->inserted_all = db_affected(result) ==
-		(int64_t)w->insert.tenant.count || w->insert.sending == 0;
+	w->inserted_all =
+	    db_affected(result) == (int64_t)w->insert.tenant.count ||
+	    w->insert.sending == 0;
 }
 
 static void
@@ -368,8 +370,7 @@ on_again(const struct db_result *result, void *arg)
 {
 	struct writing *w = arg;
 
-	w->again_all =
-	    db_affected(result) == (int64_t)w->again.believed.count;
+	w->again_all = db_affected(result) == (int64_t)w->again.believed.count;
 }
 
 static void

@@ -11,7 +11,7 @@
  */
 struct writing;
 
-struct looked {	/* a person of the round, for the agenda row */
+struct looked { /* a person of the round, for the agenda row */
 	int16_t bucket;
 	int64_t patient_id;
 	int64_t next_at;
@@ -23,8 +23,8 @@ struct looked {	/* a person of the round, for the agenda row */
 };
 
 /* owner: the copy's name, borrowed. Times: care and unmoved now. */
-struct writing *writing_create(const char *owner, int64_t care_now,
-    int64_t now, int64_t batch_ref, int64_t lease_until);
+struct writing *writing_create(const char *owner, int64_t care_now, int64_t now,
+    int64_t batch_ref, int64_t lease_until);
 void writing_free(struct writing *writing);
 /* A message, new or attempted again; contact may not be NULL. */
 void writing_add_send(struct writing *writing, int32_t tenant_id,
@@ -38,10 +38,10 @@ void writing_add_close(struct writing *writing, const struct dossier *dossier,
     const struct plan_close *close);
 void writing_add_looked(struct writing *writing, const struct looked *looked);
 /* The key of a step, and of an open delivery. */
-struct delivery_key writing_step_key(const struct dossier *dossier,
-    const struct plan_step *step);
-struct delivery_key writing_open_key(const struct dossier *dossier,
-    const struct open_delivery *open);
+struct delivery_key writing_step_key(
+    const struct dossier *dossier, const struct plan_step *step);
+struct delivery_key writing_open_key(
+    const struct dossier *dossier, const struct open_delivery *open);
 
 /*
  * Add the statements to a unit, COMMIT last.  After it was done,
@@ -53,7 +53,7 @@ bool writing_complete(const struct writing *writing);
  * Which of the messages are ours to send, asked where that is in doubt;
  * mine[] is by the order of writing_add_send().
  */
-void writing_ask_mine(struct writing *writing, struct db_unit *unit,
-    bool *mine);
+void writing_ask_mine(
+    struct writing *writing, struct db_unit *unit, bool *mine);
 
 #endif

@@ -278,7 +278,7 @@ class Check:
         at = instant(entry["at"])
         # two people may share a phone: the provider's id tells them apart
         found.sort(key=lambda key: (
-            deliveries[key]["provider_id"] != entry["message_id"],
+            deliveries[key]["provider_id"] != entry.get("message_id"),
             len(self.by_key[key]),
             abs((deliveries[key]["sent_at"] or 0) - at)))
         return found[0] if found else None

@@ -398,6 +398,8 @@ provider_without_it_allows_the_repeat(void **state)
 	assert_int_equal(plan.step_count, 0);
 	assert_int_equal(plan.close_count, 1);
 	assert_int_equal(plan.closes[0].reason, REASON_ALREADY_DONE);
+	/* it may have gone out: "held" would be a lie */
+	assert_int_equal(plan.closes[0].state, DELIVERY_UNKNOWN);
 }
 
 /* a repeat keeps its hours, too */
