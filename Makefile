@@ -124,8 +124,6 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(STATIC_GATEWAYS) $(ROOMS)
 	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS) -ldl -lm
 
 everything: all $(UNIT) $(BUILD)/tests/adherd-sim
-E2E := $(sort $(wildcard tests/e2e/test_*.py))
-CHECKS := tests/sql/test_local_cluster.sh tests/sql/test_layers.sh
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 test: deps-test

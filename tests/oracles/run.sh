@@ -4,7 +4,7 @@
 # BUILD/tests/adherd-sim (or $ADHERD_SIM), prints TAP.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-build=${1:-build}
+build=${1:-${BUILD:-build}}
 sim=${ADHERD_SIM:-$build/tests/adherd-sim}
 mkdir -p "$build/oracles"
 build=$(cd "$build" && pwd)
