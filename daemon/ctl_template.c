@@ -199,7 +199,7 @@ const struct ctl_verb ctl_template_render = {
 
 struct registering {
 	struct ctl *ctl;
-	const struct template_set *set;
+	struct template_set *set;
 	const char *file;
 	struct db_array kind, stage, locale, code, signature, parameters, hash;
 };
@@ -327,6 +327,14 @@ run_register(struct ctl *ctl, int argc, char **argv)
 		take_registration(&r, row, index++);
 	store_registrations(&r, argv[0]);
 	(void)printf("%u texts registered for %s\n", index, argv[0]);
+	db_array_free(&r.kind);
+	db_array_free(&r.stage);
+	db_array_free(&r.locale);
+	db_array_free(&r.code);
+	db_array_free(&r.signature);
+	db_array_free(&r.parameters);
+	db_array_free(&r.hash);
+	template_set_free(r.set);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 
 #define QUEUE_WINDOWS 16 /* messages queued, in windows of requests */
 #define CODE_BYTES_MAX 64
+#define UNREACHABLE_S 5 /* a provider out of reach is tried again */
 #define PAUSES_MAX 4096
 
 struct request { /* one on its way */
@@ -183,6 +184,7 @@ set_all(struct request *request, enum gw_verdict verdict, const char *code)
 		    .verdict = verdict,
 		    .scope = GW_SCOPE_GATEWAY,
 		    .code = code,
+		    .retry_after_s = verdict == GW_RETRY ? UNREACHABLE_S : 0,
 		};
 }
 

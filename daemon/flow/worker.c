@@ -12,52 +12,13 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
-#include "flow/writing.h"
+#include "flow/planning.h"
 
 #define BUCKETS 1024
 #define SLICE 64              /* buckets of a claim while there is a backlog */
 #define BLOCKED_PEOPLE 100    /* looked at a round while a gateway is paused */
 #define AGAIN_US (200 * 1000) /* after a round that failed */
-#define UNREADABLE_US HOUR_US /* until a broken dossier is tried again */
-
-struct person { /* claimed */
-	int16_t bucket;
-	int64_t patient_id;
-	int32_t tenant_id;
-	int64_t planned_through;
-	bool attention;
-	enum reason standing;
-	const uint8_t *recent;
-	size_t recent_bytes;
-	const uint8_t *doc; /* NULL: there is none */
-	size_t doc_bytes;
-	int64_t version;
-	struct list open; /* struct open_row */
-};
-
-struct open_row {
-	struct open_delivery open;
-	const char *gateway, *provider_id;
-	int32_t contact_no;
-};
-
-struct ask { /* a question for after the COMMIT */
-	struct gateway *gateway;
-	struct delivery_key key;
-	const char *address, *provider_id;
-	int64_t sent_at;
-};
-
-struct look_round {             /* one round, from claim to dispatch */
-	struct arena *arena;    /* freed with the round */
-	struct list people;     /* struct person */
-	struct round *sending;  /* its arena holds the messages */
-	struct list deliveries; /* struct delivery *, in the order written */
-	struct list asks;       /* struct ask */
-	struct writing *writing;
-	bool *mine; /* read back: which deliveries are ours */
-	int64_t now, care_now;
-};
+#define SET_ASIDE_US HOUR_US /* for who cannot be written */
 
 struct worker {
 	struct loop *loop;
@@ -67,7 +28,7 @@ struct worker {
 	struct messages *messages;
 	struct dispatch *dispatch;
 	struct worker_settings settings;
-	struct rules rules;
+	struct planner planner;
 	struct loop_timer *timer;
 	struct look_round *round; /* NULL: between rounds */
 	struct db_array slice;
@@ -97,8 +58,9 @@ worker_create(struct loop *loop, struct db *db, const struct clock *clock,
 	worker->messages = messages;
 	worker->dispatch = dispatch;
 	worker->settings = *settings;
-	worker->rules = *program_default();
-	worker->rules.ask_after_us = settings->ask_after_us;
+	worker->planner =
+	    (struct planner){clock, gateways, messages, *program_default()};
+	worker->planner.rules.ask_after_us = settings->ask_after_us;
 	worker->timer = loop_timer_create(loop, look, worker);
 	worker->limit = settings->claim_max;
 	worker->first_bucket = -1;
@@ -225,7 +187,7 @@ set_aside(struct worker *worker, struct db_unit *unit)
 	db_unit_add(unit, "agenda_set_aside", NULL, NULL);
 	db_param_i16(unit, person->bucket);
 	db_param_i64(unit, person->patient_id);
-	db_param_at(unit, worker->round->care_now + UNREADABLE_US);
+	db_param_at(unit, worker->round->care_now + SET_ASIDE_US);
 }
 
 /* The transaction failed: what passes is tried again, what stays is halved. */
@@ -339,209 +301,6 @@ on_written(enum db_outcome outcome, const char *sqlstate, void *arg)
 
 /* ---- planning ---- */
 
-/* Audience and dossier of the person being planned. */
-struct planning {
-	struct worker *worker;
-	struct look_round *round;
-	const struct person *person;
-	const struct audience *audience;
-	struct dossier dossier;
-};
-
-static const struct open_row *
-find_open(const struct person *person, const struct delivery_key *key)
-{
-	const struct open_row *rows = person->open.data;
-
-	for (size_t i = 0; i < person->open.count; i++) {
-		const struct open_delivery *o = &rows[i].open;
-
-		if (o->kind == key->kind && o->source == key->source &&
-		    o->occurrence_on == key->occurrence_on &&
-		    o->slot == key->slot && o->channel == key->channel)
-			return &rows[i];
-	}
-	return NULL;
-}
-
-static void
-take_send(struct planning *p, const struct plan_step *step)
-{
-	struct look_round *round = p->round;
-	struct arena *arena = round->sending->arena;
-	struct delivery *delivery = arena_alloc(arena, sizeof(*delivery));
-	const struct open_row *open;
-	int64_t offset = p->worker->clock->care_offset;
-
-	delivery->key = writing_step_key(&p->dossier, step);
-	delivery->gateway = p->audience->gateways[step->channel];
-	delivery->not_after =
-	    step->not_after == AT_NEVER ? AT_NEVER : step->not_after - offset;
-	delivery->contact_no = step->contact_no;
-	open = find_open(p->person, &delivery->key);
-	delivery->attempts = open == NULL ? 1 : open->open.attempts + 1;
-	messages_write(p->worker->messages, p->audience, &p->dossier, step,
-	    arena, delivery);
-	delivery->gateway->queued++;
-	*(struct delivery **)list_add(&round->deliveries) = delivery;
-	writing_add_send(round->writing, p->dossier.tenant_id, delivery, step,
-	    open == NULL ? DELIVERY_SENDING : open->open.state,
-	    dossier_contact(&p->dossier, step->contact_no));
-}
-
-static void
-take_ask(struct planning *p, const struct plan_ask *planned)
-{
-	struct delivery_key key =
-	    writing_open_key(&p->dossier, planned->delivery);
-	const struct open_row *open = find_open(p->person, &key);
-	struct gateway *gateway =
-	    open == NULL || open->gateway == NULL
-		? NULL
-		: gateways_find(p->worker->gateways, open->gateway);
-	const char *address;
-	struct ask *ask;
-
-	if (gateway == NULL)
-		return;
-	address = messages_address(p->worker->messages, &p->dossier,
-	    open->contact_no, p->round->arena);
-	if (address == NULL)
-		return;
-	ask = list_add(&p->round->asks);
-	*ask = (struct ask){
-	    .gateway = gateway,
-	    .key = key,
-	    .address = address,
-	    .provider_id = open->provider_id,
-	    .sent_at = open->open.sent_at - p->worker->clock->care_offset,
-	};
-}
-
-/* Is something left that the next look must load? */
-static bool
-needs_attention(const struct planning *p, const struct plan *plan)
-{
-	uint32_t over = plan->close_count;
-
-	for (uint32_t i = 0; i < plan->step_count; i++)
-		over += plan->steps[i].attempt_again;
-	return p->person->open.count > over;
-}
-
-static void
-take_plan(struct planning *p, const struct plan *plan)
-{
-	struct writing *writing = p->round->writing;
-	struct looked looked = {
-	    .bucket = p->person->bucket,
-	    .patient_id = p->person->patient_id,
-	    .next_at = plan->next_at,
-	    .lane = plan->park_lane,
-	    .attention = needs_attention(p, plan),
-	    .standing_before = p->person->standing,
-	    .standing = plan->standing,
-	    .said = plan->said,
-	    .said_count = plan->said_count,
-	};
-
-	for (uint32_t i = 0; i < plan->step_count; i++) {
-		const struct plan_step *step = &plan->steps[i];
-
-		if (step->action == PLAN_SEND)
-			take_send(p, step);
-		else if (step->action == PLAN_HOLD)
-			writing_add_hold(writing, &p->dossier, step);
-		else
-			writing_add_task(writing, &p->dossier, step);
-	}
-	for (uint32_t i = 0; i < plan->close_count; i++)
-		writing_add_close(writing, &p->dossier, &plan->closes[i]);
-	for (uint32_t i = 0; i < plan->ask_count; i++)
-		take_ask(p, &plan->asks[i]);
-	writing_add_looked(writing, &looked);
-}
-
-static int
-read_dossier(struct planning *p, const char **error)
-{
-	const struct person *person = p->person;
-	struct arena *arena = p->round->arena;
-	struct open_delivery *open;
-	const struct said *said;
-	uint32_t said_count;
-	int status = 0;
-
-	*error = "no dossier";
-	if (person->doc == NULL ||
-	    dossier_decode(
-		person->doc, person->doc_bytes, arena, &p->dossier, error) != 0)
-		status = -1;
-	/* what was said must survive a dossier that cannot be read */
-	if (said_decode(person->recent, person->recent_bytes, arena, &said,
-		&said_count) == 0) {
-		p->dossier.said = said;
-		p->dossier.said_count = said_count;
-	} else {
-		*error = "damaged memory";
-		status = -1;
-	}
-	if (status != 0)
-		return -1;
-	open = arena_array(arena, person->open.count + 1, sizeof(*open));
-	for (size_t i = 0; i < person->open.count; i++)
-		open[i] = ((struct open_row *)person->open.data)[i].open;
-	p->dossier.open = open;
-	p->dossier.open_count = (uint32_t)person->open.count;
-	p->dossier.bucket = person->bucket;
-	p->dossier.patient_id = person->patient_id;
-	p->dossier.version = person->version;
-	return 0;
-}
-
-/* Looked at again in an hour; an alarm says whom it concerns. */
-static void
-skip_person(struct planning *p, const char *error)
-{
-	const struct person *person = p->person;
-
-	log_error("dossier.unreadable", log_n(BUCKET, person->bucket),
-	    log_n(PATIENT, person->patient_id), log_s(ERROR, error));
-	writing_add_looked(p->round->writing,
-	    &(struct looked){
-		.bucket = person->bucket,
-		.patient_id = person->patient_id,
-		.next_at = p->round->care_now + UNREADABLE_US,
-		.attention = person->attention,
-		.standing_before = person->standing,
-		.standing = person->standing,
-		.said = p->dossier.said,
-		.said_count = p->dossier.said_count,
-	    });
-}
-
-static void
-plan_one(struct worker *worker, const struct person *person)
-{
-	struct planning p = {
-	    .worker = worker, .round = worker->round, .person = person};
-	struct gateways_view view;
-	const char *error;
-	struct plan plan;
-
-	if (read_dossier(&p, &error) != 0) {
-		skip_person(&p, error);
-		return;
-	}
-	p.audience = messages_audience(
-	    worker->messages, p.dossier.tenant_id, p.dossier.locale);
-	messages_view(p.audience, &view);
-	worker->rules.attendance_fed = p.audience->attendance_fed;
-	plan_person(&p.dossier, &worker->rules, &view, person->planned_through,
-	    worker->round->care_now, false, worker->round->arena, &plan);
-	take_plan(&p, &plan);
-}
-
 static void
 plan_all(struct worker *worker)
 {
@@ -558,7 +317,7 @@ plan_all(struct worker *worker)
 	round->writing = writing_create(worker->settings.copy, round->care_now,
 	    round->now, round->sending->batch_ref, round->sending->lease_until);
 	for (size_t i = 0; i < round->people.count; i++)
-		plan_one(worker, &people[i]);
+		planning_plan(&worker->planner, round, &people[i]);
 	unit = db_unit_begin(worker->db);
 	writing_statements(round->writing, unit);
 	db_unit_send(unit, on_written, worker);

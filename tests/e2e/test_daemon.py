@@ -51,7 +51,10 @@ def ready_stack(count=1, **options):
 
 
 def test_the_chinese_clinic_hears_on_the_phone():
-    with Stack("2026-03-02T09:59:55+08:00", settings=QUICK) as stack:
+    # a request a message: two of them share a phone, and the checker must
+    # tell them apart
+    with Stack("2026-03-02T09:59:55+08:00", settings=QUICK,
+               gateway_settings="batch = 1") as stack:
         stack.copies[0].start()
         stack.import_fhir("clinic", SAMPLES / "cn-clinic-transaction.json")
         wait_until(lambda: len(stack.entries()) >= 3, 30, "three messages")
@@ -129,8 +132,8 @@ def test_refused_number_is_not_used_again():
 
 def test_throttled_gateway_waits_and_tries_again():
     with ready_stack(3, gateway_settings="batch = 1") as stack:
-        stack.fault(fault="code", code="Throttling.User", message="x",
-                    count=1)
+        stack.fault(fault="status", status=429, code="Throttling.User",
+                    message="x", retry_after="2", count=1)
         stack.move_clock(DUE)
         wait_until(lambda: states(stack).get(5, 0) >= 1, 20, "a retry")
         assert stack.number("SELECT count(*) FROM gateway_pause") == 1

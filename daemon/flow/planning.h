@@ -1,0 +1,62 @@
+#ifndef ADHERD_FLOW_PLANNING_H
+#define ADHERD_FLOW_PLANNING_H
+
+#include "flow/message.h"
+#include "flow/writing.h"
+
+/*
+ * Planning one person of a round: the dossier decoded, plan asked, and what
+ * it decided turned into rows to write, messages to send and questions to
+ * ask.  Nothing is written or sent here.
+ */
+struct person { /* claimed */
+	int16_t bucket;
+	int64_t patient_id;
+	int32_t tenant_id;
+	int64_t planned_through;
+	bool attention;
+	enum reason standing;
+	const uint8_t *recent;
+	size_t recent_bytes;
+	const uint8_t *doc; /* NULL: there is none */
+	size_t doc_bytes;
+	int64_t version;
+	struct list open; /* struct open_row */
+};
+
+struct open_row {
+	struct open_delivery open;
+	const char *gateway, *provider_id;
+	int32_t contact_no;
+};
+
+struct ask { /* a question for after the COMMIT */
+	struct gateway *gateway;
+	struct delivery_key key;
+	const char *address, *provider_id;
+	int64_t sent_at;
+};
+
+struct look_round {             /* one round, from claim to dispatch */
+	struct arena *arena;    /* freed with the round */
+	struct list people;     /* struct person */
+	struct round *sending;  /* its arena holds the messages */
+	struct list deliveries; /* struct delivery *, in the order written */
+	struct list asks;       /* struct ask */
+	struct writing *writing;
+	bool *mine; /* read back: which deliveries are ours */
+	int64_t now, care_now;
+};
+
+struct planner { /* what planning needs besides the round */
+	const struct clock *clock;
+	struct gateways *gateways;
+	struct messages *messages;
+	struct rules rules;
+};
+
+/* Plan a claimed and loaded person; the round gets what came of it. */
+void planning_plan(struct planner *planner, struct look_round *round,
+    const struct person *person);
+
+#endif
