@@ -134,7 +134,7 @@ test: deps-test
 
 test-faults: deps-test
 	@$(MAKE) --no-print-directory -j2 everything
-	@BUILD=$(BUILD) tests/run.sh $(sort $(wildcard tests/faults/test_*.py))
+	@BUILD=$(BUILD) tests/run.sh -c $(sort $(wildcard tests/faults/test_*.py))
 
 test-oracles: deps-oracles
 	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/adherd-sim

@@ -1,12 +1,17 @@
 #!/bin/sh
 #
-# run.sh [-v VARIANT] PROGRAM…: run test programs that speak TAP, show what
+# run.sh [-c] [-v VARIANT] PROGRAM…: run test programs that speak TAP, show what
 # fails, and end on a line `N passed, N failed`.  A program that dies, hangs
 # for 15 minutes or reports no test counts as a failure.  VARIANT is printed
-# with each name.
+# with each name; -c shows what good programs say besides (`# …`).
 set -u
 
 variant=
+comments=
+if [ "${1:-}" = -c ]; then
+	comments=yes
+	shift
+fi
 if [ "${1:-}" = -v ]; then
 	variant=" ($2)"
 	shift 2
@@ -30,6 +35,7 @@ for program; do
 	failed=$((failed + bad))
 	printf '%s%s: %d passed, %d failed, %ds\n' "${program##*/}" "$variant" \
 	    "$ok" "$bad" "$(($(date +%s) - start))"
+	[ -z "$comments" ] || [ "$bad" -gt 0 ] || grep '^# ' "$out" | sed 's/^/    /'
 	if [ "$bad" -gt 0 ]; then
 		grep -v '^ok ' "$out" | head -n 200 | sed 's/^/    /'
 		[ "$status" -eq 0 ] || echo "    exit status $status"
