@@ -266,10 +266,13 @@ main(int argc, char **argv)
 		(void)puts("adherctl " ADHERD_VERSION);
 		return 0;
 	}
-	if (argc > 0 && strcmp(argv[0], "help") == 0)
-		return print_verb_help(argc - 1, argv + 1);
-	if (help)
-		return print_verb_help(argc, argv);
+	if (help || (argc > 0 && strcmp(argv[0], "help") == 0)) {
+		bool verb_word = argc > 0 && strcmp(argv[0], "help") == 0;
+
+		status = print_verb_help(argc - verb_word, argv + verb_word);
+		arena_free(ctl.arena);
+		return status;
+	}
 	if (argc == 0) {
 		(void)print_help();
 		return EXIT_USAGE_;

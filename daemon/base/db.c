@@ -833,6 +833,17 @@ sqlstate_wants_reconnect(const char *sqlstate)
 	return false;
 }
 
+bool
+db_sqlstate_passes(const char *sqlstate)
+{
+	static const char *const classes[] = {"08", "40", "53", "55", "57"};
+
+	for (size_t i = 0; i < COUNT(classes); i++)
+		if (strncmp(sqlstate, classes[i], 2) == 0)
+			return true;
+	return false;
+}
+
 /* The server has answered all of the unit. */
 static void
 unit_on_sync(struct db *db, struct db_unit *unit)

@@ -117,6 +117,12 @@ must_check enum db_outcome db_unit_run(struct db_unit *unit,
 /* For command-line tools: wait until ready; false after timeout_us. */
 must_check bool db_wait_ready(struct db *db, int64_t timeout_us);
 
+/*
+ * Is this a state that passes by itself (connection, rollback, resources,
+ * locks, operator), so that the same work may succeed when tried again?
+ */
+bool db_sqlstate_passes(const char *sqlstate);
+
 /* ---- results ---- */
 int db_rows(const struct db_result *result);
 int64_t db_affected(const struct db_result *result);	/* command tag */

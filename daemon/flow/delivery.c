@@ -11,6 +11,10 @@
 
 #define REFERENCE_VERSION 1
 #define KEY_NUMBERS 7
+/* Days since 1970 of an occurrence: 1900 to 2200.  The database refuses
+ * dates far beyond, and a stranger's reference may say anything. */
+#define OCCURRENCE_ON_MIN (-25567)
+#define OCCURRENCE_ON_MAX 84006
 #define KEY_BYTES_MAX 39 /* 62 base32 characters */
 
 int
@@ -117,7 +121,8 @@ delivery_reference_read(const char *reference, struct delivery_key *key)
 	    .slot = (int32_t)n[5],
 	    .channel = (enum channel)n[6],
 	};
-	return true;
+	return key->occurrence_on >= OCCURRENCE_ON_MIN &&
+	       key->occurrence_on <= OCCURRENCE_ON_MAX;
 }
 
 #define TO(state) (1u << DELIVERY_##state)

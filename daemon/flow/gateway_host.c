@@ -16,6 +16,7 @@
 
 #define QUEUE_WINDOWS 16 /* messages queued, in windows of requests */
 #define CODE_BYTES_MAX 64
+#define NUMBER_DIGITS 7 /* in a row: somebody's number */
 #define UNREACHABLE_S 5 /* a provider out of reach is tried again */
 #define PAUSES_MAX 4096
 
@@ -188,6 +189,35 @@ set_all(struct request *request, enum gw_verdict verdict, const char *code)
 		};
 }
 
+/*
+ * A code is logged and stored: letters, digits and . _ : - of it, and no
+ * run of digits that could be somebody's number.
+ */
+static const char *
+clean_code(struct arena *arena, const char *code)
+{
+	size_t run = 0;
+	char *text;
+
+	if (code == NULL)
+		return NULL;
+	text = arena_text_n(arena, code, strnlen(code, CODE_BYTES_MAX));
+	for (char *at = text; *at != '\0'; at++) {
+		bool digit = *at >= '0' && *at <= '9';
+		bool letter = (*at >= 'a' && *at <= 'z') ||
+			      (*at >= 'A' && *at <= 'Z');
+
+		run = digit ? run + 1 : 0;
+		if (run == NUMBER_DIGITS)
+			memset(at - run + 1, '#', run);
+		else if (run > NUMBER_DIGITS)
+			*at = '#';
+		else if (!digit && !letter && strchr("._:-", *at) == NULL)
+			*at = '_';
+	}
+	return text;
+}
+
 /* What a plug-in must not have left out; long codes are cut. */
 static void
 clean_outcomes(struct request *request)
@@ -200,9 +230,7 @@ clean_outcomes(struct request *request)
 		    o->scope > GW_SCOPE_GATEWAY)
 			*o = (struct gw_outcome){GW_UNKNOWN, GW_SCOPE_GATEWAY,
 			    .code = "plugin_incomplete"};
-		if (o->code != NULL && strlen(o->code) > CODE_BYTES_MAX)
-			o->code = arena_text_n(
-			    request->arena, o->code, CODE_BYTES_MAX);
+		o->code = clean_code(request->arena, o->code);
 		if (o->retry_after_s < 0)
 			o->retry_after_s = 0;
 	}

@@ -49,6 +49,7 @@ struct inbox {
 	struct keyring *keyring;
 	struct arena *arena; /* of the work under way */
 	struct list items;   /* struct item */
+	int32_t limit;       /* events at once; halved when one is poison */
 	bool busy;
 };
 
@@ -69,6 +70,7 @@ inbox_create(struct db *db, struct db *store_db, const struct clock *clock,
 	inbox->gateways = gateways;
 	inbox->keyring = keyring;
 	inbox->arena = arena_create();
+	inbox->limit = WORK_MAX;
 	return inbox;
 }
 
@@ -257,12 +259,37 @@ end_work(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct inbox *inbox = arg;
 
-	if (outcome == DB_FAILED)
-		log_warning("inbox.work_failed", log_s(SQLSTATE, sqlstate));
+	(void)outcome;
+	(void)sqlstate;
 	inbox->busy = false;
 }
 
-/* The transaction failed: nothing of it stays, it comes again. */
+/* The one event that cannot be worked on stands in nobody's way. */
+static void
+add_set_aside(struct inbox *inbox, struct db_unit *unit)
+{
+	const struct item *item = inbox->items.data;
+	struct db_array key, state, next_at;
+
+	db_array_init(&key, DB_BYTES);
+	db_array_init(&state, DB_I16);
+	db_array_init(&next_at, DB_AT);
+	db_array_bytes(&key, item->event_key, KEY_BYTES);
+	db_array_i64(&state, INBOX_UNMATCHED);
+	db_array_at(&next_at, clock_unmoved(inbox->clock));
+	db_unit_add(unit, "inbox_done", NULL, NULL);
+	db_param_array(unit, &key);
+	db_param_array(unit, &state);
+	db_param_array(unit, &next_at);
+	db_array_free(&key);
+	db_array_free(&state);
+	db_array_free(&next_at);
+}
+
+/*
+ * The transaction failed: nothing of it stays, it comes again; with half as
+ * many where that would not help, until the guilty event is alone.
+ */
 static void
 give_up(struct inbox *inbox, enum db_outcome outcome, const char *sqlstate)
 {
@@ -272,10 +299,30 @@ give_up(struct inbox *inbox, enum db_outcome outcome, const char *sqlstate)
 		inbox->busy = false;
 		return;
 	}
-	log_warning("inbox.work_failed", log_s(SQLSTATE, sqlstate));
+	log_warning("inbox.work_failed", log_s(SQLSTATE, sqlstate),
+	    log_n(COUNT, inbox->items.count));
 	unit = db_unit_begin(inbox->db);
 	db_unit_add(unit, "rollback", NULL, NULL);
+	if (!db_sqlstate_passes(sqlstate)) {
+		if (inbox->items.count == 1)
+			add_set_aside(inbox, unit);
+		inbox->limit = inbox->limit > 1 ? inbox->limit / 2 : 1;
+	}
 	db_unit_send(unit, end_work, inbox);
+}
+
+static void
+on_applied(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct inbox *inbox = arg;
+
+	if (outcome != DB_OK) {
+		give_up(inbox, outcome, sqlstate);
+		return;
+	}
+	if (inbox->limit < WORK_MAX)
+		inbox->limit *= 2;
+	inbox->busy = false;
 }
 
 static int64_t
@@ -309,31 +356,27 @@ static void
 add_receipts(struct inbox *inbox, struct db_unit *unit, int64_t now)
 {
 	struct item *items = inbox->items.data;
-	struct db_array believed, state, code;
+	struct db_array state, code;
 	struct delivery_keys keys;
 
 	delivery_keys_init(&keys);
-	db_array_init(&believed, DB_I16);
 	db_array_init(&state, DB_I16);
 	db_array_init(&code, DB_TEXT);
 	for (size_t i = 0; i < inbox->items.count; i++) {
 		if (!items[i].applies)
 			continue;
 		delivery_keys_add(&keys, &items[i].key);
-		db_array_i64(&believed, items[i].state);
 		db_array_i64(&state, state_told(&items[i]));
 		db_array_text(&code, items[i].code);
 	}
-	if (believed.count > 0) {
+	if (state.count > 0) {
 		db_unit_add(unit, "delivery_receipt", NULL, NULL);
 		delivery_keys_params(&keys, unit);
-		db_param_array(unit, &believed);
 		db_param_array(unit, &state);
 		db_param_array(unit, &code);
 		db_param_at(unit, now);
 	}
 	delivery_keys_free(&keys);
-	db_array_free(&believed);
 	db_array_free(&state);
 	db_array_free(&code);
 }
@@ -433,7 +476,7 @@ apply(struct inbox *inbox)
 	add_people(inbox, unit, "agenda_wake");
 	add_done(inbox, unit, now);
 	db_unit_add(unit, "commit", NULL, NULL);
-	db_unit_send(unit, end_work, inbox);
+	db_unit_send(unit, on_applied, inbox);
 }
 
 /* ---- finding ---- */
@@ -581,6 +624,10 @@ on_claimed(enum db_outcome outcome, const char *sqlstate, void *arg)
 	for (size_t i = 0; i < inbox->items.count; i++)
 		if (items[i].has_key)
 			delivery_keys_add(&keys, &items[i].key);
+	/* so that no repeat leaves between the look and the write */
+	db_unit_add(unit, "agenda_lock", NULL, NULL);
+	db_param_array(unit, &keys.bucket);
+	db_param_array(unit, &keys.patient_id);
 	db_unit_add(unit, "delivery_states", take_states, inbox);
 	delivery_keys_params(&keys, unit);
 	delivery_keys_free(&keys);
@@ -632,6 +679,6 @@ inbox_look(struct inbox *inbox)
 	db_unit_add(unit, "begin", NULL, NULL);
 	db_unit_add(unit, "inbox_claim", take_items, inbox);
 	db_param_at(unit, clock_unmoved(inbox->clock));
-	db_param_i32(unit, WORK_MAX);
+	db_param_i32(unit, inbox->limit < WORK_MAX ? inbox->limit : WORK_MAX);
 	db_unit_send(unit, on_claimed, inbox);
 }

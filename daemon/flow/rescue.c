@@ -1,6 +1,7 @@
 /*
- * One lapsed batch row at a time, in one transaction: its agenda rows are
- * locked, its deliveries marked, its people woken, the row removed.
+ * One lapsed batch row at a time.  Its agenda rows are locked first, as by
+ * its owner, then its deliveries are marked, its people woken and the row
+ * removed, in one transaction; that two copies do it changes nothing.
  */
 #include "flow/rescue.h"
 
@@ -15,6 +16,7 @@ struct rescue {
 	struct arena *arena;
 	bool busy, found;
 	int64_t batch_ref, orphans;
+	int64_t failed_ref; /* left out at the next look; 0: none */
 	struct db_array bucket, patient_id, at;
 };
 
@@ -50,17 +52,22 @@ rescue_idle(const struct rescue *rescue)
 }
 
 static void
-on_ended(enum db_outcome outcome, const char *sqlstate, void *arg)
+on_taken_over(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct rescue *rescue = arg;
 
-	(void)sqlstate;
 	rescue->busy = false;
-	if (outcome == DB_OK && rescue->found) {
-		log_warning("batch.taken_over", log_n(BATCH, rescue->batch_ref),
-		    log_n(COUNT, rescue->orphans));
-		rescue_look(rescue); /* there may be more */
+	if (outcome != DB_OK) {
+		log_warning("batch.take_over_failed",
+		    log_n(BATCH, rescue->batch_ref),
+		    log_s(SQLSTATE, sqlstate == NULL ? "lost" : sqlstate));
+		rescue->failed_ref = rescue->batch_ref;
+		return;
 	}
+	rescue->failed_ref = 0;
+	log_warning("batch.taken_over", log_n(BATCH, rescue->batch_ref),
+	    log_n(COUNT, rescue->orphans));
+	rescue_look(rescue); /* there may be more */
 }
 
 static void
@@ -78,11 +85,14 @@ take_batch(const struct db_result *result, void *arg)
 
 	if (db_rows(result) == 0)
 		return;
-	rescue->found = true;
 	rescue->batch_ref = db_i64(result, 0, 0);
-	count = db_i64_array(result, 0, 2, rescue->arena, &buckets);
-	if (db_i64_array(result, 0, 3, rescue->arena, &ids) != count)
-		count = 0;
+	count = db_i64_array(result, 0, 1, rescue->arena, &buckets);
+	if (db_i64_array(result, 0, 2, rescue->arena, &ids) != count) {
+		log_error("batch.damaged", log_n(BATCH, rescue->batch_ref));
+		rescue->failed_ref = rescue->batch_ref;
+		return;
+	}
+	rescue->found = true;
 	for (int i = 0; i < count; i++) {
 		db_array_i64(&rescue->bucket, buckets[i]);
 		db_array_i64(&rescue->patient_id, ids[i]);
@@ -120,15 +130,13 @@ on_found(enum db_outcome outcome, const char *sqlstate, void *arg)
 	struct db_unit *unit;
 
 	(void)sqlstate;
-	if (outcome == DB_LOST) {
+	if (outcome != DB_OK || !rescue->found) {
 		rescue->busy = false;
 		return;
 	}
 	unit = db_unit_begin(rescue->db);
-	if (outcome == DB_OK && rescue->found)
-		add_take_over(rescue, unit);
-	db_unit_add(unit, outcome == DB_OK ? "commit" : "rollback", NULL, NULL);
-	db_unit_send(unit, on_ended, rescue);
+	add_take_over(rescue, unit);
+	db_unit_send(unit, on_taken_over, rescue);
 }
 
 void
@@ -146,8 +154,8 @@ rescue_look(struct rescue *rescue)
 	db_array_clear(&rescue->patient_id);
 	db_array_clear(&rescue->at);
 	unit = db_unit_begin(rescue->db);
-	db_unit_add(unit, "begin", NULL, NULL);
 	db_unit_add(unit, "batch_lapsed", take_batch, rescue);
 	db_param_at(unit, clock_unmoved(rescue->clock));
+	db_param_i64(unit, rescue->failed_ref);
 	db_unit_send(unit, on_found, rescue);
 }

@@ -6,9 +6,7 @@
 
 /*
  * Rescue: rounds whose copy died, froze or was cut off.  What they left in
- * `sending` becomes `unknown`, and their people are looked at again.  Its
- * transactions span several units: whoever shares the connection waits
- * until it is idle.
+ * `sending` becomes `unknown`, and their people are looked at again.
  */
 struct rescue;
 

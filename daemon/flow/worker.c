@@ -155,17 +155,6 @@ unreserve(struct look_round *round, const bool *keep)
 			list[i]->gateway->queued--;
 }
 
-static bool
-is_passing(const char *sqlstate)
-{
-	static const char *const classes[] = {"08", "40", "53", "55", "57"};
-
-	for (unsigned i = 0; i < COUNT(classes); i++)
-		if (strncmp(sqlstate, classes[i], 2) == 0)
-			return true;
-	return false;
-}
-
 static void
 rolled_back(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
@@ -201,7 +190,7 @@ fail_round(struct worker *worker, const char *sqlstate)
 	    log_n(COUNT, round->people.count));
 	unreserve(round, NULL);
 	db_unit_add(unit, "rollback", NULL, NULL);
-	if (!is_passing(sqlstate)) {
+	if (!db_sqlstate_passes(sqlstate)) {
 		if (round->people.count == 1)
 			set_aside(worker, unit);
 		worker->limit = worker->limit > 1 ? worker->limit / 2 : 1;

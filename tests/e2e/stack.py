@@ -18,6 +18,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/sim"))
+from ledger_check import Key, encode_reference  # noqa: E402,F401
 from simulator import Tap  # noqa: E402,F401
 
 SAMPLES = ROOT / "tests/samples"

@@ -10,8 +10,8 @@ import sys
 import tempfile
 import time
 
-from stack import (SAMPLES, Stack, Tap, build_folder, fill, get_json, post,
-                   refill_patients, wait_until)
+from stack import (SAMPLES, Key, Stack, Tap, build_folder, encode_reference,
+                   fill, get_json, post, refill_patients, wait_until)
 
 BEGIN = "2026-03-02T09:58:00+08:00"
 DUE = "2026-03-02T10:00:00+08:00"
@@ -184,6 +184,28 @@ def test_receipts_three_times_in_any_order_and_of_strangers():
         stack.move_clock(DUE)
         wait_until(lambda: states(stack) == {7: 5}, 20, "5 delivered")
         assert stack.number("SELECT count(*) FROM inbox WHERE state = 1") == 5
+
+
+def test_a_poisoned_receipt_stops_no_other():
+    with ready_stack(1) as stack:
+        stack.fault(fault="receipts_off")
+        stack.move_clock(DUE)
+        wait_until(lambda: states(stack) == {3: 1}, 20, "accepted")
+        entry = stack.entries()[0]
+        secret = (stack.folder / "callback").read_text().strip()
+        poison = [encode_reference(Key(1, 1, day, 2, 1, 4, 4))
+                  for day in (-3000000, 5999999, 2147483647)]
+        items = [{
+            "phone_number": "19900000001", "success": True,
+            "send_time": "2026-03-02 10:00:00",
+            "report_time": "2026-03-02 10:00:05", "err_code": "DELIVERED",
+            "sms_size": "1", "biz_id": entry["message_id"],
+            "out_id": reference}
+            for reference in [*poison, "x" * 200, entry["reference"]]]
+        status, _ = post(f"http://127.0.0.1:{stack.ports[0][0]}/callback/sms/"
+                         f"{secret}", json.dumps(items))
+        assert status == 200, status
+        wait_until(lambda: states(stack) == {7: 1}, 10, "delivered")
 
 
 def test_receipt_before_the_answer_is_joined():

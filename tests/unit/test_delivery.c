@@ -40,10 +40,10 @@ reference_comes_back_as_the_same_key(void **state)
 {
 	static const struct delivery_key keys[] = {
 	    {0, 0, 0, KIND_DOSE, 0, 0, CHANNEL_NONE},
-	    {1023, INT64_MAX, INT32_MAX, KIND_ANSWER, INT32_MAX, INT32_MAX,
+	    {1023, INT64_MAX, 84006, KIND_ANSWER, INT32_MAX, INT32_MAX,
 		CHANNEL_SMS},
 	    {512, 77, -1, KIND_RENEWAL, 3, 2, CHANNEL_PUSH},
-	    {512, 77, INT32_MIN, KIND_FOLLOW_UP, 3, 86399, CHANNEL_SMS},
+	    {512, 77, -25567, KIND_FOLLOW_UP, 3, 86399, CHANNEL_SMS},
 	};
 	char reference[DELIVERY_REFERENCE_MAX + 1];
 
@@ -72,6 +72,24 @@ reference_of_somebody_else_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_false(delivery_reference_read(bad[i], &key));
+}
+
+/* a date that the database would refuse stops more than its own event */
+static void
+reference_with_an_impossible_date_is_refused(void **state)
+{
+	static const int32_t dates[] = {
+	    INT32_MIN, -3000000, -25568, 84007, 6000000, INT32_MAX};
+	char reference[DELIVERY_REFERENCE_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(dates); i++) {
+		struct delivery_key key = {
+		    1, 1, dates[i], KIND_DOSE, 1, 1, CHANNEL_SMS};
+
+		delivery_reference(&key, reference);
+		assert_false(delivery_reference_read(reference, &key));
+	}
 }
 
 /* design.md 3, the table, written down again as its reader reads it */
@@ -117,6 +135,7 @@ main(void)
 	    cmocka_unit_test(reference_agrees_with_the_checker),
 	    cmocka_unit_test(reference_comes_back_as_the_same_key),
 	    cmocka_unit_test(reference_of_somebody_else_is_refused),
+	    cmocka_unit_test(reference_with_an_impossible_date_is_refused),
 	    cmocka_unit_test(states_change_by_the_table_and_no_other_way),
 	};
 
