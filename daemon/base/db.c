@@ -893,7 +893,11 @@ unit_on_result(struct db *db, struct db_unit *unit, const PGresult *pg)
 		unit_on_sync(db, unit);
 		return;
 	}
-	assert(unit->answered < unit->commands.count);
+	if (unit->answered == unit->commands.count) {
+		/* the connection went between the last answer and the sync */
+		db_break(db, "08006");
+		return;
+	}
 	switch (status) {
 	case PGRES_COMMAND_OK:
 	case PGRES_TUPLES_OK:
