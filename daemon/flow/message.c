@@ -373,15 +373,17 @@ write_text(const struct phrase *phrase, const struct template_values *values,
 	message->text = arena_text(arena, buf_string(&text));
 	buf_free(&text);
 	message->locale = phrase->template->locale;
-	message->template_code = phrase->code;
-	message->signature = phrase->signature;
+	/* copies: the catalogue may be read anew before this has left */
+	message->template_code = arena_text(arena, phrase->code);
+	message->signature = arena_text(arena, phrase->signature);
 	if (phrase->parameters == NULL)
 		return;
 	filled = template_parameters_fill(phrase->parameters, values, arena);
 	pairs = arena_array(
 	    arena, phrase->parameters->count + 1, sizeof(*pairs));
 	for (uint32_t i = 0; i < phrase->parameters->count; i++)
-		pairs[i] = (struct gw_pair){filled[i].name, filled[i].value};
+		pairs[i] = (struct gw_pair){
+		    arena_text(arena, filled[i].name), filled[i].value};
 	message->parameters = pairs;
 	message->parameter_count = phrase->parameters->count;
 }
