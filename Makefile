@@ -157,12 +157,13 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
 	    $(DESTDIR)$(PREFIX)/lib/adherd/gateways \
 	    $(DESTDIR)$(PREFIX)/share/adherd $(DESTDIR)$(PREFIX)/include/adherd \
-	    $(DESTDIR)$(PREFIX)/share/man/man3
+	    $(DESTDIR)$(PREFIX)/share/man/man3 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 755 $(BUILD)/adherd $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 $(BUILD)/adherctl $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(GATEWAYS) $(DESTDIR)$(PREFIX)/lib/adherd/gateways
 	install -m 644 gateways/gateway.h $(DESTDIR)$(PREFIX)/include/adherd
 	install -m 644 gateways/gateway.3 $(DESTDIR)$(PREFIX)/share/man/man3
+	$(BUILD)/adherd --manual >$(DESTDIR)$(PREFIX)/share/man/man5/adherd.conf.5
 	cp -R templates $(DESTDIR)$(PREFIX)/share/adherd
 
 clean:

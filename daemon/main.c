@@ -64,6 +64,7 @@ static const char usage_text[] =
     "usage: adherd [-c FILE]             run in the foreground\n"
     "       adherd -t [-c FILE]          check the configuration\n"
     "       adherd --example             print one, with comments\n"
+    "       adherd --manual              adherd.conf(5), as mdoc\n"
     "       adherd --version | --help\n"
     "options:\n"
     "  -c, --config FILE      default " SETTINGS_PATH "\n"
@@ -84,6 +85,36 @@ print_example(void)
 	exit(0);
 }
 
+/* adherd.conf(5), made of the same rows as the parser. */
+static _Noreturn void
+print_manual(void)
+{
+	struct buf text = BUF_INIT(1 << 20);
+
+	buf_text(&text, ".Dd November 25, 2026\n.Dt ADHERD.CONF 5\n.Os\n"
+			".Sh NAME\n.Nm adherd.conf\n"
+			".Nd configuration of the adherence daemon\n"
+			".Sh DESCRIPTION\n"
+			"Sections in square brackets hold lines of the form\n"
+			".Ar key No = Ar value .\n"
+			"Files named\n.Pa conf.d/*.conf\n"
+			"beside the file are read after it, in name order.\n"
+			"An unknown key is an error.\n"
+			".Ss [adherd]\n.Bl -tag -width Ds\n");
+	conf_manual(settings_table, settings_table_count, &text);
+	buf_text(&text, ".El\n.Ss [gateway \"NAME\"]\n"
+			"One for each account with a provider.\n"
+			"The keys of its plug-in stand in the same section.\n"
+			".Bl -tag -width Ds\n");
+	conf_manual(gateway_settings_table, gateway_settings_table_count,
+	    &text);
+	buf_text(&text, ".El\n.Sh FILES\n.Bl -tag -width Ds\n"
+			".It Pa " SETTINGS_PATH "\n"
+			"Read where no other file is named.\n.El\n");
+	(void)fputs(buf_string(&text), stdout);
+	exit(0);
+}
+
 struct arguments {
 	const char *config;
 	const char *care_time;
@@ -98,6 +129,7 @@ read_arguments(int argc, char **argv, struct arguments *arguments)
 	    {"check-config", no_argument, NULL, 't'},
 	    {"care-time", required_argument, NULL, 'C'},
 	    {"example", no_argument, NULL, 'e'},
+	    {"manual", no_argument, NULL, 'm'},
 	    {"version", no_argument, NULL, 'V'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},
@@ -117,6 +149,8 @@ read_arguments(int argc, char **argv, struct arguments *arguments)
 			break;
 		case 'e':
 			print_example();
+		case 'm':
+			print_manual();
 		case 'V':
 			(void)puts("adherd " ADHERD_VERSION);
 			exit(0);

@@ -37,6 +37,11 @@ cleanup() {
 	trap '' INT TERM EXIT
 	[ -z "$daemon_pid" ] || kill "$daemon_pid" 2>/dev/null || true
 	[ -z "$daemon_pid" ] || wait "$daemon_pid" 2>/dev/null || true
+	# one that was started again by hand knows this folder, too
+	for process in /proc/[0-9]*; do
+		grep -q "$base/adherd.conf" "$process/cmdline" 2>/dev/null || continue
+		[ "${process#/proc/}" = $$ ] || kill "${process#/proc/}" 2>/dev/null || true
+	done
 	[ -z "$sim_pid" ] || kill "$sim_pid" 2>/dev/null || true
 	[ ! -e "$base/pg/made-by" ] || "$here/migrations/local-cluster" destroy "$base/pg"
 	rm -rf "$base"
