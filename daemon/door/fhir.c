@@ -18,6 +18,8 @@
 #define DEPTH_MAX 32
 #define VALUES_MAX 2000000
 #define PROBLEMS_MAX 10000 /* listed; all are counted */
+/* of a record: its fullUrl and its target, each with its version, and its id */
+#define KEYS_OF_RECORD 5
 
 struct type {
 	const char *name;
@@ -394,23 +396,38 @@ read_entry(struct fhir *fhir, const struct json *entry, uint32_t index)
 		    "goes with transactions and batches only", path, "request");
 }
 
-/* Two resources may share a fullUrl as versions of each other. */
+/*
+ * Versions of one resource, told apart by meta.versionId, may stand in one
+ * bundle; anything else under one key is two entries for one place.
+ */
+static bool
+index_version(struct fhir *fhir, const char *key, struct record *record)
+{
+	const struct record *first = key_index_find(fhir->index, key);
+	const char *versioned = NULL;
+	bool versions = true;
+
+	if (record->version != NULL)
+		versioned = arena_printf(
+		    fhir->arena, "version %s of %s", record->version, key);
+	if (first != NULL)
+		versions = versioned != NULL && first->version != NULL &&
+			   key_index_find(fhir->index, versioned) == NULL;
+	key_index_add(fhir->index, key, record);
+	if (versioned != NULL)
+		key_index_add(fhir->index, versioned, record);
+	return versions;
+}
+
 static void
 index_full_url(struct fhir *fhir, struct record *record)
 {
-	const struct record *first;
-
-	if (record->full_url == NULL)
+	if (record->full_url == NULL ||
+	    index_version(fhir, record->full_url, record))
 		return;
-	first = key_index_find(fhir->index, record->full_url);
-	if (first != NULL &&
-	    (first->version == NULL || record->version == NULL ||
-		strcmp(first->version, record->version) == 0)) {
-		record->refused = true;
-		add_problem(fhir, record->path, "invariant",
-		    "has the fullUrl of another entry", false);
-	}
-	key_index_add(fhir->index, record->full_url, record);
+	record->refused = true;
+	add_problem(fhir, record->path, "invariant",
+	    "has the fullUrl of another entry", false);
 }
 
 /* In a transaction no two entries may write to one resource. */
@@ -426,15 +443,13 @@ index_target(struct fhir *fhir, struct record *record)
 		    fhir->arena, record->type_name, &record->match);
 	else if (record->method == RECORD_PUT && record->id != NULL)
 		key = fhir_id_key(fhir->arena, record->type_name, record->id);
-	if (key == NULL)
+	if (key == NULL ||
+	    index_version(
+		fhir, arena_printf(fhir->arena, "to %s", key), record))
 		return;
-	key = arena_printf(fhir->arena, "to %s", key);
-	if (key_index_find(fhir->index, key) != NULL) {
-		record->refused = true;
-		add_problem(fhir, record->path, "duplicate",
-		    "is written by another entry too", false);
-	}
-	key_index_add(fhir->index, key, record);
+	record->refused = true;
+	add_problem(fhir, record->path, "duplicate",
+	    "is written by another entry too", false);
 }
 
 static void
@@ -443,7 +458,7 @@ index_records(struct fhir *fhir)
 	size_t keys_max = 0;
 
 	for (uint32_t i = 0; i < fhir->record_count; i++)
-		keys_max += 3 + fhir->records[i].identifier_count;
+		keys_max += KEYS_OF_RECORD + fhir->records[i].identifier_count;
 	fhir->index = key_index_create(fhir->arena, keys_max);
 	for (uint32_t i = 0; i < fhir->record_count; i++) {
 		struct record *record = &fhir->records[i];

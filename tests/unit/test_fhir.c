@@ -738,6 +738,33 @@ two_entries_may_not_write_to_one_resource(void **state)
 }
 
 static void
+versions_of_one_resource_may_stand_in_one_transaction(void **state)
+{
+	static const char entry[] =
+	    "{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"1\","
+	    "\"meta\":{\"versionId\":\"%d\"}},"
+	    "\"request\":{\"method\":\"PUT\",\"url\":\"Patient/1\"}}";
+	static const char unversioned[] =
+	    "{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"1\"},"
+	    "\"request\":{\"method\":\"PUT\",\"url\":\"Patient/1\"}}";
+	static const char bundle[] =
+	    "{\"resourceType\":\"Bundle\",\"type\":\"transaction\","
+	    "\"entry\":[%s,%s,%s]}";
+	char one[200], two[200];
+	const struct fhir *fhir;
+
+	(void)state;
+	(void)snprintf(one, sizeof(one), entry, 1);
+	(void)snprintf(two, sizeof(two), entry, 2);
+	fhir = parse(arena_printf(arena, bundle, one, two, unversioned));
+	assert_problem(fhir, 0, "duplicate", "entry[2].resource");
+	assert_false(fhir->records[0].refused || fhir->records[1].refused);
+	fhir = parse(arena_printf(arena, bundle, one, two, two));
+	assert_problem(fhir, 0, "duplicate", "entry[2].resource");
+	assert_int_equal(fhir->refused_count, 1);
+}
+
+static void
 full_urls_are_unique_but_for_versions(void **state)
 {
 	static const char entry[] =
@@ -1386,6 +1413,7 @@ main(void)
 	    TEST(requests_go_with_transactions_only),
 	    TEST(requests_are_read_or_refused),
 	    TEST(two_entries_may_not_write_to_one_resource),
+	    TEST(versions_of_one_resource_may_stand_in_one_transaction),
 	    TEST(full_urls_are_unique_but_for_versions),
 	    TEST(newer_is_who_was_updated_later),
 	    TEST(versions_compare_as_numbers),
