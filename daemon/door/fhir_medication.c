@@ -11,6 +11,9 @@
 
 #include "door/fhir_read.h"
 
+#define SYSTEM_COURSE_NHS \
+	"https://fhir.nhs.uk/CodeSystem/" \
+	"medicationrequest-course-of-therapy"
 #define SYSTEM_COURSE \
 	"http://terminology.hl7.org/CodeSystem/" \
 	"medicationrequest-course-of-therapy"
@@ -342,18 +345,34 @@ read_status(struct reading *reading, struct prescription *prescription)
 				      : reading->record->updated_at;
 }
 
+/*
+ * The code of HL7's or the NHS's system, or the bare word of a coding without
+ * one.  A word that nobody knows must not decide about renewals in silence.
+ */
 static enum course
-read_course(const struct json *json)
+read_course(struct reading *reading)
 {
 	static const struct word words[] = {
 	    {"continuous", COURSE_CONTINUOUS},
 	    {"acute", COURSE_ACUTE},
 	    {"seasonal", COURSE_SEASONAL},
+	    /* England's own, beside HL7's */
+	    {"continuous-repeat-dispensing", COURSE_CONTINUOUS},
 	};
-	int course = word_value(words, COUNT(words),
-	    fhir_concept_code(
-		json_get(json, "courseOfTherapyType"), SYSTEM_COURSE));
+	const struct json *concept =
+	    json_get(reading->record->json, "courseOfTherapyType");
+	const char *code = fhir_concept_code(concept, SYSTEM_COURSE);
+	int course;
 
+	if (code == NULL)
+		code = fhir_concept_code(concept, SYSTEM_COURSE_NHS);
+	if (code == NULL)
+		code = fhir_concept_code(concept, NULL);
+	course = word_value(words, COUNT(words), code);
+	if (course < 0 && concept != NULL)
+		fhir_warn(reading, "code-invalid",
+		    "is no known course: it counts as not stated",
+		    "courseOfTherapyType");
 	return course < 0 ? COURSE_UNSTATED : (enum course)course;
 }
 
@@ -383,7 +402,7 @@ fhir_read_prescription(struct reading *reading)
 	prescription->id = record->id;
 	prescription->drug = drug.key;
 	prescription->name = drug.name;
-	prescription->course = read_course(record->json);
+	prescription->course = read_course(reading);
 	prescription->sensitive = fhir_sensitive(record->json);
 	prescription->prescriber = read_prescriber(reading);
 	prescription->authored_at = AT_UNKNOWN;

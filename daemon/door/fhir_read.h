@@ -90,7 +90,7 @@ size_t fhir_characters(const char *text);
 bool fhir_utf8(const char *text);
 /* text, else the first display, else the first code of a CodeableConcept. */
 const char *fhir_concept_text(const struct json *concept);
-/* The code of the first coding of this system; NULL. */
+/* The code of the first coding of this system, NULL: of none; or NULL. */
 const char *fhir_concept_code(const struct json *concept, const char *system);
 
 /* fhir_reference.c: resolve a Reference; expected may be NULL. */

@@ -427,7 +427,9 @@ fhir_concept_code(const struct json *concept, const char *system)
 	json_each (coding, json_get(concept, "coding")) {
 		const char *its = json_get_text(coding, "system");
 
-		if (its != NULL && strcmp(its, system) == 0 &&
+		if ((its == NULL || system == NULL
+			    ? its == system
+			    : strcmp(its, system) == 0) &&
 		    json_get_text(coding, "code") != NULL)
 			return json_get_text(coding, "code");
 	}

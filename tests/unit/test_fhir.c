@@ -1013,6 +1013,38 @@ orders_that_order_nothing_are_drafts(void **state)
 	    fhir->records[0].prescription->status, PRESCRIPTION_DRAFT);
 }
 
+static enum course
+course_of(const char *coding, bool *warned)
+{
+	const struct fhir *fhir = parse(arena_printf(arena,
+	    "{" ORDER CONCEPT "," SUBJECT
+	    ",\"courseOfTherapyType\":{\"coding\":[%s]}}",
+	    coding));
+
+	*warned = fhir->problems.count > 0;
+	assert_int_equal(fhir->refused_count, 0);
+	return fhir->records[0].prescription->course;
+}
+
+static void
+course_is_told_by_its_code_and_never_guessed(void **state)
+{
+	bool warned;
+
+	(void)state;
+	assert_int_equal(
+	    course_of("{\"code\":\"acute\"}", &warned), COURSE_ACUTE);
+	assert_false(warned);
+	assert_int_equal(course_of("{\"system\":\"urn:own\",\"code\":"
+				   "\"acute\"}",
+			     &warned),
+	    COURSE_UNSTATED);
+	assert_true(warned);
+	assert_int_equal(course_of("{\"code\":\"for ever\"}", &warned),
+	    COURSE_UNSTATED);
+	assert_true(warned);
+}
+
 static void
 dosage_in_words_is_read_where_it_is_clear(void **state)
 {
@@ -1424,6 +1456,7 @@ main(void)
 	    TEST(medication_may_stand_elsewhere_in_the_bundle),
 	    TEST(references_lead_to_identifiers),
 	    TEST(orders_that_order_nothing_are_drafts),
+	    TEST(course_is_told_by_its_code_and_never_guessed),
 	    TEST(dosage_in_words_is_read_where_it_is_clear),
 	    TEST(durations_are_counted_in_days_or_left_out),
 	    TEST(visits_have_times_unless_proposed_or_cancelled),
