@@ -12,22 +12,25 @@ struct buf {
 	char *data;
 	size_t bytes;
 	size_t capacity;
-	size_t bytes_max;	/* 0: 64 MB */
+	size_t bytes_max; /* 0: 64 MB */
 	bool overflow;
 };
 
-#define BUF_INIT(max) {.bytes_max = (max)}
+#define BUF_INIT(max) \
+	{ \
+		.bytes_max = (max) \
+	}
 
-void buf_free(struct buf *buf);	/* frees data, leaves it usable */
-void buf_clear(struct buf *buf);	/* keeps the memory */
+void buf_free(struct buf *buf);  /* frees data, leaves it usable */
+void buf_clear(struct buf *buf); /* keeps the memory */
 void buf_add(struct buf *buf, const void *data, size_t bytes);
 void buf_text(struct buf *buf, const char *text);
 void buf_char(struct buf *buf, char byte);
 void buf_printf(struct buf *buf, const char *format, ...) printf_like(2, 3);
-void buf_u16(struct buf *buf, uint16_t value);	/* big endian, as the next */
+void buf_u16(struct buf *buf, uint16_t value); /* big endian, as the next */
 void buf_u32(struct buf *buf, uint32_t value);
 void buf_u64(struct buf *buf, uint64_t value);
-const char *buf_string(struct buf *buf);	/* never NULL */
+const char *buf_string(struct buf *buf); /* never NULL */
 
 /*
  * A bounded reader over bytes that somebody else wrote.  Reading past the

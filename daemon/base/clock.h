@@ -12,8 +12,8 @@
 #define MINUTE_US (60 * SECOND_US)
 #define HOUR_US (60 * MINUTE_US)
 #define DAY_US (24 * HOUR_US)
-#define AT_NEVER INT64_MAX	/* "no such instant yet"; sorts last */
-#define AT_UNKNOWN INT64_MIN	/* "since always"; sorts first */
+#define AT_NEVER INT64_MAX   /* "no such instant yet"; sorts last */
+#define AT_UNKNOWN INT64_MIN /* "since always"; sorts first */
 #define ON_NEVER INT32_MAX
 #define ON_UNKNOWN INT32_MIN
 
@@ -25,20 +25,20 @@
  */
 struct clock {
 	bool synced;
-	int64_t database_at;	/* database time at the last sync */
-	int64_t boot_at;	/* CLOCK_BOOTTIME at that moment */
-	int64_t care_offset;	/* microseconds */
+	int64_t database_at; /* database time at the last sync */
+	int64_t boot_at;     /* CLOCK_BOOTTIME at that moment */
+	int64_t care_offset; /* microseconds */
 };
 
-int64_t clock_boot(void);	/* CLOCK_BOOTTIME, microseconds */
-int64_t clock_wall(void);	/* CLOCK_REALTIME, microseconds */
+int64_t clock_boot(void); /* CLOCK_BOOTTIME, microseconds */
+int64_t clock_wall(void); /* CLOCK_REALTIME, microseconds */
 /*
  * The database said database_now in answer to a question asked at
  * boot_before and answered at boot_after (both clock_boot()).
  */
-void clock_sync(struct clock *clock, int64_t database_now,
-    int64_t boot_before, int64_t boot_after);
-int64_t clock_unmoved(const struct clock *clock);	/* assert synced */
+void clock_sync(struct clock *clock, int64_t database_now, int64_t boot_before,
+    int64_t boot_after);
+int64_t clock_unmoved(const struct clock *clock); /* assert synced */
 int64_t clock_care(const struct clock *clock);
 /* Wall clock minus our clock, microseconds. */
 int64_t clock_wall_ahead(const struct clock *clock);

@@ -35,7 +35,7 @@
 #define POSTGRES_EPOCH_DAYS 10957 /* 2000-01-01, days since 1970 */
 #define POSTGRES_EPOCH_US (POSTGRES_EPOCH_DAYS * DAY_US)
 
-enum oid {	/* pg_type.dat; fixed for ever */
+enum oid { /* pg_type.dat; fixed for ever */
 	OID_BOOL = 16,
 	OID_BYTEA = 17,
 	OID_INT8 = 20,
@@ -48,7 +48,7 @@ enum oid {	/* pg_type.dat; fixed for ever */
 };
 
 enum db_state {
-	STATE_WAITING,	/* for the backoff to end */
+	STATE_WAITING, /* for the backoff to end */
 	STATE_CONNECTING,
 	STATE_PREPARING,
 	STATE_READY
@@ -61,25 +61,37 @@ struct statement {
 	Oid parameters[PARAMETERS_MAX];
 };
 
-enum param_kind { PARAM_NULL, PARAM_NUMBER, PARAM_BOOL, PARAM_AT, PARAM_ON,
-	PARAM_TEXT, PARAM_BYTES, PARAM_ARRAY };
+enum param_kind {
+	PARAM_NULL,
+	PARAM_NUMBER,
+	PARAM_BOOL,
+	PARAM_AT,
+	PARAM_ON,
+	PARAM_TEXT,
+	PARAM_BYTES,
+	PARAM_ARRAY
+};
 
 struct param {
 	enum param_kind kind;
 	int64_t number;
 	const void *bytes;
-	size_t count;	/* of bytes */
+	size_t count; /* of bytes */
 	enum db_type element;
 };
 
-enum command_kind { COMMAND_EXECUTE, COMMAND_PREPARE, COMMAND_DESCRIBE,
-	COMMAND_LISTEN };
+enum command_kind {
+	COMMAND_EXECUTE,
+	COMMAND_PREPARE,
+	COMMAND_DESCRIBE,
+	COMMAND_LISTEN
+};
 
 struct command {
 	enum command_kind kind;
 	struct statement *statement;
-	const char *text;	/* COMMAND_LISTEN */
-	struct list params;	/* struct param */
+	const char *text;   /* COMMAND_LISTEN */
+	struct list params; /* struct param */
 	void (*on_result)(const struct db_result *result, void *arg);
 	void *arg;
 };
@@ -87,12 +99,12 @@ struct command {
 struct db_unit {
 	struct db *db;
 	struct arena *arena;
-	struct db_unit *next;	/* in db->under_way or db->lost */
-	struct list commands;	/* struct command */
-	size_t answered;	/* how many of them */
-	size_t refused;	/* which of them failed, if sqlstate */
+	struct db_unit *next; /* in db->under_way or db->lost */
+	struct list commands; /* struct command */
+	size_t answered;      /* how many of them */
+	size_t refused;       /* which of them failed, if sqlstate */
 	char sqlstate[6];
-	int64_t deadline_at;	/* clock_boot(); AT_NEVER: none */
+	int64_t deadline_at; /* clock_boot(); AT_NEVER: none */
 	void (*done)(enum db_outcome outcome, const char *sqlstate, void *arg);
 	void *arg;
 };
@@ -112,26 +124,26 @@ struct listener {
 struct db {
 	struct loop *loop;
 	struct db_settings settings;
-	struct statement *statements;	/* owned, sorted by name */
-	struct listener *listeners;	/* owned */
+	struct statement *statements; /* owned, sorted by name */
+	struct listener *listeners;   /* owned */
 	enum db_state state;
 	PGconn *connection;
-	struct event *event;	/* connecting: what libpq waits for; then reads */
-	struct event *write_event;	/* pending while libpq has unsent bytes */
-	struct loop_timer *timer;	/* backoff, connecting, or first unit */
-	struct queue under_way;	/* owned */
-	struct queue lost;	/* owned */
-	unsigned attempts;	/* to connect, since a unit last succeeded */
-	unsigned rotation;	/* hosts to move from the front of the list */
-	bool in_transaction;	/* as of the last answered unit */
-	bool transaction_lost;	/* and nobody was told */
-	bool running;	/* in an event: db_settle() will follow */
-	bool deferred;	/* db_deferred() will be called */
+	struct event *event; /* connecting: what libpq waits for; then reads */
+	struct event *write_event; /* pending while libpq has unsent bytes */
+	struct loop_timer *timer;  /* backoff, connecting, or first unit */
+	struct queue under_way;    /* owned */
+	struct queue lost;         /* owned */
+	unsigned attempts;         /* to connect, since a unit last succeeded */
+	unsigned rotation;     /* hosts to move from the front of the list */
+	bool in_transaction;   /* as of the last answered unit */
+	bool transaction_lost; /* and nobody was told */
+	bool running;          /* in an event: db_settle() will follow */
+	bool deferred;         /* db_deferred() will be called */
 	bool closing;
-	char broken[8];	/* why the connection must go; "" while fine */
-	char fatal_state[6];	/* SQLSTATE of the server's last FATAL */
+	char broken[8];      /* why the connection must go; "" while fine */
+	char fatal_state[6]; /* SQLSTATE of the server's last FATAL */
 	char last_error[8];
-	bool *awaited;	/* db_wait_ready() sleeps on it */
+	bool *awaited; /* db_wait_ready() sleeps on it */
 };
 
 struct db_result {
@@ -213,11 +225,11 @@ db_open(struct loop *loop, const struct db_settings *settings)
 	db->statements = mem_alloc((count + 1) * sizeof(*db->statements));
 	for (size_t i = 0; i < count; i++)
 		db->statements[i].source = settings->statements[i];
-	qsort(db->statements, count, sizeof(*db->statements),
-	    statement_compare);
+	qsort(
+	    db->statements, count, sizeof(*db->statements), statement_compare);
 	for (size_t i = 1; i < count; i++)
-		assert(statement_compare(&db->statements[i - 1],
-		    &db->statements[i]) != 0);
+		assert(statement_compare(
+			   &db->statements[i - 1], &db->statements[i]) != 0);
 	strcpy(db->last_error, "connect");
 	db->timer = loop_timer_create(loop, db_on_timer, db);
 	db_connect(db);
@@ -293,7 +305,7 @@ bool
 db_ready(const struct db *db)
 {
 	return db->state == STATE_READY && db->broken[0] == '\0' &&
-	    !db->closing;
+	       !db->closing;
 }
 
 bool
@@ -315,10 +327,9 @@ db_change_state(struct db *db, enum db_state state)
 {
 	static const bool allowed[4][4] = {
 	    [STATE_WAITING] = {[STATE_CONNECTING] = true},
-	    [STATE_CONNECTING] = {[STATE_PREPARING] = true,
-	        [STATE_WAITING] = true},
-	    [STATE_PREPARING] = {[STATE_READY] = true,
-	        [STATE_WAITING] = true},
+	    [STATE_CONNECTING] =
+		{[STATE_PREPARING] = true, [STATE_WAITING] = true},
+	    [STATE_PREPARING] = {[STATE_READY] = true, [STATE_WAITING] = true},
 	    [STATE_READY] = {[STATE_WAITING] = true}};
 
 	assert(allowed[db->state][state]);
@@ -363,8 +374,8 @@ db_on_notice(void *arg, const PGresult *result)
 	sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	if (severity != NULL && sqlstate != NULL &&
 	    (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
-		snprintf(db->fatal_state, sizeof(db->fatal_state), "%s",
-		    sqlstate);
+		snprintf(
+		    db->fatal_state, sizeof(db->fatal_state), "%s", sqlstate);
 }
 
 /* "a,b,c" moved round by some places: "b,c,a". */
@@ -378,8 +389,8 @@ rotate(struct arena *arena, const char *text, unsigned by)
 	for (by %= count; by > 0; by--) {
 		const char *comma = strchr(text, ',');
 
-		text = arena_printf(arena, "%s,%.*s", comma + 1,
-		    (int)(comma - text), text);
+		text = arena_printf(
+		    arena, "%s,%.*s", comma + 1, (int)(comma - text), text);
 	}
 	return text;
 }
@@ -409,8 +420,8 @@ session_options(struct db *db, struct arena *arena, const char *given)
 static PGconn *
 db_connect_start(struct db *db, struct arena *arena)
 {
-	const char *keys[KEYWORDS_MAX] = {"keepalives_idle",
-	    "keepalives_interval", "tcp_user_timeout"};
+	const char *keys[KEYWORDS_MAX] = {
+	    "keepalives_idle", "keepalives_interval", "tcp_user_timeout"};
 	const char *values[KEYWORDS_MAX] = {"5", "5", "5000"};
 	PQconninfoOption *all = PQconninfoParse(db->settings.dsn, NULL);
 	const char *options = NULL;
@@ -428,7 +439,8 @@ db_connect_start(struct db *db, struct arena *arena)
 			continue;
 		}
 		keys[count] = one->keyword;
-		values[count++] = strcmp(one->keyword, "host") == 0 ||
+		values[count++] =
+		    strcmp(one->keyword, "host") == 0 ||
 			    strcmp(one->keyword, "hostaddr") == 0 ||
 			    strcmp(one->keyword, "port") == 0
 			? rotate(arena, one->val, db->rotation)
@@ -542,8 +554,7 @@ db_on_timer(void *arg)
 
 /* ---- sending ---- */
 
-static void
-db_on_writable(evutil_socket_t fd, short what, void *arg);
+static void db_on_writable(evutil_socket_t fd, short what, void *arg);
 
 /* Push libpq's buffer out as far as the socket takes it. */
 static void
@@ -712,8 +723,7 @@ wire_param(struct wire *wire, int i, const struct param *param,
 	case PARAM_AT:
 		if (type != OID_TIMESTAMPTZ)
 			param_refuse(statement, i, "an instant");
-		put_integer(wire->numbers[i], 8,
-		    at_to_postgres(param->number));
+		put_integer(wire->numbers[i], 8, at_to_postgres(param->number));
 		wire->lengths[i] = 8;
 		break;
 	case PARAM_ON:
@@ -770,11 +780,11 @@ command_send(struct db *db, const struct command *command)
 		    command->statement->source->name,
 		    command->statement->source->text, 0, NULL);
 	case COMMAND_DESCRIBE:
-		return PQsendDescribePrepared(db->connection,
-		    command->statement->source->name);
+		return PQsendDescribePrepared(
+		    db->connection, command->statement->source->name);
 	case COMMAND_LISTEN:
-		return PQsendQueryParams(db->connection, command->text, 0,
-		    NULL, NULL, NULL, NULL, 1);
+		return PQsendQueryParams(db->connection, command->text, 0, NULL,
+		    NULL, NULL, NULL, 1);
 	}
 	abort();
 }
@@ -824,8 +834,8 @@ unit_finish(struct db_unit *unit, enum db_outcome outcome)
 static bool
 sqlstate_wants_reconnect(const char *sqlstate)
 {
-	static const char *const states[] = {"25006", "26000", "0A000",
-	    "57P01", "57P02", "57P03", "57P05", "25P03"};
+	static const char *const states[] = {"25006", "26000", "0A000", "57P01",
+	    "57P02", "57P03", "57P05", "25P03"};
 
 	for (size_t i = 0; i < COUNT(states); i++)
 		if (strcmp(sqlstate, states[i]) == 0)
@@ -873,8 +883,8 @@ unit_on_refused(struct db *db, struct db_unit *unit, const PGresult *pg)
 		return;
 	}
 	if (unit->sqlstate[0] == '\0') {
-		snprintf(unit->sqlstate, sizeof(unit->sqlstate), "%s",
-		    sqlstate);
+		snprintf(
+		    unit->sqlstate, sizeof(unit->sqlstate), "%s", sqlstate);
 		unit->refused = unit->answered;
 	}
 	unit->answered++;
@@ -925,7 +935,7 @@ db_read_results(struct db *db)
 	bool was_null = false;
 
 	while (db->under_way.first != NULL && db->broken[0] == '\0' &&
-	    !db->closing && PQisBusy(db->connection) == 0) {
+	       !db->closing && PQisBusy(db->connection) == 0) {
 		PGresult *pg = PQgetResult(db->connection);
 
 		if (pg == NULL && was_null)
@@ -942,10 +952,9 @@ db_read_notifications(struct db *db)
 {
 	PGnotify *notify;
 
-	while (!db->closing &&
-	    (notify = PQnotifies(db->connection)) != NULL) {
+	while (!db->closing && (notify = PQnotifies(db->connection)) != NULL) {
 		for (struct listener *each = db->listeners;
-		    each != NULL && !db->closing; each = each->next)
+		     each != NULL && !db->closing; each = each->next)
 			if (strcmp(each->channel, notify->relname) == 0)
 				each->notified(each->arg);
 		PQfreemem(notify);
@@ -1000,8 +1009,8 @@ unit_create(struct db *db)
 }
 
 static struct command *
-unit_add(struct db_unit *unit, enum command_kind kind,
-    struct statement *statement)
+unit_add(
+    struct db_unit *unit, enum command_kind kind, struct statement *statement)
 {
 	struct command *command = list_add(&unit->commands);
 
@@ -1014,8 +1023,8 @@ unit_add(struct db_unit *unit, enum command_kind kind,
 static void
 unit_add_listen(struct db_unit *unit, const struct listener *listener)
 {
-	char *name = PQescapeIdentifier(unit->db->connection,
-	    listener->channel, strlen(listener->channel));
+	char *name = PQescapeIdentifier(
+	    unit->db->connection, listener->channel, strlen(listener->channel));
 	struct command *command = unit_add(unit, COMMAND_LISTEN, NULL);
 
 	assert(name != NULL);
@@ -1049,8 +1058,8 @@ db_on_setup(enum db_outcome outcome, const char *sqlstate, void *arg)
 		command += unit->refused;
 		log_error("db.prepare",
 		    log_s(STATEMENT, command->statement != NULL
-			    ? command->statement->source->name
-			    : "listen"),
+					 ? command->statement->source->name
+					 : "listen"),
 		    log_s(SQLSTATE, sqlstate));
 		db_break(db, sqlstate);
 		return;
@@ -1074,8 +1083,8 @@ db_setup(struct db *db)
 	db_change_state(db, STATE_PREPARING);
 	loop_timer_disarm(db->timer);
 	event_free(db->event);
-	db->event = event_new(base, fd, EV_READ | EV_PERSIST, db_on_readable,
-	    db);
+	db->event =
+	    event_new(base, fd, EV_READ | EV_PERSIST, db_on_readable, db);
 	db->write_event = event_new(base, fd, EV_WRITE, db_on_writable, db);
 	if (db->event == NULL || db->write_event == NULL ||
 	    event_add(db->event, NULL) != 0 ||
@@ -1095,7 +1104,7 @@ db_setup(struct db *db)
 		command->arg = statement;
 	}
 	for (struct listener *each = db->listeners; each != NULL;
-	    each = each->next)
+	     each = each->next)
 		unit_add_listen(unit, each);
 	unit->done = db_on_setup;
 	unit->arg = unit;
@@ -1151,14 +1160,13 @@ db_settle(struct db *db)
 	db->running = false;
 	if (db->closing && !db->deferred && db->lost.first == NULL)
 		db_free(db);
-	else if (db->closing || db->broken[0] != '\0' ||
-	    db->lost.first != NULL)
+	else if (db->closing || db->broken[0] != '\0' || db->lost.first != NULL)
 		db_defer(db);
 }
 
 void
-db_listen(struct db *db, const char *channel, void (*notified)(void *),
-    void *arg)
+db_listen(
+    struct db *db, const char *channel, void (*notified)(void *), void *arg)
 {
 	struct listener *listener = mem_alloc(sizeof(*listener));
 	struct db_unit *unit;
@@ -1218,14 +1226,14 @@ unit_starts_afresh(const struct db_unit *unit)
 		if (strncmp(text, "--", 2) == 0)
 			text += strcspn(text, "\n");
 		else if (strncmp(text, "/*", 2) == 0 &&
-		    strstr(text, "*/") != NULL)
+			 strstr(text, "*/") != NULL)
 			text = strstr(text, "*/") + 2;
 		else
 			break;
 	}
 	return strncasecmp(text, "begin", 5) == 0 ||
-	    strncasecmp(text, "start", 5) == 0 ||
-	    strncasecmp(text, "rollback", 8) == 0;
+	       strncasecmp(text, "start", 5) == 0 ||
+	       strncasecmp(text, "rollback", 8) == 0;
 }
 
 void
@@ -1313,8 +1321,8 @@ unit_param(struct db_unit *unit, enum param_kind kind)
 
 	assert(unit->commands.count > 0);
 	param = list_add(&commands[unit->commands.count - 1].params);
-	assert(commands[unit->commands.count - 1].params.count <=
-	    PARAMETERS_MAX);
+	assert(
+	    commands[unit->commands.count - 1].params.count <= PARAMETERS_MAX);
 	param->kind = kind;
 	return param;
 }
@@ -1389,8 +1397,8 @@ db_param_array(struct db_unit *unit, const struct db_array *array)
 {
 	struct param *param = unit_param(unit, PARAM_ARRAY);
 	size_t bytes = array->count == 0 ? 12 : ARRAY_HEADER_BYTES;
-	uint8_t *out = arena_alloc(unit->arena,
-	    ARRAY_HEADER_BYTES + array->body.bytes);
+	uint8_t *out =
+	    arena_alloc(unit->arena, ARRAY_HEADER_BYTES + array->body.bytes);
 
 	assert(!array->body.overflow && array->body.bytes < INT32_MAX - 64);
 	put_integer(out, 4, array->count == 0 ? 0 : 1);
@@ -1574,14 +1582,14 @@ is_textual(Oid type)
 	switch (type) {
 	case OID_TEXT:
 	case OID_VARCHAR:
-	case 18:	/* "char" */
-	case 19:	/* name */
-	case 114:	/* json */
-	case 705:	/* unknown */
-	case 1042:	/* character */
+	case 18:   /* "char" */
+	case 19:   /* name */
+	case 114:  /* json */
+	case 705:  /* unknown */
+	case 1042: /* character */
 		return true;
 	default:
-		return type >= 16384;	/* enums; domains are their base */
+		return type >= 16384; /* enums; domains are their base */
 	}
 }
 
@@ -1646,8 +1654,10 @@ db_i64_array(const struct db_result *result, int row, int column,
 	*values = arena_array(arena, count, sizeof(**values));
 	for (uint32_t i = 0; i < count; i++) {
 		bytes = reader_u32(&reader);
-		(*values)[i] = bytes == UINT32_MAX ? INT64_MIN
-		    : element_value(type, reader_bytes(&reader, bytes), bytes);
+		(*values)[i] = bytes == UINT32_MAX
+				   ? INT64_MIN
+				   : element_value(type,
+					 reader_bytes(&reader, bytes), bytes);
 		assert(!reader.bad);
 	}
 	return (int)count;

@@ -14,28 +14,28 @@
 struct db;
 struct db_unit;
 
-struct db_statement {	/* made at build from daemon/sql/NAME.sql */
+struct db_statement { /* made at build from daemon/sql/NAME.sql */
 	const char *name;
 	const char *text;
 };
 
 enum db_outcome {
 	DB_OK,
-	DB_FAILED,	/* the server refused; sqlstate says why */
-	DB_LOST,	/* the connection went; a COMMIT in it is in doubt */
+	DB_FAILED, /* the server refused; sqlstate says why */
+	DB_LOST,   /* the connection went; a COMMIT in it is in doubt */
 };
 
 struct db_settings {
-	const char *dsn;	/* host=a,b target_session_attrs=… is fine */
-	const char *label;	/* application_name: "adherd claim" */
+	const char *dsn;   /* host=a,b target_session_attrs=… is fine */
+	const char *label; /* application_name: "adherd claim" */
 	const struct db_statement *const *statements;
 	size_t statement_count;
-	int64_t unit_timeout_us;	/* client deadline of a unit; 0: 15 s */
+	int64_t unit_timeout_us; /* client deadline of a unit; 0: 15 s */
 	/* Session: statement_timeout 10 s, lock_timeout 2 s,
 	 * idle_in_transaction_session_timeout 5 s, random_page_cost 1.1,
 	 * jit off, plan_cache_mode force_generic_plan; TimeZone UTC. */
-	bool patient;	/* a command-line tool: no statement or idle timeouts */
-	void (*on_ready)(struct db *db, void *arg);	/* each time */
+	bool patient; /* a command-line tool: no statement or idle timeouts */
+	void (*on_ready)(struct db *db, void *arg); /* each time */
 	void (*on_down)(struct db *db, const char *sqlstate, void *arg);
 	void *arg;
 };
@@ -45,21 +45,28 @@ struct db_settings {
  * full jitter.  Never fails; the strings must outlive it.
  */
 struct db *db_open(struct loop *loop, const struct db_settings *settings);
-void db_close(struct db *db);	/* units under way end with DB_LOST, later */
+void db_close(struct db *db); /* units under way end with DB_LOST, later */
 bool db_ready(const struct db *db);
-bool db_idle(const struct db *db);	/* ready and nothing under way */
+bool db_idle(const struct db *db); /* ready and nothing under way */
 /* Why the connection last went: a SQLSTATE or "connect"; never details. */
 const char *db_last_error(const struct db *db);
 /* Call on every NOTIFY on this channel (LISTEN is issued on each connect). */
-void db_listen(struct db *db, const char *channel,
-    void (*notified)(void *), void *arg);
+void db_listen(
+    struct db *db, const char *channel, void (*notified)(void *), void *arg);
 
 /* ---- parameters ---- */
-enum db_type {	/* element types of arrays */
-	DB_I16, DB_I32, DB_I64, DB_AT, DB_ON, DB_TEXT, DB_BYTES, DB_BOOL
+enum db_type { /* element types of arrays */
+	DB_I16,
+	DB_I32,
+	DB_I64,
+	DB_AT,
+	DB_ON,
+	DB_TEXT,
+	DB_BYTES,
+	DB_BOOL
 };
 
-struct db_array {	/* one-dimensional; NULL elements allowed */
+struct db_array { /* one-dimensional; NULL elements allowed */
 	enum db_type type;
 	uint32_t count;
 	bool has_null;
@@ -69,9 +76,10 @@ struct db_array {	/* one-dimensional; NULL elements allowed */
 void db_array_init(struct db_array *array, enum db_type type);
 void db_array_free(struct db_array *array);
 void db_array_clear(struct db_array *array);
-void db_array_i64(struct db_array *array, int64_t value);	/* any int type, DB_ON too */
-void db_array_at(struct db_array *array, int64_t at);	/* AT_NEVER: infinity */
-void db_array_text(struct db_array *array, const char *text);	/* NULL: NULL */
+void db_array_i64(
+    struct db_array *array, int64_t value); /* any int type, DB_ON too */
+void db_array_at(struct db_array *array, int64_t at); /* AT_NEVER: infinity */
+void db_array_text(struct db_array *array, const char *text); /* NULL: NULL */
 void db_array_bytes(struct db_array *array, const void *data, size_t bytes);
 void db_array_bool(struct db_array *array, bool value);
 void db_array_null(struct db_array *array);
@@ -94,12 +102,14 @@ void db_param_i16(struct db_unit *unit, int16_t value);
 void db_param_i32(struct db_unit *unit, int32_t value);
 void db_param_i64(struct db_unit *unit, int64_t value);
 void db_param_bool(struct db_unit *unit, bool value);
-void db_param_at(struct db_unit *unit, int64_t at);	/* timestamptz; AT_NEVER infinity, AT_UNKNOWN -infinity */
-void db_param_on(struct db_unit *unit, int32_t date_on);	/* date */
-void db_param_text(struct db_unit *unit, const char *text);	/* NULL: NULL */
+void db_param_at(struct db_unit *unit,
+    int64_t at); /* timestamptz; AT_NEVER infinity, AT_UNKNOWN -infinity */
+void db_param_on(struct db_unit *unit, int32_t date_on);    /* date */
+void db_param_text(struct db_unit *unit, const char *text); /* NULL: NULL */
 void db_param_bytes(struct db_unit *unit, const void *data, size_t bytes);
 void db_param_null(struct db_unit *unit);
-void db_param_array(struct db_unit *unit, const struct db_array *array);	/* copied */
+void db_param_array(
+    struct db_unit *unit, const struct db_array *array); /* copied */
 /*
  * Send the unit and its sync.  done is called exactly once, from the loop,
  * after the results; then the unit is gone.  sqlstate is NULL unless
@@ -112,8 +122,8 @@ void db_unit_send(struct db_unit *unit,
  * For command-line tools: send, run the loop until it is done.  On
  * DB_FAILED sqlstate_out (6 bytes, may be NULL) has the state.
  */
-must_check enum db_outcome db_unit_run(struct db_unit *unit,
-    char *sqlstate_out);
+must_check enum db_outcome db_unit_run(
+    struct db_unit *unit, char *sqlstate_out);
 /* For command-line tools: wait until ready; false after timeout_us. */
 must_check bool db_wait_ready(struct db *db, int64_t timeout_us);
 
@@ -125,16 +135,17 @@ bool db_sqlstate_passes(const char *sqlstate);
 
 /* ---- results ---- */
 int db_rows(const struct db_result *result);
-int64_t db_affected(const struct db_result *result);	/* command tag */
+int64_t db_affected(const struct db_result *result); /* command tag */
 bool db_null(const struct db_result *result, int row, int column);
-int64_t db_i64(const struct db_result *result, int row, int column);	/* int2, 4, 8 */
+int64_t db_i64(
+    const struct db_result *result, int row, int column); /* int2, 4, 8 */
 bool db_bool(const struct db_result *result, int row, int column);
 int64_t db_at(const struct db_result *result, int row, int column);
 int32_t db_on(const struct db_result *result, int row, int column);
 /* NULL if NULL; valid during the callback */
 const char *db_text(const struct db_result *result, int row, int column);
-const uint8_t *db_bytes(const struct db_result *result, int row, int column,
-    size_t *bytes);
+const uint8_t *db_bytes(
+    const struct db_result *result, int row, int column, size_t *bytes);
 /* int2/4/8, date, timestamptz arrays; -1 if NULL. Values in the arena. */
 int db_i64_array(const struct db_result *result, int row, int column,
     struct arena *arena, int64_t **values);

@@ -9,24 +9,27 @@
  */
 #define HTTP_HEADERS_MAX 64
 
-enum http_method {	/* bits */
-	HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_PATCH = 8,
+enum http_method { /* bits */
+	HTTP_GET = 1,
+	HTTP_POST = 2,
+	HTTP_PUT = 4,
+	HTTP_PATCH = 8,
 	HTTP_DELETE = 16
 };
 
 struct http_field {
-	const char *name;	/* as sent */
-	const char *value;	/* without the blanks around it */
+	const char *name;  /* as sent */
+	const char *value; /* without the blanks around it */
 };
 
 struct http_head {
 	enum http_method method;
-	const char *path;	/* decoded; no control bytes */
-	const char *query;	/* raw, "" if none */
+	const char *path;  /* decoded; no control bytes */
+	const char *query; /* raw, "" if none */
 	struct http_field *fields;
 	size_t field_count;
-	size_t content_bytes;	/* 0 if there is no body; may be absurd */
-	bool chunked;	/* content_bytes is not known */
+	size_t content_bytes; /* 0 if there is no body; may be absurd */
+	bool chunked;         /* content_bytes is not known */
 	bool continue_expected;
 	bool keep_alive;
 };
@@ -47,7 +50,7 @@ void http_method_names(unsigned bits, struct buf *out);
  * Undo percent-encoding (and, for forms, '+'): the text in the arena, or
  * NULL if it is malformed or hides a control byte.
  */
-must_check char *http_decode(const char *text, size_t bytes, bool form,
-    struct arena *arena);
+must_check char *http_decode(
+    const char *text, size_t bytes, bool form, struct arena *arena);
 
 #endif

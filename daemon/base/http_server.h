@@ -16,14 +16,15 @@ struct http_server;
 struct http_exchange;
 
 struct http_server_settings {
-	const char *address;	/* "127.0.0.1", "::1"; anything else is refused */
-	uint16_t port;	/* 0: any free one */
-	size_t header_bytes_max;	/* 0: 8 kB */
-	size_t body_bytes_max;	/* 0: 64 kB */
-	size_t connections_max;	/* 0: 512 */
-	size_t connections_per_address_max;	/* 0: 128; loopback is one address */
-	int64_t header_deadline_us;	/* 0: 10 s */
-	int64_t deadline_us;	/* 0: 30 s */
+	const char *address; /* "127.0.0.1", "::1"; anything else is refused */
+	uint16_t port;       /* 0: any free one */
+	size_t header_bytes_max; /* 0: 8 kB */
+	size_t body_bytes_max;   /* 0: 64 kB */
+	size_t connections_max;  /* 0: 512 */
+	size_t
+	    connections_per_address_max; /* 0: 128; loopback is one address */
+	int64_t header_deadline_us;      /* 0: 10 s */
+	int64_t deadline_us;             /* 0: 30 s */
 };
 
 /* NULL with a message in error: the address refused, the port in use. */
@@ -37,26 +38,28 @@ uint16_t http_server_port(const struct http_server *server);
  * must see to it that http_exchange_reply() is called once, then or later.
  */
 void http_server_route(struct http_server *server, unsigned methods,
-    const char *path, void (*handler)(struct http_exchange *exchange,
-    void *arg), void *arg);
+    const char *path,
+    void (*handler)(struct http_exchange *exchange, void *arg), void *arg);
 /* Refuse chunked bodies everywhere but under this path prefix. */
 void http_server_allow_chunked(struct http_server *server, const char *path);
 
 /* All strings live until the reply. */
 enum http_method http_exchange_method(const struct http_exchange *exchange);
-const char *http_exchange_path(const struct http_exchange *exchange);	/* decoded */
-const char *http_exchange_query(const struct http_exchange *exchange);	/* raw, "" if none */
+const char *http_exchange_path(
+    const struct http_exchange *exchange); /* decoded */
+const char *http_exchange_query(
+    const struct http_exchange *exchange); /* raw, "" if none */
 /* A decoded query parameter, NULL if absent. */
-const char *http_exchange_query_value(struct http_exchange *exchange,
-    const char *name);
-const char *http_exchange_header(const struct http_exchange *exchange,
-    const char *name);
+const char *http_exchange_query_value(
+    struct http_exchange *exchange, const char *name);
+const char *http_exchange_header(
+    const struct http_exchange *exchange, const char *name);
 const char *http_exchange_peer(const struct http_exchange *exchange);
 const char *http_exchange_body(const struct http_exchange *exchange,
-    size_t *bytes);	/* the exact bytes, NUL-terminated besides */
+    size_t *bytes); /* the exact bytes, NUL-terminated besides */
 struct arena *http_exchange_arena(struct http_exchange *exchange);
-void http_exchange_set_header(struct http_exchange *exchange,
-    const char *name, const char *value);	/* no CR, LF */
+void http_exchange_set_header(struct http_exchange *exchange, const char *name,
+    const char *value); /* no CR, LF */
 /*
  * Answer, exactly once; the exchange is gone after it, also if the client
  * went away meanwhile (then nothing is sent).

@@ -15,7 +15,7 @@ struct keyring;
 /* NULL with a message in error if the file is missing, malformed, or
  * readable by group or others. */
 struct keyring *keyring_open(const char *path, char *error, size_t bytes);
-void keyring_free(struct keyring *keyring);	/* wipes */
+void keyring_free(struct keyring *keyring); /* wipes */
 /* Make a fresh ring file, mode 0600; refuses to overwrite. */
 must_check int keyring_create(const char *path, char *error, size_t bytes);
 
@@ -27,8 +27,8 @@ void keyring_seal(struct keyring *keyring, int32_t tenant_id,
     const char *context, const char *text, struct buf *out);
 /* The text in the arena, or NULL (wrong key, row or bytes). */
 must_check const char *keyring_open_text(struct keyring *keyring,
-    int32_t tenant_id, const char *context, const uint8_t *sealed,
-    size_t bytes, struct arena *arena);
+    int32_t tenant_id, const char *context, const uint8_t *sealed, size_t bytes,
+    struct arena *arena);
 /* HMAC-SHA256(index key, tenant | field | value), first 16 bytes. */
 void keyring_index(struct keyring *keyring, int32_t tenant_id,
     const char *field, const char *value, uint8_t out[16]);

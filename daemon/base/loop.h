@@ -14,15 +14,15 @@ struct loop_timer;
 struct loop *loop_create(void);
 void loop_free(struct loop *loop);
 struct event_base *loop_base(struct loop *loop);
-void loop_run(struct loop *loop);	/* until loop_stop() */
-void loop_stop(struct loop *loop);	/* after the current callbacks */
+void loop_run(struct loop *loop);  /* until loop_stop() */
+void loop_stop(struct loop *loop); /* after the current callbacks */
 /* Run until *done or loop_stop(); for programs that wait for one thing. */
 void loop_run_until(struct loop *loop, const bool *done);
 
 /* A one-shot timer; the owner frees it, also inside its own callback. */
-struct loop_timer *loop_timer_create(struct loop *loop,
-    void (*fired)(void *), void *arg);
-void loop_timer_free(struct loop_timer *timer);	/* NULL is fine */
+struct loop_timer *loop_timer_create(
+    struct loop *loop, void (*fired)(void *), void *arg);
+void loop_timer_free(struct loop_timer *timer); /* NULL is fine */
 void loop_timer_arm(struct loop_timer *timer, int64_t delay_us);
 void loop_timer_disarm(struct loop_timer *timer);
 bool loop_timer_armed(const struct loop_timer *timer);

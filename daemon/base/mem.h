@@ -15,9 +15,9 @@
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-void *mem_alloc(size_t bytes);	/* zeroed; free with free() */
-void *mem_resize(void *old, size_t count, size_t size);	/* overflow-checked */
-char *mem_text(const char *text);	/* a copy; NULL stays NULL */
+void *mem_alloc(size_t bytes); /* zeroed; free with free() */
+void *mem_resize(void *old, size_t count, size_t size); /* overflow-checked */
+char *mem_text(const char *text); /* a copy; NULL stays NULL */
 
 /*
  * An arena is the memory of one piece of work: many small pieces, freed
@@ -26,13 +26,13 @@ char *mem_text(const char *text);	/* a copy; NULL stays NULL */
 struct arena;
 
 struct arena *arena_create(void);
-void arena_reset(struct arena *arena);	/* keeps its first block */
-void arena_free(struct arena *arena);	/* NULL is fine */
-size_t arena_bytes(const struct arena *arena);	/* handed out since reset */
-void *arena_alloc(struct arena *arena, size_t bytes);	/* zeroed, aligned */
+void arena_reset(struct arena *arena);         /* keeps its first block */
+void arena_free(struct arena *arena);          /* NULL is fine */
+size_t arena_bytes(const struct arena *arena); /* handed out since reset */
+void *arena_alloc(struct arena *arena, size_t bytes); /* zeroed, aligned */
 void *arena_array(struct arena *arena, size_t count, size_t size);
 void *arena_copy(struct arena *arena, const void *data, size_t bytes);
-char *arena_text(struct arena *arena, const char *text);	/* NULL: NULL */
+char *arena_text(struct arena *arena, const char *text); /* NULL: NULL */
 char *arena_text_n(struct arena *arena, const char *text, size_t bytes);
 char *arena_printf(struct arena *arena, const char *format, ...)
     printf_like(2, 3);
@@ -40,13 +40,13 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 /* A growing array of elements of one size inside an arena. */
 struct list {
 	struct arena *arena;
-	size_t size;	/* of one element */
+	size_t size; /* of one element */
 	size_t count;
 	size_t capacity;
 	void *data;
 };
 
 void list_init(struct list *list, struct arena *arena, size_t size);
-void *list_add(struct list *list);	/* a zeroed element at the end */
+void *list_add(struct list *list); /* a zeroed element at the end */
 
 #endif

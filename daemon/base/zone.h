@@ -11,8 +11,8 @@ struct zone;
 
 struct civil {
 	int year;
-	int month;	/* 1..12 */
-	int day;	/* 1..31 */
+	int month; /* 1..12 */
+	int day;   /* 1..31 */
 };
 
 /* NULL if there is no such zone. "UTC" always works. */
@@ -30,11 +30,11 @@ int64_t zone_instant(const struct zone *zone, int32_t date_on, int32_t time_s);
 /* Local date and, if time_s is not NULL, clock time of an instant. */
 int32_t zone_local(const struct zone *zone, int64_t at, int32_t *time_s);
 
-int32_t civil_to_days(struct civil civil);	/* the date must be valid */
+int32_t civil_to_days(struct civil civil); /* the date must be valid */
 struct civil civil_from_days(int32_t date_on);
 bool civil_valid(struct civil civil);
 int civil_days_in_month(int year, int month);
-int civil_weekday(int32_t date_on);	/* 0 Monday .. 6 Sunday */
+int civil_weekday(int32_t date_on); /* 0 Monday .. 6 Sunday */
 /* Months later, clamped to the month's end and the years 1 to 9999. */
 int32_t civil_add_months(int32_t date_on, int months);
 

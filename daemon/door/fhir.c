@@ -443,9 +443,8 @@ index_target(struct fhir *fhir, struct record *record)
 		    fhir->arena, record->type_name, &record->match);
 	else if (record->method == RECORD_PUT && record->id != NULL)
 		key = fhir_id_key(fhir->arena, record->type_name, record->id);
-	if (key == NULL ||
-	    index_version(
-		fhir, arena_printf(fhir->arena, "to %s", key), record))
+	if (key == NULL || index_version(fhir,
+			       arena_printf(fhir->arena, "to %s", key), record))
 		return;
 	record->refused = true;
 	add_problem(fhir, record->path, "duplicate",

@@ -18,7 +18,8 @@ static const struct {
 } witnessed[] = {
     {{7, 1, 20000, KIND_REFILL, 1, 4, CHANNEL_SMS}, "aedqdqfyaibacbae"},
     {{1023, INT64_C(9007199254740993), 20521, KIND_DOSE, 300, 82800,
-	 CHANNEL_WECHAT_MINI}, "ah7qpamaqcaibaeacdjmaaqbvqbpbbqfae"},
+	 CHANNEL_WECHAT_MINI},
+	"ah7qpamaqcaibaeacdjmaaqbvqbpbbqfae"},
     {{5, 12, -3, KIND_FOLLOW_UP, 2, STAGE_MISSED, CHANNEL_PUSH},
 	"aecqybieaifqg"},
 };
@@ -61,11 +62,12 @@ static void
 reference_of_somebody_else_is_refused(void **state)
 {
 	static const char *const bad[] = {"", "a", "rem-000123",
-	    "AEDQDQFYAIBACBAE",	/* ours are lower case */
-	    "aedqdqfyaibacb",	/* cut */
-	    "aedqdqfyaibacbaeaa",	/* longer */
-	    "aidqdqfyaibacbae",	/* version 2 */
-	    "aeaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	    "AEDQDQFYAIBACBAE",   /* ours are lower case */
+	    "aedqdqfyaibacb",     /* cut */
+	    "aedqdqfyaibacbaeaa", /* longer */
+	    "aidqdqfyaibacbae",   /* version 2 */
+	    "aeaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aa",
 	    "aedqdqfyaibacba="};
 	struct delivery_key key;
 
@@ -115,9 +117,9 @@ states_change_by_the_table_and_no_other_way(void **state)
 			    from == 0 ? "new"
 				      : delivery_state_word(
 					    (enum delivery_state)from),
-			    to == 0 ? "new"
-				    : delivery_state_word(
-					  (enum delivery_state)to));
+			    to == 0
+				? "new"
+				: delivery_state_word((enum delivery_state)to));
 			for (size_t i = 0; i < COUNT(allowed); i++)
 				listed |= strcmp(pair, allowed[i]) == 0;
 			if (delivery_may_become((enum delivery_state)from,

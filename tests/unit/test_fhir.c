@@ -1040,8 +1040,8 @@ course_is_told_by_its_code_and_never_guessed(void **state)
 			     &warned),
 	    COURSE_UNSTATED);
 	assert_true(warned);
-	assert_int_equal(course_of("{\"code\":\"for ever\"}", &warned),
-	    COURSE_UNSTATED);
+	assert_int_equal(
+	    course_of("{\"code\":\"for ever\"}", &warned), COURSE_UNSTATED);
 	assert_true(warned);
 }
 
