@@ -562,9 +562,7 @@ db_flush(struct db *db)
 {
 	int left = PQflush(db->connection);
 
-	if (left < 0)
-		db_break(db, "08006");
-	else if (left > 0 && event_add(db->write_event, NULL) != 0)
+	if (left < 0 || (left > 0 && event_add(db->write_event, NULL) != 0))
 		db_break(db, "08006");
 }
 
@@ -1131,7 +1129,7 @@ db_drop(struct db *db)
 	if (was_ready || db->attempts == 1)
 		log_warning("db.down", log_s(KEY, db->settings.label),
 		    log_s(SQLSTATE, db->broken));
-	strcpy(db->last_error, db->broken);
+	memcpy(db->last_error, db->broken, sizeof(db->last_error));
 	db->broken[0] = '\0';
 	db_change_state(db, STATE_WAITING);
 	loop_timer_arm(db->timer, db_backoff(db));

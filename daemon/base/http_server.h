@@ -31,6 +31,7 @@ struct http_server_settings {
 struct http_server *http_server_open(struct loop *loop,
     const struct http_server_settings *settings, char *error, size_t bytes);
 void http_server_close(struct http_server *server);
+/* The port it listens on; 0 if nobody can tell. */
 uint16_t http_server_port(const struct http_server *server);
 /*
  * Serve paths that equal path, or start with it where it ends in '/'.
