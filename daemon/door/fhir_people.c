@@ -188,7 +188,28 @@ struct contacts {
 	uint32_t count;
 };
 
-/* One row an address and owner: the one that lasts longer. */
+/*
+ * One row an address and owner: said twice, it holds as long as either says
+ * without a break; of two times apart, the later one counts.
+ */
+static void
+join_contact(struct contact *c, const struct contact *again)
+{
+	bool joined =
+	    c->from_at <= again->until_at && again->from_at <= c->until_at;
+
+	if (!joined && again->until_at > c->until_at)
+		*c = *again;
+	if (!joined)
+		return;
+	if (again->from_at < c->from_at)
+		c->from_at = again->from_at;
+	if (again->until_at > c->until_at)
+		c->until_at = again->until_at;
+	if (again->rank < c->rank)
+		c->rank = again->rank;
+}
+
 static void
 add_contact(struct reading *reading, const struct contact *contact,
     const char *path, struct contacts *contacts)
@@ -200,8 +221,7 @@ add_contact(struct reading *reading, const struct contact *contact,
 		    c->owner != contact->owner ||
 		    strcmp(c->address, contact->address) != 0)
 			continue;
-		if (contact->until_at > c->until_at)
-			*c = *contact;
+		join_contact(c, contact);
 		return;
 	}
 	if (contacts->count < CONTACTS_MAX)

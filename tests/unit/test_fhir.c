@@ -1313,19 +1313,29 @@ addresses_count_while_they_are_in_use(void **state)
 		  "{\"system\":\"sms\",\"value\":\"+86 199 0000 0002\","
 		  "\"period\":{\"start\":\"2026-02-01\"},\"rank\":2},"
 		  "{\"system\":\"sms\",\"value\":\"19900000003\","
-		  "\"period\":{\"end\":\"2026-01-31\"}}]}")
+		  "\"period\":{\"end\":\"2026-01-31\"}},"
+		  "{\"system\":\"sms\",\"value\":\"19900000003\","
+		  "\"period\":{\"end\":\"2025-01-31\"}},"
+		  "{\"system\":\"sms\",\"value\":\"19900000004\","
+		  "\"period\":{\"end\":\"2025-01-31\"}},"
+		  "{\"system\":\"sms\",\"value\":\"19900000004\","
+		  "\"period\":{\"start\":\"2026-01-31\"}}]}")
 		->records[0]
 		.person;
 
 	(void)state;
-	assert_int_equal(p->contact_count, 2);
-	/* of one address the row that lasts longer */
+	assert_int_equal(p->contact_count, 3);
+	/* one address, two times that meet */
+	assert_true(p->contacts[0].from_at == AT_UNKNOWN);
 	assert_string_equal(p->contacts[0].address, "+8619900000002");
 	assert_int_equal(p->contacts[0].rank, 2);
 	assert_true(p->contacts[0].until_at == AT_NEVER);
 	assert_string_equal(p->contacts[1].address, "+8619900000003");
 	assert_true(
 	    p->contacts[1].until_at == instant("2026-02-01T00:00:00+08:00"));
+	/* two times apart: the later */
+	assert_true(
+	    p->contacts[2].from_at == instant("2026-01-31T00:00:00+08:00"));
 }
 
 static void
