@@ -155,7 +155,9 @@ def test_dead_provider_loses_nothing():
 
 
 def test_silent_provider_is_asked_and_repeats_nothing_it_has():
-    with ready_stack(1) as stack:
+    # asked later than it is given up: so that "unknown" can be seen
+    with ready_stack(1, settings=QUICK.replace(
+            "ask-after = 1s", "ask-after = 4s")) as stack:
         stack.fault(fault="silent", count=1)
         stack.fault(fault="receipts_off")
         stack.move_clock(DUE)
