@@ -259,9 +259,19 @@ read_dosages(struct reading *reading, struct prescription *prescription)
 	dosages = arena_array(arena, list->count + 1, sizeof(*dosages));
 	records = arena_array(arena, list->count + 1, sizeof(*records));
 	json_each (item, list) {
-		read_dosage(reading, item,
-		    arena_printf(arena, "dosageInstruction[%u]", index),
-		    &dosages[index], &records[index]);
+		const char *path =
+		    arena_printf(arena, "dosageInstruction[%u]", index);
+
+		read_dosage(
+		    reading, item, path, &dosages[index], &records[index]);
+		/* whoever sends it should know that nothing will follow */
+		if (records[index].needs_review != NULL &&
+		    prescription->status == PRESCRIPTION_ACTIVE &&
+		    !dosages[index].as_needed && !reading->record->refused)
+			fhir_warn(reading, "informational",
+			    "is no schedule that can be read: nobody is "
+			    "reminded of its doses",
+			    "%s", path);
 		index++;
 	}
 	prescription->dosages = dosages;

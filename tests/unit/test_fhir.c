@@ -1056,7 +1056,11 @@ dosage_in_words_is_read_where_it_is_clear(void **state)
 	const struct record *r = &fhir->records[0];
 
 	(void)state;
-	assert_fine(fhir);
+	/* nobody is reminded of what nobody can read: that is told */
+	assert_int_equal(fhir->problems.count, 1);
+	assert_problem(fhir, 0, "informational", "dosageInstruction[1]");
+	assert_true(problem(fhir, 0)->warning);
+	assert_int_equal(fhir->refused_count, 0);
 	assert_non_null(r->prescription->dosages[0].timing);
 	assert_null(r->dosages[0].needs_review);
 	assert_non_null(r->dosages[1].needs_review);
