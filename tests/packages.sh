@@ -24,7 +24,7 @@ for set; do
 	esac
 done
 command -v dpkg-query >/dev/null || {
-	echo "packages: no dpkg here; needed are:" $wanted >&2
+	echo "packages: no dpkg here; needed are:$wanted" >&2
 	exit 0
 }
 

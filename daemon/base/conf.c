@@ -45,6 +45,7 @@ struct parser {
 	const char *next; /* the lines that are left */
 	int line;         /* of the first physical line of the present one */
 	int line_next;
+	const char *text;    /* of the present line, joined */
 	const char *section; /* NULL before the first */
 	const char *name;
 };
@@ -183,7 +184,7 @@ parse_plain(struct parser *parser, const char *at)
 }
 
 static void
-add_entry(struct parser *parser, const char *key, const char *value)
+add_entry(struct parser *parser, const char *key, const char *value, int column)
 {
 	struct conf_entry *entry = list_add(&parser->conf->entries);
 
@@ -192,7 +193,8 @@ add_entry(struct parser *parser, const char *key, const char *value)
 	    .key = key,
 	    .value = value,
 	    .file = parser->file,
-	    .line = parser->line};
+	    .line = parser->line,
+	    .column = column};
 }
 
 /* `[section]` or `[section "name"]` */
@@ -222,8 +224,19 @@ parse_section(struct parser *parser, const char *at)
 			*c += 'a' - 'A';
 	parser->section = section;
 	parser->name = name;
-	add_entry(parser, NULL, NULL);
+	add_entry(parser, NULL, NULL, 0);
 	return 0;
+}
+
+/* The column of a value that begins here, if it stands there as it is. */
+static int
+column_of(const struct parser *parser, const char *start, const char *value)
+{
+	bool joined = parser->line_next > parser->line + 1;
+
+	return joined || strncmp(start, value, strlen(value)) != 0
+		   ? 0
+		   : (int)(start - parser->text) + 1;
 }
 
 /* `key = value` */
@@ -231,6 +244,7 @@ static int
 parse_setting(struct parser *parser, const char *at)
 {
 	char *key = parse_word(parser, &at), *value;
+	const char *start;
 
 	at = skip_blanks(at);
 	if (key == NULL || *at != '=')
@@ -240,6 +254,7 @@ parse_setting(struct parser *parser, const char *at)
 		return fail(parser->error, parser->file, parser->line,
 		    "key \"%s\" before any [section]", key);
 	at = skip_blanks(at + 1);
+	start = at + (*at == '"');
 	if (*at == '"') {
 		value = parse_quoted(parser, &at);
 		if (value == NULL || !at_end(at))
@@ -257,7 +272,7 @@ parse_setting(struct parser *parser, const char *at)
 			    "whole value",
 			    key);
 	}
-	add_entry(parser, key, value);
+	add_entry(parser, key, value, column_of(parser, start, value));
 	return 0;
 }
 
@@ -314,6 +329,7 @@ parse(struct conf *conf, const char *name, const char *text,
 	while ((result = next_line(&parser, &line)) == 1) {
 		const char *at = skip_blanks(line.data);
 
+		parser.text = line.data;
 		if (at_end(at))
 			continue;
 		result = *at == '[' ? parse_section(&parser, at)

@@ -11,52 +11,53 @@
  * with file, line and the nearest known key.
  */
 struct conf_entry {
-	const char *section;	/* lower case */
-	const char *name;	/* subsection, or NULL */
-	const char *key;	/* NULL: the section header itself */
+	const char *section; /* lower case */
+	const char *name;    /* subsection, or NULL */
+	const char *key;     /* NULL: the section header itself */
 	const char *value;
 	const char *file;
 	int line;
+	int column; /* of the value, in bytes from 1; 0: not as written there */
 	bool taken;
 };
 
 struct conf {
 	struct arena *arena;
-	struct list entries;	/* struct conf_entry */
+	struct list entries; /* struct conf_entry */
 };
 
 enum conf_type {
-	CONF_TEXT,	/* const char * */
-	CONF_INTEGER,	/* int64_t, min..max */
-	CONF_BOOLEAN,	/* bool: yes no true false on off */
-	CONF_DURATION,	/* int64_t microseconds: 500ms 20s 5m 2h 1d */
-	CONF_BYTES,	/* int64_t: 64k 10M */
-	CONF_WORD,	/* int: index in words */
-	CONF_LIST	/* const char **, NULL-ended, split at commas */
+	CONF_TEXT,     /* const char * */
+	CONF_INTEGER,  /* int64_t, min..max */
+	CONF_BOOLEAN,  /* bool: yes no true false on off */
+	CONF_DURATION, /* int64_t microseconds: 500ms 20s 5m 2h 1d */
+	CONF_BYTES,    /* int64_t: 64k 10M */
+	CONF_WORD,     /* int: index in words */
+	CONF_LIST      /* const char **, NULL-ended, split at commas */
 };
 
 struct conf_setting {
 	const char *section;
 	const char *key;
 	enum conf_type type;
-	size_t offset;	/* in the target struct */
-	const char *standard;	/* default as written in a file; NULL: none */
-	int64_t min, max;	/* numbers; both 0: any */
-	const char *const *words;	/* CONF_WORD, NULL-ended */
-	const char *help;	/* one or two sentences */
+	size_t offset;            /* in the target struct */
+	const char *standard;     /* default as written in a file; NULL: none */
+	int64_t min, max;         /* numbers; both 0: any */
+	const char *const *words; /* CONF_WORD, NULL-ended */
+	const char *help;         /* one or two sentences */
 	bool required;
-	bool secret;	/* masked when dumped */
+	bool secret; /* masked when dumped */
 };
 
 struct conf_error {
-	char text[512];	/* "adherd.conf:12: unknown key …; did you mean …?" */
+	char text[512]; /* "adherd.conf:12: unknown key …; did you mean …?" */
 };
 
 struct conf *conf_create(void);
 void conf_free(struct conf *conf);
 /* Add a file's entries; -1 with error. Call again for conf.d files. */
-must_check int conf_read(struct conf *conf, const char *path,
-    struct conf_error *error);
+must_check int conf_read(
+    struct conf *conf, const char *path, struct conf_error *error);
 must_check int conf_read_text(struct conf *conf, const char *name,
     const char *text, struct conf_error *error);
 /*
@@ -74,16 +75,15 @@ const char **conf_names(struct conf *conf, const char *section);
 must_check int conf_check_taken(struct conf *conf,
     const char *const *known_sections, struct conf_error *error);
 /* The table as a commented example file, or as mdoc list items. */
-void conf_example(const struct conf_setting *table, size_t count,
-    struct buf *out);
-void conf_manual(const struct conf_setting *table, size_t count,
-    struct buf *out);
+void conf_example(
+    const struct conf_setting *table, size_t count, struct buf *out);
+void conf_manual(
+    const struct conf_setting *table, size_t count, struct buf *out);
 /* The settings in force, secrets masked. */
 void conf_dump(const struct conf_setting *table, size_t count,
-    const char *section, const char *name, const void *target,
-    struct buf *out);
+    const char *section, const char *name, const void *target, struct buf *out);
 /* The word nearest to given (Levenshtein), or NULL if none is near. */
-const char *conf_nearest(const char *given, const char *const *words,
-    size_t count);
+const char *conf_nearest(
+    const char *given, const char *const *words, size_t count);
 
 #endif

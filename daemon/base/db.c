@@ -1565,6 +1565,13 @@ db_at(const struct db_result *result, int row, int column)
 	    get_integer(value_of(result, row, column, 8), 8));
 }
 
+int64_t
+db_at_or(const struct db_result *result, int row, int column, int64_t null_at)
+{
+	return db_null(result, row, column) ? null_at
+					    : db_at(result, row, column);
+}
+
 int32_t
 db_on(const struct db_result *result, int row, int column)
 {

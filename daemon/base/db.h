@@ -141,6 +141,8 @@ int64_t db_i64(
     const struct db_result *result, int row, int column); /* int2, 4, 8 */
 bool db_bool(const struct db_result *result, int row, int column);
 int64_t db_at(const struct db_result *result, int row, int column);
+int64_t db_at_or(
+    const struct db_result *result, int row, int column, int64_t null_at);
 int32_t db_on(const struct db_result *result, int row, int column);
 /* NULL if NULL; valid during the callback */
 const char *db_text(const struct db_result *result, int row, int column);

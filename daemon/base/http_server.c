@@ -209,17 +209,18 @@ http_server_open(struct loop *loop, const struct http_server_settings *settings,
 uint16_t
 http_server_port(const struct http_server *server)
 {
-	struct sockaddr_storage address = {0};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} address = {.v6 = {0}};
 	socklen_t bytes = sizeof(address);
-	uint16_t port;
 
-	if (getsockname(evconnlistener_get_fd(server->listener),
-		(struct sockaddr *)&address, &bytes) != 0)
+	if (getsockname(evconnlistener_get_fd(server->listener), &address.any,
+		&bytes) != 0)
 		return 0;
-	port = address.ss_family == AF_INET6
-		   ? ((struct sockaddr_in6 *)&address)->sin6_port
-		   : ((struct sockaddr_in *)&address)->sin_port;
-	return ntohs(port);
+	return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port
+						       : address.v4.sin_port);
 }
 
 void

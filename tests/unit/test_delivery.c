@@ -66,8 +66,8 @@ reference_of_somebody_else_is_refused(void **state)
 	    "aedqdqfyaibacb",     /* cut */
 	    "aedqdqfyaibacbaeaa", /* longer */
 	    "aidqdqfyaibacbae",   /* version 2 */
-	    "aeaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	    "aa",
+	    ("aeaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	     "aaaaaaaaaaaaaaaaaaaa"),
 	    "aedqdqfyaibacba="};
 	struct delivery_key key;
 

@@ -8,31 +8,14 @@
 
 #include <cmocka.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "arena.h"
 #include "base/json.h"
 
-static struct arena *arena;
 static struct json_error error;
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	arena = arena_create();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
 
 /* Parse a copy that ends where the text ends, so that ASan sees a step over. */
 static const struct json *
@@ -525,7 +508,8 @@ deep_nesting_is_refused_at_once(void **state)
 int
 main(void)
 {
-#define json_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define json_test(name) \
+	cmocka_unit_test_setup_teardown(name, arena_set_up, arena_tear_down)
 	const struct CMUnitTest tests[] = {
 	    json_test(nonsense_is_refused_with_reason_and_line),
 	    json_test(what_is_json_survives_the_round_trip),

@@ -13,26 +13,9 @@
 
 #include "base/json.h"
 #include "care/segment.h"
+#include "read_json.h"
 
-static const struct json *
-read_vectors(struct arena *arena)
-{
-	FILE *file = fopen("tests/vectors/vectors-sms.json", "re");
-	struct json_error error;
-	struct buf text = {0};
-	char chunk[4096];
-	const struct json *json;
-	size_t bytes;
-
-	assert_non_null(file);
-	while ((bytes = fread(chunk, 1, sizeof(chunk), file)) > 0)
-		buf_add(&text, chunk, bytes);
-	(void)fclose(file);
-	json = json_parse(buf_string(&text), text.bytes, NULL, arena, &error);
-	assert_non_null(json);
-	buf_free(&text);
-	return json;
-}
+#define VECTORS "tests/vectors/vectors-sms.json"
 
 static void
 check_vector(const struct json *vector)
@@ -62,7 +45,7 @@ static void
 published_texts_split_as_published(void **state)
 {
 	struct arena *arena = arena_create();
-	const struct json *vectors = read_vectors(arena);
+	const struct json *vectors = read_json(VECTORS, arena);
 	int checked = 0;
 
 	(void)state;
