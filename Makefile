@@ -27,7 +27,7 @@ say = $(if $(V),,@echo '  $(1)')
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 BASE := $(call objects,daemon/base/*.c)
 CARE := $(call objects,daemon/care/*.c)
-FLOW := $(call objects,daemon/flow/*.c) $(BUILD)/gen/statements.o
+FLOW := $(call objects,daemon/flow/*.c) $(BUILD)/gen/statements.o $(BUILD)/gen/words.o
 DOOR := $(call objects,daemon/door/*.c)
 CTL := $(call objects,daemon/ctl*.c) $(BUILD)/gen/migrations.o
 SIM := $(call objects,tests/sim/*.c)
@@ -37,6 +37,7 @@ GATEWAYS := $(patsubst gateways/%.c,$(BUILD)/gateways/%.so,$(wildcard gateways/*
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SQL := $(sort $(wildcard daemon/sql/*.sql))
+WORDS := $(sort $(wildcard templates/words/*.txt))
 MIGRATIONS := $(sort $(wildcard migrations/[0-9]*.sql))
 
 all: $(BUILD)/adherd $(BUILD)/adherctl $(GATEWAYS)
@@ -60,6 +61,9 @@ $(BUILD)/gen/statements.c: daemon/embed.sh $(SQL)
 $(BUILD)/gen/migrations.c: daemon/embed.sh $(MIGRATIONS)
 	@mkdir -p $(dir $@)
 	$(Q)daemon/embed.sh migrations $@ $(MIGRATIONS)
+$(BUILD)/gen/words.c: daemon/embed.sh $(WORDS)
+	@mkdir -p $(dir $@)
+	$(Q)daemon/embed.sh words $@ $(WORDS)
 # ISO C promises strings of 4095 bytes; statements are longer
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(call say,CC $@)
@@ -103,6 +107,9 @@ deps-oracles:
 
 # ---- tests ----
 
+# objects before the libraries that they need
+in_order = $(filter %.o,$^) $(filter %.a,$^)
+
 # unit tests: cmocka, TAP; the gateways linked in under names of their own
 $(BUILD)/gateways/%.static.o: gateways/%.c
 	@mkdir -p $(dir $@)
@@ -112,7 +119,7 @@ STATIC_GATEWAYS := $(patsubst gateways/%.c,$(BUILD)/gateways/%.static.o,$(wildca
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(STATIC_GATEWAYS) $(ROOMS)
 	@mkdir -p $(dir $@)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka -ldl -lm
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(in_order) $(PKG_LIBS) -lcmocka -ldl -lm
 $(BUILD)/tests/adherd-sim: $(SIM) $(BUILD)/libbase.a
 	@mkdir -p $(dir $@)
 	$(call say,LD $@)
@@ -121,7 +128,10 @@ $(BUILD)/tests/adherd-sim: $(SIM) $(BUILD)/libbase.a
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(STATIC_GATEWAYS) $(ROOMS)
 	@mkdir -p $(dir $@)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS) -ldl -lm
+	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(in_order) $(PKG_LIBS) -ldl -lm
+
+# random lives stand behind a fuzzer and a test
+$(BUILD)/tests/test_lives $(BUILD)/fuzz/fuzz_plan: $(BUILD)/tests/life/life.o
 
 everything: all $(UNIT) $(BUILD)/tests/adherd-sim
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -1,25 +1,24 @@
 /*
- * adherctl: finds the verb, opens what verbs share when they ask for it, and
- * says how it is used.  Owns the process: configuration, connection and key
- * ring live until it exits.
+ * adherctl: finds the verb and says how it is used.  Owns the process: what
+ * ctl_open.c opens for a verb lives until it exits.
  */
 #include "ctl.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "flow/statements.h"
 
-#define WAIT_DATABASE_US (10 * SECOND_US)
 #define WORDS_MAX 64 /* bytes of a verb's words */
 
 static const struct ctl_verb *const verbs[] = {&ctl_migrate,
     &ctl_check_dossiers, &ctl_import_fhir, &ctl_plan, &ctl_why, &ctl_consent,
-    &ctl_queue, &ctl_template_list, &ctl_template_render,
-    &ctl_template_register, &ctl_gateway_list, &ctl_keyring_create};
+    &ctl_stop, &ctl_stop_list, &ctl_queue, &ctl_program_check,
+    &ctl_program_store, &ctl_program_list, &ctl_program_show, &ctl_product_set,
+    &ctl_product_list, &ctl_template_list, &ctl_template_render,
+    &ctl_template_register, &ctl_gateway_list,
+    &ctl_keyring_create};
 
 void
 ctl_fail(int status, const char *format, ...)
@@ -60,98 +59,16 @@ ctl_option(const struct ctl_verb *verb, int argc, char **argv, int *at,
 	return argv[*at];
 }
 
-const struct settings *
-ctl_settings(struct ctl *ctl)
+bool
+ctl_number(const char *text, int32_t max, int32_t *number)
 {
-	const char *path =
-	    ctl->config_path != NULL ? ctl->config_path : SETTINGS_PATH;
-	struct conf_error error;
-	struct settings *settings;
+	char *end;
+	long value = strtol(text, &end, 10);
 
-	if (ctl->settings != NULL)
-		return ctl->settings;
-	settings = arena_alloc(ctl->arena, sizeof(*settings));
-	ctl->conf = settings_read(path, settings, &error);
-	if (ctl->conf == NULL)
-		ctl_fail(EXIT_CONFIGURATION, "%s", error.text);
-	ctl->settings = settings;
-	return settings;
-}
-
-struct db *
-ctl_database(struct ctl *ctl)
-{
-	struct db_settings settings = {
-	    .label = "adherctl",
-	    .statements = statements,
-	    .statement_count = statement_count,
-	    .patient = true,
-	};
-
-	if (ctl->db != NULL)
-		return ctl->db;
-	settings.dsn = ctl_settings(ctl)->database;
-	ctl->loop = loop_create();
-	ctl->db = db_open(ctl->loop, &settings);
-	if (!db_wait_ready(ctl->db, WAIT_DATABASE_US))
-		ctl_fail(
-		    EXIT_DEPENDENCY, "no database: %s", db_last_error(ctl->db));
-	return ctl->db;
-}
-
-struct keyring *
-ctl_keyring(struct ctl *ctl)
-{
-	const struct settings *settings = ctl_settings(ctl);
-	char error[256];
-
-	if (ctl->keyring == NULL)
-		ctl->keyring =
-		    keyring_open(settings->keyring_file, error, sizeof(error));
-	if (ctl->keyring == NULL)
-		ctl_fail(EXIT_CONFIGURATION, "%s", error);
-	return ctl->keyring;
-}
-
-void
-ctl_run(struct db_unit *unit)
-{
-	char sqlstate[6] = "";
-
-	switch (db_unit_run(unit, sqlstate)) {
-	case DB_OK:
-		return;
-	case DB_FAILED:
-		ctl_fail(EXIT_INTERNAL, "the database refused: %s", sqlstate);
-	case DB_LOST:
-		ctl_fail(EXIT_DEPENDENCY, "the database went away");
-	}
-}
-
-char *
-ctl_read_file(
-    struct ctl *ctl, const char *path, size_t bytes_max, size_t *bytes)
-{
-	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-	struct buf buf = BUF_INIT(bytes_max);
-	char chunk[65536], *text;
-	size_t got;
-
-	if (file == NULL)
-		ctl_fail(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
-	while (
-	    !buf.overflow && (got = fread(chunk, 1, sizeof(chunk), file)) > 0)
-		buf_add(&buf, chunk, got);
-	if (ferror(file))
-		ctl_fail(EXIT_NO_INPUT, "%s: cannot be read", path);
-	if (buf.overflow)
-		ctl_fail(EXIT_DATA, "%s: over %zu bytes", path, bytes_max);
-	if (file != stdin)
-		(void)fclose(file);
-	*bytes = buf.bytes;
-	text = arena_text_n(ctl->arena, buf_string(&buf), buf.bytes);
-	buf_free(&buf);
-	return text;
+	if (*text == '\0' || *end != '\0' || value < 1 || value > max)
+		return false;
+	*number = (int32_t)value;
+	return true;
 }
 
 /* ---- which verb ---- */
@@ -210,7 +127,8 @@ print_help(void)
 {
 	(void)puts("usage: adherctl [-c FILE] [--json] VERB …\n");
 	for (size_t i = 0; i < COUNT(verbs); i++)
-		(void)printf("  %-20s %s\n", verbs[i]->words, verbs[i]->help);
+		(void)printf("  %-20s %.*s\n", verbs[i]->words,
+		    (int)strcspn(verbs[i]->help, "\n"), verbs[i]->help);
 	(void)puts("\nadherctl help VERB says how a verb is used.");
 	return 0;
 }

@@ -1,9 +1,13 @@
 #ifndef ADHERD_CTL_H
 #define ADHERD_CTL_H
 
+#include "base/clock.h"
 #include "base/db.h"
+#include "base/json.h"
 #include "base/keyring.h"
 #include "flow/settings.h"
+
+struct gateways;
 
 /*
  * adherctl: what its verbs share.  A verb is one row of the table in ctl.c
@@ -24,7 +28,7 @@ struct ctl {
 struct ctl_verb {
 	const char *words; /* "import fhir" */
 	const char *usage; /* what follows the words */
-	const char *help;  /* one line */
+	const char *help;  /* one line; more for `help VERB` after it */
 	int (*run)(struct ctl *ctl, int argc, char **argv); /* exit status */
 };
 
@@ -32,6 +36,17 @@ struct ctl_verb {
 const struct settings *ctl_settings(struct ctl *ctl);
 struct db *ctl_database(struct ctl *ctl); /* connected */
 struct keyring *ctl_keyring(struct ctl *ctl);
+/* Of the configuration, without a connection; freed by the caller. */
+struct gateways *ctl_gateways(struct ctl *ctl);
+struct clock ctl_clock(struct ctl *ctl); /* kept by the database's */
+/* Care time: the database's, or the instant given (NULL: none is). */
+int64_t ctl_now(struct ctl *ctl, const char *given);
+struct ctl_tenant {
+	int32_t tenant_id;
+	const struct zone *zone; /* NULL: unknown on this machine */
+	const char *locale;
+};
+struct ctl_tenant ctl_tenant(struct ctl *ctl, const char *name);
 /* Run one unit; exits with a message and its SQLSTATE where it fails. */
 void ctl_run(struct db_unit *unit);
 /* Exit statuses of sysexits(3) beside those of base/log.h. */
@@ -46,20 +61,30 @@ _Noreturn void ctl_usage(const struct ctl_verb *verb);
  */
 const char *ctl_option(const struct ctl_verb *verb, int argc, char **argv,
     int *at, const char *name);
-/* A whole file, NUL-terminated, in the arena; "-" is stdin. Exits if over max.
+/* A whole number from 1 to max; false where the text is none. */
+must_check bool ctl_number(const char *text, int32_t max, int32_t *number);
+/*
+ * A whole file in the arena, NUL-terminated, "-" for stdin; or the JSON in
+ * it.  Exits with a message where it is over bytes_max.
  */
 char *ctl_read_file(
     struct ctl *ctl, const char *path, size_t bytes_max, size_t *bytes);
+const struct json *ctl_read_json(
+    struct ctl *ctl, const char *path, size_t bytes_max);
 
-/* The verbs, by file. */
-extern const struct ctl_verb ctl_migrate, ctl_check_dossiers; /* ctl_schema.c */
-extern const struct ctl_verb ctl_import_fhir;                 /* ctl_import.c */
-extern const struct ctl_verb ctl_plan; /* ctl_plan.c: --fhir, and PATIENT */
-extern const struct ctl_verb ctl_why, ctl_queue,
-    ctl_consent; /* ctl_patient.c */
+/* The verbs: each stands in the file of its name, else in the file named. */
+extern const struct ctl_verb ctl_plan, ctl_why, ctl_import_fhir;
+extern const struct ctl_verb ctl_stop, ctl_stop_list;
+extern const struct ctl_verb ctl_program_check, ctl_program_list,
+    ctl_program_show, ctl_program_store;
+extern const struct ctl_verb ctl_product_set, ctl_product_list;
 extern const struct ctl_verb ctl_template_list, ctl_template_render,
-    ctl_template_register; /* ctl_template.c */
-extern const struct ctl_verb ctl_keyring_create,
-    ctl_gateway_list; /* ctl_admin.c */
+    ctl_template_register;
+/* ctl_patient.c */
+extern const struct ctl_verb ctl_queue, ctl_consent;
+/* ctl_schema.c */
+extern const struct ctl_verb ctl_migrate, ctl_check_dossiers;
+/* ctl_admin.c */
+extern const struct ctl_verb ctl_keyring_create, ctl_gateway_list;
 
 #endif

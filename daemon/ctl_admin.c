@@ -31,18 +31,12 @@ const struct ctl_verb ctl_keyring_create = {
 static int
 run_gateway_list(struct ctl *ctl, int argc, char **argv)
 {
-	static const struct clock no_clock;
-	const struct settings *settings = ctl_settings(ctl);
 	struct gateways *gateways;
-	struct conf_error error;
 
 	(void)argv;
 	if (argc != 0)
 		ctl_usage(&ctl_gateway_list);
-	gateways =
-	    gateways_load(ctl->conf, settings, NULL, NULL, &no_clock, &error);
-	if (gateways == NULL)
-		ctl_fail(EXIT_CONFIGURATION, "%s", error.text);
+	gateways = ctl_gateways(ctl);
 	for (size_t i = 0; i < gateways_count(gateways); i++) {
 		const struct gateway *g = gateways_at(gateways, i);
 

@@ -8,10 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/log.h"
+#include "ctl_line.h"
 #include "door/intake.h"
-#include "flow/clock_sync.h"
 
 #define KINDS_MAX 32 /* of skipped resources, named one by one */
 #define LINE_BYTES_MAX ((size_t)1 << 20)
@@ -22,7 +21,6 @@ struct import {
 	struct fhir_options options;
 	struct clock clock;
 	const char *tenant;
-	bool tenant_found;
 	bool refused;  /* something, in any file */
 	bool finished; /* this file */
 	enum db_outcome outcome;
@@ -152,73 +150,51 @@ print_tally(const char *path, const struct tally *tally)
 }
 
 static void
-put_line(struct buf *buf)
-{
-	(void)puts(buf_string(buf));
-	buf_clear(buf);
-}
-
-static void
 write_record(struct buf *buf, const char *path, const struct record *record)
 {
 	enum intake_outcome outcome = intake_outcome(record);
-	int64_t status = http_status(outcome);
-	struct json_writer writer;
+	struct json_writer writer = ctl_line_begin(buf, NULL);
 
-	json_write_init(&writer, buf);
-	json_write_object(&writer);
 	json_write_member(&writer, "file", path);
 	json_write_member(&writer, "path", record->path);
 	json_write_member(&writer, "type", record->type_name);
 	json_write_member(&writer, "id", record->id);
 	json_write_member(&writer, "outcome", outcome_words[outcome]);
-	json_write_key(&writer, "status");
-	if (status == 0)
-		json_write_null(&writer);
-	else
-		json_write_i64(&writer, status);
-	json_write_end_object(&writer);
-	put_line(buf);
+	ctl_line_number_if(&writer, "status", http_status(outcome));
+	ctl_line_end(&writer);
 }
 
 static void
 write_problem(struct buf *buf, const char *path, const struct problem *problem)
 {
-	struct json_writer writer;
+	struct json_writer writer = ctl_line_begin(buf, NULL);
 
-	json_write_init(&writer, buf);
-	json_write_object(&writer);
 	json_write_member(&writer, "file", path);
 	json_write_member(&writer, "path", problem->path);
 	json_write_member(
 	    &writer, "severity", problem->warning ? "warning" : "error");
 	json_write_member(&writer, "code", problem->code);
 	json_write_member(&writer, "text", problem->text);
-	json_write_end_object(&writer);
-	put_line(buf);
+	ctl_line_end(&writer);
 }
 
 static void
 write_tally(struct buf *buf, const char *path, const struct tally *tally)
 {
-	struct json_writer writer;
+	struct json_writer writer = ctl_line_begin(buf, NULL);
 
-	json_write_init(&writer, buf);
-	json_write_object(&writer);
 	json_write_member(&writer, "file", path);
 	for (int i = INTAKE_CREATED; i < INTAKE_OUTCOME_COUNT; i++) {
-		json_write_key(&writer, outcome_words[i]);
-		json_write_i64(&writer, tally->outcomes[i]);
+		ctl_line_number(&writer, outcome_words[i], tally->outcomes[i]);
 	}
 	json_write_key(&writer, "skipped_kinds");
 	json_write_object(&writer);
 	for (uint32_t i = 0; i < tally->kinds; i++) {
-		json_write_key(&writer, tally->skipped[i].type);
-		json_write_i64(&writer, tally->skipped[i].count);
+		ctl_line_number(
+		    &writer, tally->skipped[i].type, tally->skipped[i].count);
 	}
 	json_write_end_object(&writer);
-	json_write_end_object(&writer);
-	put_line(buf);
+	ctl_line_end(&writer);
 }
 
 static void
@@ -279,33 +255,15 @@ import_file(struct import *import, const char *path)
 }
 
 static void
-on_tenants(const struct db_result *result, void *arg)
-{
-	struct import *import = arg;
-
-	for (int i = 0; i < db_rows(result); i++) {
-		if (strcmp(db_text(result, i, 1), import->tenant) != 0)
-			continue;
-		import->tenant_found = true;
-		import->settings.tenant_id = (int32_t)db_i64(result, i, 0);
-		import->settings.zone = zone_open(db_text(result, i, 2));
-		import->settings.locale =
-		    arena_text(import->ctl->arena, db_text(result, i, 3));
-	}
-}
-
-static void
 load_tenant(struct import *import)
 {
-	struct db_unit *unit = db_unit_begin(import->settings.db);
+	struct ctl_tenant tenant = ctl_tenant(import->ctl, import->tenant);
 
-	db_unit_add(unit, "tenant_load", on_tenants, import);
-	ctl_run(unit);
-	if (!import->tenant_found)
-		ctl_fail(EXIT_DATA, "no tenant \"%s\"", import->tenant);
-	if (import->settings.zone == NULL)
+	if (tenant.zone == NULL)
 		ctl_fail(EXIT_DATA, "the tenant's time zone is unknown here");
-	import->options.zone = import->settings.zone;
+	import->settings.tenant_id = tenant.tenant_id;
+	import->settings.zone = import->options.zone = tenant.zone;
+	import->settings.locale = tenant.locale;
 }
 
 /* How many of argv are no options: they move to its beginning. */
@@ -345,9 +303,7 @@ run_import(struct ctl *ctl, int argc, char **argv)
 	import.settings.db = ctl_database(ctl);
 	import.settings.loop = ctl->loop;
 	load_tenant(&import);
-	if (!clock_sync_read(import.settings.db, &import.clock))
-		ctl_fail(
-		    EXIT_DEPENDENCY, "the database does not tell the time");
+	import.clock = ctl_clock(ctl);
 	for (int i = 0; i < files; i++)
 		import_file(&import, argv[i]);
 	return import.refused ? EXIT_DATA : 0;

@@ -10,7 +10,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "flow/clock_sync.h"
+#include "flow/delivery.h"
+#include "flow/statements.h"
 
 #define NAMED_MAX 512
 
@@ -43,7 +44,7 @@ parse_numbers(const char *name, struct ctl_person *person)
 
 	if (strspn(name, "0123456789/") != strlen(name) ||
 	    sscanf(name, "%d/%" SCNd64 "%c", &bucket, &patient_id, &end) != 2 ||
-	    bucket < 0 || bucket > 1023)
+	    bucket < 0 || bucket >= BUCKETS)
 		return false;
 	person->bucket = (int16_t)bucket;
 	person->patient_id = patient_id;
@@ -51,7 +52,8 @@ parse_numbers(const char *name, struct ctl_person *person)
 }
 
 void
-ctl_person_find(struct ctl *ctl, const char *name, struct ctl_person *person)
+ctl_person_find(struct ctl *ctl, const char *tenant, const char *name,
+    struct ctl_person *person)
 {
 	struct finding finding = {
 	    .person = person, .names = BUF_INIT(NAMED_MAX)};
@@ -67,6 +69,7 @@ ctl_person_find(struct ctl *ctl, const char *name, struct ctl_person *person)
 	    bar == NULL ? ""
 			: arena_text_n(ctl->arena, name, (size_t)(bar - name)));
 	db_param_text(unit, bar == NULL ? name : bar + 1);
+	db_param_text(unit, tenant);
 	ctl_run(unit);
 	if (finding.count == 0)
 		ctl_fail(EXIT_NO_INPUT, "no patient \"%s\"", name);
@@ -79,103 +82,131 @@ ctl_person_find(struct ctl *ctl, const char *name, struct ctl_person *person)
 /* ---- what is known ---- */
 
 struct loading {
-	struct ctl *ctl;
-	struct ctl_person *person;
-	bool found;
+	struct arena *arena;
+	struct ctl_person *people; /* by key */
+	size_t count;
+	int64_t care_offset, care_now;
 };
 
-static const uint8_t *
-copy_bytes(struct loading *loading, const struct db_result *result, int column,
-    size_t *bytes)
+static int
+compare_people(const void *left, const void *right)
 {
-	const uint8_t *data = db_bytes(result, 0, column, bytes);
+	const struct ctl_person *a = left, *b = right;
 
-	return arena_copy(loading->ctl->arena, data, *bytes);
+	if (a->bucket != b->bucket)
+		return a->bucket < b->bucket ? -1 : 1;
+	return (a->patient_id > b->patient_id) -
+	       (a->patient_id < b->patient_id);
+}
+
+/* Whom a row speaks of: its first two columns say. */
+static struct ctl_person *
+person_of(
+    const struct loading *loading, const struct db_result *result, int row)
+{
+	struct ctl_person key = {
+	    .bucket = (int16_t)db_i64(result, row, 0),
+	    .patient_id = db_i64(result, row, 1),
+	};
+
+	return bsearch(
+	    &key, loading->people, loading->count, sizeof(key), compare_people);
+}
+
+static const uint8_t *
+copy_bytes(struct loading *loading, const struct db_result *result, int row,
+    int column, size_t *bytes)
+{
+	const uint8_t *data = db_bytes(result, row, column, bytes);
+
+	return arena_copy(loading->arena, data, *bytes);
 }
 
 static void
-take_dossier(const struct db_result *result, void *arg)
+take_dossiers(const struct db_result *result, void *arg)
 {
 	struct loading *loading = arg;
-	struct ctl_person *person = loading->person;
-	const uint8_t *doc;
-	const char *error;
-	size_t bytes;
 
-	if (db_rows(result) != 1)
-		return;
-	loading->found = true;
-	doc = copy_bytes(loading, result, 3, &bytes);
-	if (dossier_decode(
-		doc, bytes, loading->ctl->arena, &person->dossier, &error) < 0)
-		ctl_fail(EXIT_INTERNAL, "%d/%" PRId64 ": %s",
-		    (int)person->bucket, person->patient_id, error);
-	person->dossier.bucket = person->bucket;
-	person->dossier.patient_id = person->patient_id;
-	person->dossier.version = db_i64(result, 0, 2);
+	for (int row = 0; row < db_rows(result); row++) {
+		struct ctl_person *person = person_of(loading, result, row);
+		const uint8_t *doc;
+		const char *error;
+		size_t bytes;
+
+		doc = copy_bytes(loading, result, row, 3, &bytes);
+		if (dossier_decode(doc, bytes, loading->arena, &person->dossier,
+			&error) < 0)
+			ctl_fail(EXIT_INTERNAL, "%d/%" PRId64 ": %s",
+			    (int)person->bucket, person->patient_id, error);
+		person->known = true;
+		person->dossier.bucket = person->bucket;
+		person->dossier.patient_id = person->patient_id;
+		person->dossier.version = db_i64(result, row, 2);
+	}
 }
 
 static void
 take_agenda(const struct db_result *result, void *arg)
 {
 	struct loading *loading = arg;
-	struct ctl_person *person = loading->person;
-	const uint8_t *recent;
-	size_t bytes;
 
-	if (db_rows(result) != 1)
-		return;
-	person->planned = true;
-	person->class = (int32_t)db_i64(result, 0, 0);
-	person->lane = (int32_t)db_i64(result, 0, 1);
-	person->next_at = db_at(result, 0, 2);
-	person->planned_through = db_at(result, 0, 3);
-	person->standing = (enum reason)db_i64(result, 0, 4);
-	recent = copy_bytes(loading, result, 5, &bytes);
-	if (said_decode(recent, bytes, loading->ctl->arena,
-		&person->dossier.said, &person->dossier.said_count) < 0)
-		ctl_fail(EXIT_INTERNAL, "%d/%" PRId64 ": damaged agenda row",
-		    (int)person->bucket, person->patient_id);
+	for (int row = 0; row < db_rows(result); row++) {
+		struct ctl_person *person = person_of(loading, result, row);
+		const uint8_t *recent;
+		size_t bytes;
+
+		person->planned = true;
+		person->class = (int32_t)db_i64(result, row, 2);
+		person->lane = (int32_t)db_i64(result, row, 3);
+		person->next_at = db_at(result, row, 4);
+		person->planned_through = db_at(result, row, 5);
+		person->standing = (enum reason)db_i64(result, row, 6);
+		recent = copy_bytes(loading, result, row, 7, &bytes);
+		person->stopped = db_bool(result, row, 8);
+		if (said_decode(recent, bytes, loading->arena,
+			&person->dossier.said, &person->dossier.said_count) < 0)
+			ctl_fail(EXIT_INTERNAL,
+			    "%d/%" PRId64 ": damaged agenda row",
+			    (int)person->bucket, person->patient_id);
+	}
 }
 
-/* In the order of sql/delivery_open.sql. */
 static void
 take_open(const struct db_result *result, void *arg)
 {
 	struct loading *loading = arg;
-	struct dossier *d = &loading->person->dossier;
-	struct open_delivery *open = arena_array(
-	    loading->ctl->arena, (size_t)db_rows(result) + 1, sizeof(*open));
+	struct list *lists =
+	    arena_array(loading->arena, loading->count + 1, sizeof(*lists));
 
-	d->open = open;
-	d->open_count = (uint32_t)db_rows(result);
-	for (int i = 0; i < db_rows(result); i++)
-		open[i] = (struct open_delivery){
-		    .occurrence_on = db_on(result, i, 2),
-		    .kind = (enum kind)db_i64(result, i, 3),
-		    .source = (int32_t)db_i64(result, i, 4),
-		    .slot = (int32_t)db_i64(result, i, 5),
-		    .channel = (enum channel)db_i64(result, i, 6),
-		    .state = (enum delivery_state)db_i64(result, i, 7),
-		    .attempts = (int32_t)db_i64(result, i, 8),
-		    .repeated = db_bool(result, i, 9),
-		    .asked = (int32_t)db_i64(result, i, 10),
-		    .due_at = db_at(result, i, 11),
-		    .sent_at = db_at(result, i, 12),
-		    .retry_at = db_at(result, i, 13),
-		    .valid_until = db_at(result, i, 14),
-		};
+	for (int i = 0; i < db_rows(result); i++) {
+		struct ctl_person *person = person_of(loading, result, i);
+		struct list *list = &lists[person - loading->people];
+
+		if (list->arena == NULL)
+			list_init(
+			    list, loading->arena, sizeof(struct open_delivery));
+		*(struct open_delivery *)list_add(list) = delivery_open_read(
+		    result, i, loading->care_offset, loading->care_now);
+	}
+	for (size_t i = 0; i < loading->count; i++) {
+		loading->people[i].dossier.open = lists[i].data;
+		loading->people[i].dossier.open_count =
+		    (uint32_t)lists[i].count;
+	}
 }
 
-void
-ctl_person_keys(struct db_unit *unit, const struct ctl_person *person)
+/* Two parameters, as most statements want them. */
+static void
+add_keys(struct db_unit *unit, const struct ctl_person *people, size_t count)
 {
 	struct db_array buckets, patient_ids;
 
 	db_array_init(&buckets, DB_I16);
 	db_array_init(&patient_ids, DB_I64);
-	db_array_i64(&buckets, person->bucket);
-	db_array_i64(&patient_ids, person->patient_id);
+	for (size_t i = 0; i < count; i++) {
+		db_array_i64(&buckets, people[i].bucket);
+		db_array_i64(&patient_ids, people[i].patient_id);
+	}
 	db_param_array(unit, &buckets);
 	db_param_array(unit, &patient_ids);
 	db_array_free(&buckets);
@@ -183,40 +214,112 @@ ctl_person_keys(struct db_unit *unit, const struct ctl_person *person)
 }
 
 void
-ctl_person_load(struct ctl *ctl, struct ctl_person *person)
+ctl_person_keys(struct db_unit *unit, const struct ctl_person *person)
 {
-	struct loading loading = {.ctl = ctl, .person = person};
-	struct db_unit *unit = db_unit_begin(ctl_database(ctl));
-
-	db_unit_add(unit, "dossier_load", take_dossier, &loading);
-	ctl_person_keys(unit, person);
-	db_unit_add(unit, "ctl_agenda", take_agenda, &loading);
-	db_param_i16(unit, person->bucket);
-	db_param_i64(unit, person->patient_id);
-	db_unit_add(unit, "delivery_open", take_open, &loading);
-	ctl_person_keys(unit, person);
-	ctl_run(unit);
-	if (!loading.found)
-		ctl_fail(EXIT_NO_INPUT, "no patient %d/%" PRId64,
-		    (int)person->bucket, person->patient_id);
-	person->label = person->dossier.id != NULL
-			    ? person->dossier.id
-			    : arena_printf(ctl->arena, "%d/%" PRId64,
-				  (int)person->bucket, person->patient_id);
+	add_keys(unit, person, 1);
 }
 
-int64_t
-ctl_now(struct ctl *ctl, const char *given)
+/* As the daemon does it: by what was said. */
+static void
+load_open(struct ctl *ctl, struct loading *loading)
 {
-	struct clock clock = {0};
-	int64_t at;
+	struct db_unit *unit = db_unit_begin(ctl_database(ctl));
+	struct delivery_keys keys;
 
-	if (given != NULL) {
-		if (!instant_parse(given, &at))
-			ctl_fail(EXIT_USAGE_, "\"%s\" is no instant", given);
-		return at;
+	delivery_keys_init(&keys);
+	for (size_t i = 0; i < loading->count; i++) {
+		const struct ctl_person *person = &loading->people[i];
+
+		for (uint32_t k = 0; k < person->dossier.said_count; k++) {
+			const struct said *s = &person->dossier.said[k];
+
+			if (said_may_be_open(s))
+				delivery_keys_add(&keys,
+				    &(struct delivery_key){person->bucket,
+					person->patient_id, s->occurrence_on,
+					s->kind, s->source, s->slot,
+					s->channel});
+		}
 	}
-	if (!clock_sync_read(ctl_database(ctl), &clock))
-		ctl_fail(EXIT_DEPENDENCY, "the database tells no time");
-	return clock_care(&clock);
+	db_unit_add(unit, "delivery_recent", take_open, loading);
+	delivery_keys_params(&keys, unit);
+	ctl_run(unit);
+	delivery_keys_free(&keys);
+}
+
+void
+ctl_people_load(struct ctl *ctl, struct ctl_person *people, size_t count,
+    struct arena *arena)
+{
+	struct clock clock = ctl_clock(ctl);
+	struct loading loading = {
+	    .arena = arena,
+	    .people = people,
+	    .count = count,
+	    .care_offset = clock.care_offset,
+	    .care_now = clock_care(&clock),
+	};
+	struct db_unit *unit = db_unit_begin(ctl_database(ctl));
+
+	qsort(people, count, sizeof(*people), compare_people);
+	/* the dossier's rows are set first: the others add to it */
+	db_unit_add(unit, "dossier_load", take_dossiers, &loading);
+	add_keys(unit, people, count);
+	db_unit_add(unit, "ctl_agenda", take_agenda, &loading);
+	add_keys(unit, people, count);
+	ctl_run(unit);
+	load_open(ctl, &loading);
+	for (size_t i = 0; i < count; i++)
+		people[i].label =
+		    people[i].dossier.id != NULL
+			? people[i].dossier.id
+			: arena_printf(arena, "%d/%" PRId64,
+			      (int)people[i].bucket, people[i].patient_id);
+}
+
+void
+ctl_person_load(struct ctl *ctl, struct ctl_person *person)
+{
+	ctl_people_load(ctl, person, 1, ctl->arena);
+	if (!person->known)
+		ctl_fail(EXIT_NO_INPUT, "no patient %d/%" PRId64,
+		    (int)person->bucket, person->patient_id);
+}
+
+/* All that the database knows it knows now. */
+static int64_t
+know_stored(const void *source, int64_t at, struct arena *arena,
+    struct dossier *dossier)
+{
+	const struct ctl_person *person = source;
+	struct open_delivery *open =
+	    arena_array(arena, person->dossier.open_count + 1, sizeof(*open));
+
+	(void)at;
+	*dossier = person->dossier;
+	dossier->open = open;
+	dossier->open_count = 0;
+	/* what went out counts as delivered, known or not */
+	for (uint32_t i = 0; i < person->dossier.open_count; i++)
+		if (person->dossier.open[i].state == DELIVERY_RETRY)
+			open[dossier->open_count++] = person->dossier.open[i];
+	return AT_NEVER;
+}
+
+void
+ctl_person_dry(const struct ctl_person *person, int64_t from, int64_t to,
+    struct dry_patient *patient)
+{
+	*patient = (struct dry_patient){
+	    .id = person->label,
+	    .from = from,
+	    .to = to,
+	    .handled_before = AT_UNKNOWN,
+	    .planned_through =
+		person->planned ? person->planned_through : AT_UNKNOWN,
+	    .said = person->dossier.said,
+	    .said_count = person->dossier.said_count,
+	    .know = know_stored,
+	    .source = person,
+	};
 }

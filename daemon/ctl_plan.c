@@ -4,11 +4,13 @@
  * nothing but its lines.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "ctl_person.h"
+#include "ctl_plan_diff.h"
+#include "ctl_program.h"
+#include "ctl_world.h"
 #include "door/dry_run.h"
 #include "door/fhir_dossier.h"
 
@@ -16,9 +18,17 @@
 #define DAYS_MAX 3660
 #define DAYS_OF_PATIENT 14
 
+struct product_class {
+	const char *drug, *word;
+};
+
 struct plan_request {
-	struct list files; /* const char * */
-	const char *patient;
+	struct list files;    /* const char * */
+	struct list programs; /* const char *: files and folders of rules */
+	struct list products; /* struct product_class */
+	struct list *words;   /* where a word without option belongs */
+	const char *diff_old, *diff_new;
+	const char *patient, *tenant;
 	const char *at;
 	struct fhir_options options;
 	struct fhir_view view;
@@ -29,12 +39,20 @@ static int run(struct ctl *ctl, int argc, char **argv);
 
 const struct ctl_verb ctl_plan = {
     .words = "plan",
-    .usage = "--fhir FILE… --from DATE --days N "
-	     "[--assume-consent TOPIC,…]\n"
-	     "           [--phone-is-mobile] [--zone ZONE] [--json]\n"
-	     "       adherctl [-c FILE] plan PATIENT [--days N] [--at INSTANT] "
-	     "[--json]",
-    .help = "what would be sent, held and given to people, day by day",
+    .usage =
+	"--fhir FILE… --from DATE --days N "
+	"[--assume-consent TOPIC,…]\n"
+	"           [--phone-is-mobile] [--zone ZONE] [--json]\n"
+	"           [--program FILE|FOLDER…] [--product DRUG=CLASS]\n"
+	"       adherctl plan --diff OLD NEW --fhir FILE… --from DATE "
+	"--days N\n"
+	"           (OLD and NEW: files or folders of rules, or default; "
+	"exit 1\n"
+	"           where they differ)\n"
+	"       adherctl [-c FILE] plan PATIENT [--days N] [--at INSTANT]\n"
+	"           [--tenant NAME] [--json]",
+    .help = "what would be sent, held and given to people, day by day\n"
+	    "  (exit 65 if some of a file is refused)",
     .run = run,
 };
 
@@ -86,11 +104,41 @@ print_problems(const struct fhir_file *file)
 
 /* ---- files ---- */
 
+/* Whom a dry run asks about, and the classes of what they take. */
+struct known_person {
+	const struct fhir_person *person;
+	const struct list *products; /* struct product_class */
+};
+
+/* Files say nothing of classes: --product does. */
+static void
+set_classes(
+    const struct list *products, struct arena *arena, struct dossier *dossier)
+{
+	const struct product_class *classes = products->data;
+	struct prescription *list =
+	    arena_array(arena, dossier->prescription_count + 1, sizeof(*list));
+
+	for (uint32_t i = 0; i < dossier->prescription_count; i++) {
+		list[i] = dossier->prescriptions[i];
+		for (size_t k = 0; k < products->count; k++)
+			if (strcmp(list[i].drug, classes[k].drug) == 0)
+				list[i].product_class = classes[k].word;
+	}
+	dossier->prescriptions = list;
+}
+
 static int64_t
 know_person(const void *source, int64_t at, struct arena *arena,
     struct dossier *dossier)
 {
-	return fhir_person_dossier(source, at, arena, dossier);
+	const struct known_person *known = source;
+	int64_t more_at =
+	    fhir_person_dossier(known->person, at, arena, dossier);
+
+	if (known->products->count > 0)
+		set_classes(known->products, arena, dossier);
+	return more_at;
 }
 
 static struct fhir_file *
@@ -112,6 +160,24 @@ read_files(struct ctl *ctl, const struct plan_request *request)
 	return files;
 }
 
+static const struct rules *
+read_rules(struct ctl *ctl, const char *const *paths, size_t count)
+{
+	const struct program_file *files;
+	uint32_t file_count = ctl_programs_read(ctl, paths, count, &files);
+
+	return ctl_programs_rules(ctl, files, file_count);
+}
+
+static bool
+print_diff(struct ctl *ctl, const struct plan_request *request,
+    const struct dry_patient *patients, uint32_t count)
+{
+	return ctl_plan_diff(ctl, patients, count,
+	    read_rules(ctl, &request->diff_old, 1),
+	    read_rules(ctl, &request->diff_new, 1));
+}
+
 static int
 plan_files(struct ctl *ctl, const struct plan_request *request)
 {
@@ -120,16 +186,22 @@ plan_files(struct ctl *ctl, const struct plan_request *request)
 	    files, request->files.count, &request->view, ctl->arena);
 	struct dry_patient *patients =
 	    arena_array(ctl->arena, people->count + 1, sizeof(*patients));
+	struct known_person *known =
+	    arena_array(ctl->arena, people->count + 1, sizeof(*known));
 	const struct dry_line *lines;
-	uint32_t count;
+	uint32_t count, refused_count = 0;
+	bool differs = false;
 
-	for (size_t i = 0; i < request->files.count; i++)
+	for (size_t i = 0; i < request->files.count; i++) {
 		print_problems(&files[i]);
+		refused_count += files[i].fhir->refused_count;
+	}
 	if (people->count == 0)
 		ctl_fail(EXIT_DATA, "no patient in what was read");
 	for (uint32_t i = 0; i < people->count; i++) {
 		const struct fhir_person *person = people->persons[i];
 
+		known[i] = (struct known_person){person, &request->products};
 		patients[i] = (struct dry_patient){
 		    .id = person->id,
 		    .from = person->from,
@@ -137,64 +209,47 @@ plan_files(struct ctl *ctl, const struct plan_request *request)
 		    .handled_before = person->from,
 		    .planned_through = person->from,
 		    .know = know_person,
-		    .source = person,
+		    .source = &known[i],
 		};
 	}
-	count = dry_run(patients, people->count, ctl->arena, &lines);
-	print_lines(ctl, lines, count);
-	return 0;
+	if (request->diff_new != NULL) {
+		differs = print_diff(ctl, request, patients, people->count);
+	} else {
+		count = dry_run(patients, people->count,
+		    read_rules(
+			ctl, request->programs.data, request->programs.count),
+		    ctl->arena, &lines);
+		print_lines(ctl, lines, count);
+	}
+	return refused_count > 0 ? EXIT_DATA : differs;
 }
 
 /* ---- the database ---- */
-
-/* All that the database knows it knows now. */
-static int64_t
-know_stored(const void *source, int64_t at, struct arena *arena,
-    struct dossier *dossier)
-{
-	const struct ctl_person *person = source;
-	struct open_delivery *open =
-	    arena_array(arena, person->dossier.open_count + 1, sizeof(*open));
-
-	(void)at;
-	*dossier = person->dossier;
-	dossier->open = open;
-	dossier->open_count = 0;
-	/* what went out counts as delivered, known or not */
-	for (uint32_t i = 0; i < person->dossier.open_count; i++)
-		if (person->dossier.open[i].state == DELIVERY_RETRY)
-			open[dossier->open_count++] = person->dossier.open[i];
-	return AT_NEVER;
-}
 
 static int
 plan_patient(struct ctl *ctl, const struct plan_request *request)
 {
 	int32_t days =
 	    request->view.days > 0 ? request->view.days : DAYS_OF_PATIENT;
+	struct ctl_world *world = ctl_world_load(ctl);
 	struct dry_patient patient;
 	struct ctl_person person;
 	const struct dry_line *lines;
 	int64_t now;
 	uint32_t count;
 
-	ctl_person_find(ctl, request->patient, &person);
+	ctl_person_find(ctl, request->tenant, request->patient, &person);
 	ctl_person_load(ctl, &person);
 	now = ctl_now(ctl, request->at);
-	patient = (struct dry_patient){
-	    .id = person.label,
-	    .from = now,
-	    .to = now + days * DAY_US,
-	    .handled_before = AT_UNKNOWN,
-	    .planned_through =
-		person.planned ? person.planned_through : AT_UNKNOWN,
-	    .said = person.dossier.said,
-	    .said_count = person.dossier.said_count,
-	    .know = know_stored,
-	    .source = &person,
-	};
-	count = dry_run(&patient, 1, ctl->arena, &lines);
+	ctl_person_dry(&person, now, now + days * DAY_US, &patient);
+	patient.gateways = ctl_world_gateways(
+	    world, person.dossier.tenant_id, person.dossier.locale);
+	count = dry_run(&patient, 1,
+	    ctl_world_rules(world, person.dossier.tenant_id), ctl->arena,
+	    &lines);
 	print_lines(ctl, lines, count);
+	ctl_world_warn(world);
+	ctl_world_free(world);
 	return 0;
 }
 
@@ -218,12 +273,11 @@ parse_topics(struct ctl *ctl, const char *text)
 static int32_t
 parse_days(const char *text)
 {
-	char *end;
-	long days = strtol(text, &end, 10);
+	int32_t days;
 
-	if (*text == '\0' || *end != '\0' || days < 1 || days > DAYS_MAX)
+	if (!ctl_number(text, DAYS_MAX, &days))
 		ctl_fail(EXIT_USAGE_, "--days takes 1 to %d", DAYS_MAX);
-	return (int32_t)days;
+	return days;
 }
 
 static const struct zone *
@@ -236,17 +290,58 @@ parse_zone(const char *name)
 	return zone;
 }
 
+static void
+parse_product(struct ctl *ctl, const char *text, struct product_class *product)
+{
+	const char *equals = strrchr(text, '=');
+
+	if (equals == NULL || !program_class_valid(equals + 1))
+		ctl_fail(EXIT_USAGE_, "--product takes DRUG=CLASS");
+	product->drug = arena_text_n(ctl->arena, text, (size_t)(equals - text));
+	product->word = equals + 1;
+}
+
+/* Under which rules?  False where the word says nothing of that. */
+static bool
+take_rules_word(
+    struct ctl *ctl, struct plan_request *r, int argc, char **argv, int *at)
+{
+	const struct ctl_verb *verb = &ctl_plan;
+	const char *value;
+
+	if ((value = ctl_option(verb, argc, argv, at, "--program")) != NULL) {
+		r->words = &r->programs;
+		*(const char **)list_add(&r->programs) = value;
+	} else if ((value = ctl_option(verb, argc, argv, at, "--product")) !=
+		   NULL) {
+		parse_product(ctl, value, list_add(&r->products));
+	} else if ((value = ctl_option(verb, argc, argv, at, "--diff")) !=
+		   NULL) {
+		if (++*at >= argc || argv[*at][0] == '-')
+			ctl_usage(verb);
+		r->diff_old = value;
+		r->diff_new = argv[*at];
+	} else {
+		return false;
+	}
+	return true;
+}
+
 /* One word of the line, and the value that follows it. */
 static void
 take_word(struct ctl *ctl, struct plan_request *request, int argc, char **argv,
     int *at, bool *fhir)
 {
 	struct plan_request *r = request;
+	bool option = strncmp(argv[*at], "--", 2) == 0;
 	const char *value;
 
 	if ((value = ctl_option(&ctl_plan, argc, argv, at, "--fhir")) != NULL) {
 		*fhir = true;
+		r->words = &r->files;
 		*(const char **)list_add(&r->files) = value;
+	} else if (take_rules_word(ctl, r, argc, argv, at)) {
+		return;
 	} else if ((value = ctl_option(&ctl_plan, argc, argv, at, "--from")) !=
 		   NULL) {
 		r->has_from = civil_parse(value, &r->view.from_on);
@@ -264,13 +359,14 @@ take_word(struct ctl *ctl, struct plan_request *request, int argc, char **argv,
 	} else if ((value = ctl_option(&ctl_plan, argc, argv, at, "--at")) !=
 		   NULL) {
 		r->at = value;
+	} else if ((value = ctl_option(
+			&ctl_plan, argc, argv, at, "--tenant")) != NULL) {
+		r->tenant = value;
 	} else if (strcmp(argv[*at], "--phone-is-mobile") == 0) {
 		r->options.phone_is_mobile = true;
-	} else if (strncmp(argv[*at], "--", 2) == 0) {
-		ctl_usage(&ctl_plan);
-	} else if (*fhir) {
-		*(const char **)list_add(&r->files) = argv[*at];
-	} else if (r->patient == NULL) {
+	} else if (!option && r->words != NULL) {
+		*(const char **)list_add(r->words) = argv[*at];
+	} else if (!option && r->patient == NULL) {
 		r->patient = argv[*at];
 	} else {
 		ctl_usage(&ctl_plan);
@@ -284,11 +380,16 @@ run(struct ctl *ctl, int argc, char **argv)
 	bool fhir = false;
 
 	list_init(&request.files, ctl->arena, sizeof(const char *));
+	list_init(&request.programs, ctl->arena, sizeof(const char *));
+	list_init(&request.products, ctl->arena, sizeof(struct product_class));
 	request.view.zone = request.options.zone = zone_open(ZONE_STANDARD);
 	for (int i = 0; i < argc; i++)
 		take_word(ctl, &request, argc, argv, &i, &fhir);
 	if (fhir == (request.patient != NULL) ||
-	    (fhir && (!request.has_from || request.view.days == 0)))
+	    (fhir && (!request.has_from || request.view.days == 0)) ||
+	    (!fhir &&
+		(request.programs.count > 0 || request.diff_new != NULL)) ||
+	    (request.programs.count > 0 && request.diff_new != NULL))
 		ctl_usage(&ctl_plan);
 	return fhir ? plan_files(ctl, &request) : plan_patient(ctl, &request);
 }

@@ -15,9 +15,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "flow/statements.h"
 #include "migrations.h"
-
-#define BUCKETS 1024
 
 /* ---- migrate ---- */
 

@@ -1,8 +1,9 @@
 #!/bin/sh
 #
-# embed.sh statements|migrations|configuration OUT.c FILE…: make C out of
-# files.  Statements are named by their file, daemon/sql/NAME.sql; see
-# daemon/statements.h and daemon/migrations.h.
+# embed.sh statements|migrations|words OUT.c FILE…: make C out of files.
+# Statements are named by their file, daemon/sql/NAME.sql; see
+# daemon/flow/statements.h, daemon/migrations.h and
+# daemon/flow/template_files.h.
 set -eu
 
 what=$1
@@ -43,6 +44,17 @@ quote() {
 		done
 		echo "};"
 		echo "const size_t migration_count = $#;"
+		;;
+	words)
+		echo '#include "flow/template_files.h"'
+		echo "const struct word_file word_files[] = {"
+		for file; do
+			echo "	{\"$(basename "$file" .txt)\","
+			quote "$file"
+			echo "	},"
+		done
+		echo "};"
+		echo "const size_t word_file_count = $#;"
 		;;
 	*)
 		exit 64

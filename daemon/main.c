@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "care/program_read.h"
 #include "door/admin.h"
 #include "door/callback.h"
 #include "flow/clock_sync.h"
@@ -44,6 +45,8 @@ struct daemon {
 	struct gateways *gateways;
 	struct messages *messages;
 	struct outcomes *outcomes;
+	struct stop_book *stops;
+	struct rule_book *rules;
 	struct dispatch *dispatch;
 	struct worker *worker;
 	struct rescue *rescue;
@@ -85,7 +88,32 @@ print_example(void)
 	exit(0);
 }
 
-/* adherd.conf(5), made of the same rows as the parser. */
+static void
+write_programs(struct buf *text)
+{
+	buf_text(text,
+	    ".Sh PROGRAMS\n"
+	    "What is said when is no part of this file.\n"
+	    "It is told by documents, one for each kind and, where products\n"
+	    "of a class differ, one for each kind and class:\n"
+	    ".Bd -literal -offset indent\n"
+	    "{\"kind\": \"refill\", \"product_class\": \"strips\",\n"
+	    " \"settings\": {\"stages\": [\"-7d\", \"-1d\"]}}\n"
+	    ".Ed\n.Pp\n"
+	    "A setting that is not named is that of the kind's own document,\n"
+	    "else the default.\n"
+	    ".Ql adherctl program store\n"
+	    "stores them as new versions, which every copy obeys from its\n"
+	    "next look on;\n"
+	    ".Ql adherctl plan --diff\n"
+	    "shows beforehand what they would change, and\n"
+	    ".Ql adherctl product set\n"
+	    "says of which class a product is.\n"
+	    "Durations are like 90s, 15min, 4h or 7d.\n");
+	program_manual(text);
+}
+
+/* adherd.conf(5), made of the same rows as the parsers. */
 static _Noreturn void
 print_manual(void)
 {
@@ -106,9 +134,11 @@ print_manual(void)
 			"One for each account with a provider.\n"
 			"The keys of its plug-in stand in the same section.\n"
 			".Bl -tag -width Ds\n");
-	conf_manual(gateway_settings_table, gateway_settings_table_count,
-	    &text);
-	buf_text(&text, ".El\n.Sh FILES\n.Bl -tag -width Ds\n"
+	conf_manual(
+	    gateway_settings_table, gateway_settings_table_count, &text);
+	buf_text(&text, ".El\n");
+	write_programs(&text);
+	buf_text(&text, ".Sh FILES\n.Bl -tag -width Ds\n"
 			".It Pa " SETTINGS_PATH "\n"
 			"Read where no other file is named.\n.El\n");
 	(void)fputs(buf_string(&text), stdout);
@@ -501,7 +531,6 @@ start(struct daemon *daemon)
 	    .copy = daemon->copy,
 	    .look_us = daemon->settings.look_us,
 	    .lease_us = daemon->settings.lease_us,
-	    .ask_after_us = daemon->settings.ask_after_us,
 	    .claim_max = (uint32_t)daemon->settings.claim_max,
 	};
 
@@ -510,13 +539,16 @@ start(struct daemon *daemon)
 	    daemon->gateways, daemon->templates, daemon->keyring);
 	daemon->outcomes =
 	    outcomes_create(daemon->loop, daemon->db[DB_WRITE], &daemon->clock);
+	daemon->stops = stop_book_create();
+	daemon->rules = rule_book_create(
+	    daemon->settings.ask_after_us, stop_book_stops(daemon->stops));
 	daemon->dispatch = dispatch_create(daemon->loop, &daemon->clock,
-	    daemon->gateways, daemon->outcomes, program_default(),
+	    daemon->gateways, daemon->outcomes, daemon->rules, daemon->stops,
 	    daemon->settings.request_us);
 	dispatch_on_room(daemon->dispatch, on_room, daemon);
 	daemon->worker = worker_create(daemon->loop, daemon->db[DB_CLAIM],
 	    &daemon->clock, daemon->gateways, daemon->messages,
-	    daemon->dispatch, &settings);
+	    daemon->dispatch, daemon->stops, daemon->rules, &settings);
 	daemon->rescue = rescue_create(daemon->db[DB_CHORES], &daemon->clock);
 	daemon->inbox =
 	    inbox_create(daemon->db[DB_CHORES], daemon->db[DB_WRITE],

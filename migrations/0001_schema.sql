@@ -16,19 +16,23 @@ CREATE TABLE tenant (
 	zone            text NOT NULL DEFAULT 'Asia/Shanghai',
 	locale          text NOT NULL DEFAULT 'zh-CN',
 	attendance_fed  boolean NOT NULL DEFAULT false,
+	abroad          boolean NOT NULL DEFAULT false, -- gateways may carry data abroad
 	retention_days  integer NOT NULL DEFAULT 1095
 		CHECK (retention_days BETWEEN 30 AND 36500)
 );
 INSERT INTO tenant (tenant_id, name) VALUES (1, 'default');
 
--- Programs as validated data; absent rows mean the defaults of program.md 2.
+-- Programs as validated data; absent settings mean the defaults of program.md
+-- 2.  Rows are added, never changed: a delivery names the version under which
+-- it was decided.  Versions count up per tenant and kind, classes included.
 CREATE TABLE program (
 	tenant_id      integer NOT NULL REFERENCES tenant,
-	kind           smallint NOT NULL,
+	kind           smallint NOT NULL,      -- 0: what holds for all kinds
 	product_class  text NOT NULL DEFAULT '',
-	version        integer NOT NULL,
-	settings       jsonb NOT NULL,
-	PRIMARY KEY (tenant_id, kind, product_class, version)
+	version        integer NOT NULL CHECK (version > 0),
+	settings       jsonb NOT NULL CHECK (octet_length(settings::text) <= 65536),
+	stored_at      timestamptz NOT NULL,
+	PRIMARY KEY (tenant_id, kind, version)
 );
 
 -- What is known of a product beyond the prescription's own words.
@@ -67,6 +71,24 @@ CREATE TABLE template_registration (
 	approved_at  timestamptz,
 	PRIMARY KEY (tenant_id, gateway, kind, stage, locale)
 );
+
+-- What operators stopped: nothing leaves that matches all that a row names.
+-- A trace: rows are ended, never deleted.
+CREATE SEQUENCE stop_id_seq AS integer;
+
+CREATE TABLE stop (
+	stop_id    integer PRIMARY KEY DEFAULT nextval('stop_id_seq'),
+	tenant_id  integer NOT NULL DEFAULT 0,     -- 0: every tenant
+	kind       smallint NOT NULL DEFAULT 0,    -- 0: every kind
+	stage      smallint NOT NULL DEFAULT 0,    -- of a template; 0: every one
+	drug       text,                           -- NULL: every product, and visits
+	reason     text NOT NULL DEFAULT '',
+	began_at   timestamptz NOT NULL,           -- care time
+	began_by   text NOT NULL,
+	ended_at   timestamptz,
+	ended_by   text
+);
+CREATE INDEX stop_standing ON stop (stop_id) WHERE ended_at IS NULL;
 
 -- ---- look-ups by another key ----
 
@@ -290,6 +312,7 @@ CREATE TABLE agenda (
 	deaths           smallint NOT NULL DEFAULT 0,
 	attention        boolean NOT NULL DEFAULT false, -- open deliveries to load
 	standing         smallint NOT NULL DEFAULT 0,  -- obstacle recorded as begun
+	stopped          boolean NOT NULL DEFAULT false, -- waits for a stop's end
 	recent           bytea NOT NULL DEFAULT '',    -- said_encode()
 	PRIMARY KEY (bucket, patient_id) WITH (fillfactor = 50)
 ) WITH (fillfactor = 90);
@@ -297,6 +320,8 @@ CREATE INDEX agenda_due ON agenda (bucket, class, next_at);
 -- Who waits for a gateway is found when it has room, whatever next_at says.
 CREATE INDEX agenda_parked ON agenda (lane, next_at) WHERE lane > 0;
 CREATE INDEX agenda_urgent ON agenda (next_at) WHERE class = 0;
+-- Whom a stop holds: for its end.
+CREATE INDEX agenda_stopped ON agenda (bucket, patient_id) WHERE stopped;
 
 -- The natural key is the primary key and the only index: the database
 -- refuses a second delivery of an occurrence on one channel.
@@ -312,6 +337,7 @@ CREATE TABLE delivery (
 	stage          smallint NOT NULL,
 	state          smallint NOT NULL,
 	reason         smallint NOT NULL DEFAULT 0,
+	program_version  integer NOT NULL DEFAULT 0,  -- 0: the defaults
 	attempts       smallint NOT NULL DEFAULT 0,
 	repeated       boolean NOT NULL DEFAULT false,
 	asked          smallint NOT NULL DEFAULT 0,
@@ -363,6 +389,7 @@ CREATE TABLE task (                            -- for people
 	tenant_id      integer NOT NULL,
 	stage          smallint NOT NULL,
 	reason         smallint NOT NULL DEFAULT 0,
+	program_version  integer NOT NULL DEFAULT 0,
 	owner          text NOT NULL DEFAULT 'care_team',
 	items          integer[] NOT NULL,
 	due_at         timestamptz NOT NULL,
@@ -489,8 +516,9 @@ SELECT p.bucket, p.patient_id,
 			|| coalesce(int4send(octet_length(convert_to(r.source_id, 'UTF8'))) || convert_to(r.source_id, 'UTF8'), '\xffffffff')
 			|| int2send(r.status)
 			|| int2send(r.course)
-			|| boolsend(r.sensitive)
+			|| boolsend(r.sensitive OR coalesce(g.sensitive, false))
 			|| coalesce(int4send(octet_length(convert_to(r.drug, 'UTF8'))) || convert_to(r.drug, 'UTF8'), '\xffffffff')
+			|| coalesce(int4send(octet_length(convert_to(g.product_class, 'UTF8'))) || convert_to(g.product_class, 'UTF8'), '\xffffffff')
 			|| coalesce(int4send(octet_length(convert_to(r.name, 'UTF8'))) || convert_to(r.name, 'UTF8'), '\xffffffff')
 			|| coalesce(int4send(octet_length(convert_to(r.prescriber, 'UTF8'))) || convert_to(r.prescriber, 'UTF8'), '\xffffffff')
 			|| timestamptz_send(r.authored_at)
@@ -515,6 +543,7 @@ SELECT p.bucket, p.patient_id,
 				WHERE d.bucket = r.bucket AND d.patient_id = r.patient_id AND d.prescription_no = r.prescription_no
 			), '\x00000000'), ''::bytea ORDER BY r.prescription_no)
 		FROM prescription r
+		LEFT JOIN product g ON g.tenant_id = r.tenant_id AND g.drug = r.drug
 		WHERE r.bucket = p.bucket AND r.patient_id = p.patient_id AND r.status <> 6
 	), '\x00000000')
 	|| coalesce((

@@ -15,8 +15,8 @@
 bool
 dose_prescription_active(const struct prescription *prescription, int64_t now)
 {
-	return prescription->status == PRESCRIPTION_ACTIVE ||
-	       prescription->status_at > now;
+	return (prescription->status == PRESCRIPTION_ACTIVE) ==
+	       (prescription->status_at <= now);
 }
 
 static struct timing_start
@@ -95,18 +95,39 @@ dose_schedule_end(const struct dossier *d, const struct prescription *p)
 
 	for (uint32_t i = 0; i < p->dosage_count; i++) {
 		const struct dosage *dosage = &p->dosages[i];
-		struct timing_start start;
+		struct timing_start start =
+		    sequence_start(d, p, dosage->sequence);
 		int64_t one;
 
-		if (dosage->as_needed)
-			continue;
-		start = sequence_start(d, p, dosage->sequence);
 		one = start.at == AT_NEVER ? AT_NEVER
 					   : dosage_end(d, dosage, start);
 		if (one > end)
 			end = one;
 	}
 	return end == AT_UNKNOWN ? AT_NEVER : end;
+}
+
+uint32_t
+dose_schedule_begins(const struct dossier *d, const struct prescription *p,
+    int64_t from, int64_t to, int64_t *begins, uint32_t max)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < p->dosage_count && count < max; i++) {
+		const struct dosage *dosage = &p->dosages[i];
+		struct timing_start start;
+		int64_t at;
+
+		if (dosage->as_needed || dosage->timing == NULL)
+			continue;
+		start = sequence_start(d, p, dosage->sequence);
+		if (start.at == AT_NEVER)
+			continue;
+		at = timing_begin(dosage->timing, start, d->zone);
+		if (from <= at && at < to)
+			begins[count++] = at;
+	}
+	return count;
 }
 
 int

@@ -15,8 +15,15 @@ struct dose {
 bool dose_prescription_active(
     const struct prescription *prescription, int64_t now);
 /* When its dosages end: AT_NEVER for therapy without an end. */
-int64_t dose_schedule_end(const struct dossier *dossier,
-    const struct prescription *prescription);
+int64_t dose_schedule_end(
+    const struct dossier *dossier, const struct prescription *prescription);
+/*
+ * The instants in [from, to) at which a dosage begins, at most `max` of
+ * them; how many there are.
+ */
+uint32_t dose_schedule_begins(const struct dossier *dossier,
+    const struct prescription *prescription, int64_t from, int64_t to,
+    int64_t *begins, uint32_t max);
 /*
  * The doses of a prescription in [from, to), ascending, each local date and
  * time once, whatever its status.  NULL and 0 where it has none or more

@@ -12,8 +12,8 @@
 #include "care/timing.h"
 
 #define DOC_FORMAT 1
-#define SAID_FORMAT 1
-#define ROWS_MAX 20000	/* of one kind in one dossier */
+#define SAID_FORMAT 2
+#define ROWS_MAX 20000 /* of one kind in one dossier */
 #define SAID_MAX 512
 
 /* PostgreSQL's epoch, 2000-01-01, from ours. */
@@ -64,8 +64,7 @@ read_bytes(struct reader *in, uint32_t *bytes)
 
 /* An array of count rows; a count beyond the bound spoils the reader. */
 static void *
-read_rows(struct reader *in, size_t size, struct arena *arena,
-    uint32_t *count)
+read_rows(struct reader *in, size_t size, struct arena *arena, uint32_t *count)
 {
 	*count = reader_u32(in);
 	if (in->bad || *count > ROWS_MAX || *count > in->left) {
@@ -166,6 +165,7 @@ read_prescriptions(struct reader *in, struct arena *arena, struct dossier *d)
 		p->course = (enum course)reader_u16(in);
 		p->sensitive = read_bool(in);
 		p->drug = reader_text(in, arena);
+		p->product_class = reader_text(in, arena);
 		p->name = reader_text(in, arena);
 		p->prescriber = reader_text(in, arena);
 		p->authored_at = read_at(in);
@@ -304,7 +304,16 @@ dossier_decode(const uint8_t *doc, size_t bytes, struct arena *arena,
 	return 0;
 }
 
-/* 25 bytes an entry; flags: 1 task, 2 leads. */
+bool
+said_may_be_open(const struct said *said)
+{
+	if (!said->leads || said->task || said->channel == CHANNEL_NONE)
+		return false;
+	return said->state == DELIVERY_SENDING ||
+	       said->state == DELIVERY_UNKNOWN;
+}
+
+/* 29 bytes an entry; flags: 1 task, 2 leads. */
 void
 said_encode(const struct said *said, uint32_t count, struct buf *out)
 {
@@ -324,6 +333,7 @@ said_encode(const struct said *said, uint32_t count, struct buf *out)
 		buf_u32(out, (uint32_t)s->occurrence_on);
 		buf_u32(out, (uint32_t)s->slot);
 		buf_u64(out, (uint64_t)s->at);
+		buf_u32(out, (uint32_t)s->contact_no);
 	}
 }
 
@@ -331,7 +341,7 @@ int
 said_decode(const uint8_t *recent, size_t bytes, struct arena *arena,
     const struct said **said, uint32_t *count)
 {
-	const size_t entry = 25;
+	const size_t entry = 29;
 	struct reader in = {.at = recent, .left = bytes};
 	struct said *list;
 
@@ -359,6 +369,7 @@ said_decode(const uint8_t *recent, size_t bytes, struct arena *arena,
 		s->occurrence_on = (int32_t)reader_u32(&in);
 		s->slot = (int32_t)reader_u32(&in);
 		s->at = (int64_t)reader_u64(&in);
+		s->contact_no = (int32_t)reader_u32(&in);
 	}
 	*said = list;
 	return in.bad ? -1 : 0;
@@ -366,21 +377,49 @@ said_decode(const uint8_t *recent, size_t bytes, struct arena *arena,
 
 /* ---- words ---- */
 
-static const char *const kind_words[] = {
-    [KIND_DOSE] = "dose", [KIND_REFILL] = "refill",
-    [KIND_RENEWAL] = "renewal", [KIND_FOLLOW_UP] = "follow_up",
+static const char *const kind_words[] = {[KIND_DOSE] = "dose",
+    [KIND_REFILL] = "refill",
+    [KIND_RENEWAL] = "renewal",
+    [KIND_FOLLOW_UP] = "follow_up",
     [KIND_ANSWER] = "answer"};
 
 static const char *const channel_words[CHANNEL_COUNT] = {
-    [CHANNEL_WECHAT_MINI] = "wechat_mini", [CHANNEL_WECHAT_OA] = "wechat_oa",
-    [CHANNEL_PUSH] = "push", [CHANNEL_SMS] = "sms"};
+    [CHANNEL_WECHAT_MINI] = "wechat_mini",
+    [CHANNEL_WECHAT_OA] = "wechat_oa",
+    [CHANNEL_PUSH] = "push",
+    [CHANNEL_SMS] = "sms"};
 
-static const char *const stage_words[STAGE_COUNT] = {
-    [STAGE_DUE] = "due", [STAGE_M14] = "-14d", [STAGE_M7] = "-7d",
-    [STAGE_M3] = "-3d", [STAGE_M1] = "-1d", [STAGE_D0] = "0d",
-    [STAGE_P1] = "+1d", [STAGE_P7] = "+7d", [STAGE_P14] = "+14d",
-    [STAGE_MOVED] = "moved", [STAGE_MISSED] = "missed",
+/* Days that have a stage of their own; stored numbers never change. */
+static const int16_t stage_days[STAGE_DAYS] = {[STAGE_M14] = -14,
+    [STAGE_M7] = -7,
+    [STAGE_M3] = -3,
+    [STAGE_M1] = -1,
+    [STAGE_D0] = 0,
+    [STAGE_P1] = 1,
+    [STAGE_P7] = 7,
+    [STAGE_P14] = 14};
+
+static const char *const stage_words[STAGE_DAYS] = {[STAGE_DUE] = "due",
+    [STAGE_MOVED] = "moved",
+    [STAGE_MISSED] = "missed",
     [STAGE_SUPPLY] = "supply"};
+
+#define DAYS_UP(ten) \
+	ten "0d", ten "1d", ten "2d", ten "3d", ten "4d", ten "5d", ten "6d", \
+	    ten "7d", ten "8d", ten "9d"
+#define DAYS_DOWN(ten) \
+	ten "9d", ten "8d", ten "7d", ten "6d", ten "5d", ten "4d", ten "3d", \
+	    ten "2d", ten "1d", ten "0d"
+
+static const char *const day_words[] = {"-60d", DAYS_DOWN("-5"),
+    DAYS_DOWN("-4"), DAYS_DOWN("-3"), DAYS_DOWN("-2"), DAYS_DOWN("-1"), "-9d",
+    "-8d", "-7d", "-6d", "-5d", "-4d", "-3d", "-2d", "-1d", "0d", "+1d", "+2d",
+    "+3d", "+4d", "+5d", "+6d", "+7d", "+8d", "+9d", DAYS_UP("+1"),
+    DAYS_UP("+2"), DAYS_UP("+3"), DAYS_UP("+4"), DAYS_UP("+5"), "+60d"};
+
+_Static_assert(COUNT(day_words) == 2 * STAGE_DAY_MAX + 1 &&
+		   STAGE_COUNT == STAGE_DAYS + COUNT(day_words),
+    "a word for each day");
 
 static const char *const reason_words[REASON_COUNT] = {
     [REASON_PATIENT_DECEASED] = "patient_deceased",
@@ -400,12 +439,16 @@ static const char *const reason_words[REASON_COUNT] = {
     [REASON_CAP] = "cap"};
 
 static const char *const state_words[DELIVERY_STATE_COUNT] = {
-    [DELIVERY_SENDING] = "sending", [DELIVERY_HELD] = "held",
-    [DELIVERY_ACCEPTED] = "accepted", [DELIVERY_REJECTED] = "rejected",
-    [DELIVERY_RETRY] = "retry", [DELIVERY_UNKNOWN] = "unknown",
+    [DELIVERY_SENDING] = "sending",
+    [DELIVERY_HELD] = "held",
+    [DELIVERY_ACCEPTED] = "accepted",
+    [DELIVERY_REJECTED] = "rejected",
+    [DELIVERY_RETRY] = "retry",
+    [DELIVERY_UNKNOWN] = "unknown",
     [DELIVERY_DELIVERED] = "delivered",
     [DELIVERY_UNDELIVERED] = "undelivered",
-    [DELIVERY_UNCONFIRMED] = "unconfirmed", [DELIVERY_EXPIRED] = "expired"};
+    [DELIVERY_UNCONFIRMED] = "unconfirmed",
+    [DELIVERY_EXPIRED] = "expired"};
 
 static const char *
 word_of(const char *const *words, size_t count, unsigned value)
@@ -438,6 +481,10 @@ channel_word(enum channel channel)
 const char *
 stage_word(enum stage stage)
 {
+	int32_t day;
+
+	if (stage_day(stage, &day))
+		return day_words[STAGE_DAY_MAX + day];
 	return word_of(stage_words, COUNT(stage_words), stage);
 }
 
@@ -462,21 +509,46 @@ kind_from_word(const char *word)
 enum channel
 channel_from_word(const char *word)
 {
-	return (enum channel)word_find(channel_words, COUNT(channel_words),
-	    word);
+	return (enum channel)word_find(
+	    channel_words, COUNT(channel_words), word);
 }
 
 enum stage
 stage_from_word(const char *word)
 {
+	for (unsigned i = 0; i < COUNT(day_words) && word != NULL; i++)
+		if (strcmp(day_words[i], word) == 0)
+			return stage_of_day((int32_t)i - STAGE_DAY_MAX);
 	return (enum stage)word_find(stage_words, COUNT(stage_words), word);
+}
+
+enum stage
+stage_of_day(int32_t day)
+{
+	assert(day >= -STAGE_DAY_MAX && day <= STAGE_DAY_MAX);
+	for (unsigned i = STAGE_M14; i <= STAGE_P14; i++)
+		if (stage_days[i] == day)
+			return (enum stage)i;
+	return (enum stage)(STAGE_DAYS + STAGE_DAY_MAX + day);
+}
+
+bool
+stage_day(enum stage stage, int32_t *day)
+{
+	if (stage >= STAGE_DAYS && stage < STAGE_COUNT)
+		*day = (int32_t)stage - STAGE_DAYS - STAGE_DAY_MAX;
+	else if (stage >= STAGE_M14 && stage <= STAGE_P14)
+		*day = stage_days[stage];
+	else
+		return false;
+	return true;
 }
 
 uint32_t
 topic_from_word(const char *word)
 {
-	static const char *const words[] = {"dose", "refill", "follow_up",
-	    "marketing", "any-hour"};
+	static const char *const words[] = {
+	    "dose", "refill", "follow_up", "marketing", "any-hour", "abroad"};
 
 	for (unsigned i = 0; i < COUNT(words) && word != NULL; i++)
 		if (strcmp(words[i], word) == 0)

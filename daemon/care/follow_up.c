@@ -68,6 +68,9 @@ read_appointment(
 	};
 	if (out->start_at == AT_NEVER || replaced(look, visit->no))
 		return false;
+	/* nobody misses what is still to come */
+	if (out->status == VISIT_NOSHOW && out->start_at > look->now)
+		out->status = VISIT_PLANNED;
 	out->start_on = look_date(look, out->start_at);
 	return true;
 }
@@ -116,7 +119,8 @@ follow_up_booked(const struct look *look, const char *prescriber,
 }
 
 int64_t
-follow_up_last_kept_at(const struct look *look, const char *prescriber)
+follow_up_last_kept_at(
+    const struct look *look, const char *prescriber, int32_t before_on)
 {
 	const struct dossier *d = look->dossier;
 	int64_t last = AT_UNKNOWN;
@@ -127,7 +131,7 @@ follow_up_last_kept_at(const struct look *look, const char *prescriber)
 		if (is_with(&d->visits[i], prescriber) &&
 		    read_appointment(look, &d->visits[i], &a) &&
 		    a.status == VISIT_DONE && a.start_at <= look->now &&
-		    a.start_at > last)
+		    a.start_on < before_on && a.start_at > last)
 			last = a.start_at;
 	}
 	return last;
@@ -146,58 +150,6 @@ follow_up_is_open(const struct look *look, int32_t source,
 	if (slot == STAGE_MISSED)
 		return a.status == VISIT_NOSHOW || a.status == VISIT_PLANNED;
 	return a.status == VISIT_PLANNED && look->now < a.start_at;
-}
-
-/* Add one visit's occurrence as a candidate of its own. */
-static struct candidate *
-add_stage(struct look *look, const struct appointment *a, enum stage stage,
-    int64_t due_at, int64_t valid_until)
-{
-	const struct said *said = said_find(look, KIND_FOLLOW_UP, a->visit->no,
-	    a->start_on, (int32_t)stage, stage == STAGE_P14);
-	bool held = said != NULL;
-	struct candidate *c;
-
-	if (held && !said_is_open_hold(said))
-		return NULL;
-	c = look_add(look, KIND_FOLLOW_UP, stage, due_at,
-	    look->dossier->visit_count < CANDIDATE_ITEMS_MAX
-		? look->dossier->visit_count
-		: CANDIDATE_ITEMS_MAX);
-	c->held_before = held;
-	c->valid_until = valid_until;
-	c->anchor_on = a->start_on;
-	c->item_count = 1;
-	c->items[0] = (struct plan_item){
-	    .no = a->visit->no,
-	    .reference = look_reference(look, KIND_FOLLOW_UP, a->visit->no),
-	    .occurrence_on = a->start_on,
-	    .slot = (int32_t)stage,
-	    .run_out_on = ON_UNKNOWN,
-	    .at = a->start_at,
-	};
-	return c;
-}
-
-/* The same as a message: judged by itself, and not before its hours. */
-static void
-add_message(struct look *look, const struct appointment *a, enum stage stage,
-    int64_t due_at, int64_t valid_until)
-{
-	struct candidate *c;
-
-	if (due_at < look->rules->handled_before) {
-		said_mark_told(look, KIND_FOLLOW_UP, a->visit->no, a->start_on,
-		    (int32_t)stage, due_at);
-		return;
-	}
-	c = add_stage(look, a, stage, due_at, valid_until);
-	if (c == NULL)
-		return;
-	c->past_caps = stage == STAGE_MOVED;
-	c->reason =
-	    policy_item_obstacle(look, KIND_FOLLOW_UP, NULL, due_at, &c->final);
-	c->ready_at = policy_next_hours(look, KIND_FOLLOW_UP, due_at);
 }
 
 static bool
@@ -219,44 +171,155 @@ collect_chain(const struct look *look, const struct visit *visit,
 	while (visit != NULL && count < CHAIN_MAX &&
 	       !in_chain(chain, count, visit->no)) {
 		chain[count++] = visit->no;
-		visit = visit->replaces_no == 0
-			    ? NULL
-			    : dossier_visit(look->dossier, visit->replaces_no);
+		visit = replacement_counts(look, visit)
+			    ? dossier_visit(look->dossier, visit->replaces_no)
+			    : NULL;
 	}
 	return count;
 }
 
-/*
- * A reminder went out before the visit moved, and none since: one
- * correction is owed.  A new appointment has been told of by its own
- * reminders alone.
- */
-static bool
-correction_owed(const struct look *look, const struct appointment *a)
+/* The last that the patient heard of a visit, or of one it took over from. */
+static const struct said *
+last_told(const struct look *look, const struct visit *visit)
 {
-	const struct said *said = look->said.data;
+	const struct said *said = look->said.data, *last = NULL;
 	int32_t chain[CHAIN_MAX];
-	uint32_t count = collect_chain(look, a->visit, chain);
-	bool told_old = false, told_new = false;
+	uint32_t count = collect_chain(look, visit, chain);
 
-	if (!a->moved)
-		return false;
 	for (size_t i = 0; i < look->said.count; i++) {
 		const struct said *s = &said[i];
-		bool old = s->at < a->moved_at &&
-			   (a->visit->previous_start_at != AT_NEVER ||
-			       s->source != a->visit->no);
 
-		if (s->kind != KIND_FOLLOW_UP || !said_went_out(s) ||
-		    s->slot == STAGE_MISSED ||
-		    !in_chain(chain, count, s->source))
-			continue;
-		told_old |= old;
-		told_new |= s->source == a->visit->no &&
-			    (!old || (s->slot == STAGE_MOVED &&
-					 s->occurrence_on == a->start_on));
+		if (s->kind == KIND_FOLLOW_UP && said_went_out(s) &&
+		    s->slot != STAGE_MISSED &&
+		    in_chain(chain, count, s->source) &&
+		    (last == NULL || s->at >= last->at))
+			last = s;
 	}
-	return told_old && !told_new;
+	return last;
+}
+
+/*
+ * The start that was told: the visit's own then.  Of a visit that moved
+ * more than once since, the date tells which; AT_UNKNOWN: another one.
+ */
+static int64_t
+told_start(const struct look *look, const struct said *s)
+{
+	const struct visit *visit = dossier_visit(look->dossier, s->source);
+
+	if (visit->previous_start_at == AT_NEVER ||
+	    visit->moved_at == AT_NEVER || s->at >= visit->moved_at)
+		return visit->start_at;
+	if (look_date(look, visit->previous_start_at) == s->occurrence_on)
+		return visit->previous_start_at;
+	return look_date(look, visit->start_at) == s->occurrence_on
+		   ? visit->start_at
+		   : AT_UNKNOWN;
+}
+
+/*
+ * Under which number the correction of this move is known: a visit can be
+ * moved about on one day, and each move is told once.
+ */
+static int32_t
+correction_slot(const struct look *look, const struct appointment *a)
+{
+	const struct said *said = look->said.data;
+	int32_t slot = STAGE_MOVED;
+
+	for (size_t i = 0; i < look->said.count; i++) {
+		const struct said *s = &said[i];
+
+		if (s->kind != KIND_FOLLOW_UP || s->source != a->visit->no ||
+		    s->occurrence_on != a->start_on ||
+		    look_slot_stage(s->slot) != STAGE_MOVED)
+			continue;
+		if (a->moved_at == AT_NEVER || s->at >= a->moved_at)
+			return s->slot;
+		if (s->slot >= slot)
+			slot = s->slot + SLOT_AGAIN;
+	}
+	return slot;
+}
+
+static int32_t
+slot_of(const struct look *look, const struct appointment *a, enum stage stage)
+{
+	return stage == STAGE_MOVED ? correction_slot(look, a) : (int32_t)stage;
+}
+
+/*
+ * What was said of that day, of this appointment or one that it took over
+ * from; each correction is its own.
+ */
+static const struct said *
+stage_said(const struct look *look, const struct appointment *a,
+    enum stage stage, bool task)
+{
+	const struct said *said = said_find(look, KIND_FOLLOW_UP, a->visit->no,
+	    a->start_on, slot_of(look, a, stage), task);
+	int32_t chain[CHAIN_MAX];
+	uint32_t count;
+
+	if (said != NULL || stage == STAGE_MOVED || a->visit->replaces_no == 0)
+		return said;
+	count = collect_chain(look, a->visit, chain);
+	for (uint32_t i = 1; i < count && said == NULL; i++)
+		said = said_find(look, KIND_FOLLOW_UP, chain[i], a->start_on,
+		    (int32_t)stage, task);
+	return said;
+}
+
+/* Add one visit's occurrence as a candidate of its own. */
+static struct candidate *
+add_stage(struct look *look, const struct appointment *a, enum stage stage,
+    bool task, int64_t due_at, int64_t valid_until)
+{
+	int32_t slot = slot_of(look, a, stage);
+	const struct said *said = stage_said(look, a, stage, task);
+	struct candidate *c;
+
+	if (said != NULL && !said_is_open_hold(said))
+		return NULL;
+	c = look_add(look, KIND_FOLLOW_UP, stage, due_at,
+	    look->dossier->visit_count < CANDIDATE_ITEMS_MAX
+		? look->dossier->visit_count
+		: CANDIDATE_ITEMS_MAX);
+	c->task = task;
+	c->valid_until = valid_until;
+	c->anchor_on = a->start_on;
+	c->item_count = 1;
+	c->items[0] = (struct plan_item){
+	    .no = a->visit->no,
+	    .reference = look_reference(look, KIND_FOLLOW_UP, a->visit->no),
+	    .occurrence_on = a->start_on,
+	    .slot = slot,
+	    .run_out_on = ON_UNKNOWN,
+	    .at = a->start_at,
+	    .held = said != NULL,
+	};
+	return c;
+}
+
+/* The same as a message: judged by itself, and not before its hours. */
+static void
+add_message(struct look *look, const struct appointment *a, enum stage stage,
+    int64_t due_at, int64_t valid_until)
+{
+	struct candidate *c;
+
+	if (due_at < look->rules->handled_before) {
+		said_mark_told(look, KIND_FOLLOW_UP, a->visit->no, a->start_on,
+		    slot_of(look, a, stage), due_at);
+		return;
+	}
+	c = add_stage(look, a, stage, false, due_at, valid_until);
+	if (c == NULL)
+		return;
+	c->past_caps = stage == STAGE_MOVED;
+	c->reason = policy_item_obstacle(
+	    look, KIND_FOLLOW_UP, stage, NULL, due_at, &c->final);
+	c->ready_at = policy_next_hours(look, c->program, due_at);
 }
 
 /*
@@ -269,8 +332,7 @@ supersede(struct look *look, const struct appointment *a, enum stage stage,
 {
 	struct candidate *c;
 
-	if (said_find(look, KIND_FOLLOW_UP, a->visit->no, a->start_on,
-		(int32_t)stage, false) != NULL)
+	if (stage_said(look, a, stage, false) != NULL)
 		return;
 	if (look->rules->each_hold || due_at <= look->planned_through ||
 	    said_standing(look, KIND_FOLLOW_UP) != REASON_NONE) {
@@ -278,7 +340,7 @@ supersede(struct look *look, const struct appointment *a, enum stage stage,
 		    (int32_t)stage, false);
 		return;
 	}
-	c = add_stage(look, a, stage, due_at, look->now);
+	c = add_stage(look, a, stage, false, due_at, look->now);
 	c->reason = REASON_EXPIRED;
 	c->final = true;
 }
@@ -288,7 +350,9 @@ static void
 collect_planned(struct look *look, const struct appointment *a)
 {
 	const struct program *program = &look->rules->kinds[KIND_FOLLOW_UP];
-	bool owed = correction_owed(look, a);
+	const struct said *told = a->moved ? last_told(look, a->visit) : NULL;
+	/* one correction is owed where another start was told of last */
+	bool owed = told != NULL && told_start(look, told) != a->start_at;
 	const struct program_stage *latest = NULL;
 	int64_t moved_at = a->moved_at == AT_NEVER ? look->now : a->moved_at;
 	int64_t latest_at = 0;
@@ -303,8 +367,7 @@ collect_planned(struct look *look, const struct appointment *a)
 
 		if (stage->task)
 			continue;
-		due_at = look_stage_at(
-		    look, KIND_FOLLOW_UP, a->start_on + stage->day);
+		due_at = look_stage_at(look, program, a->start_on + stage->day);
 		if (due_at > look->now) {
 			look_wake_kind(look, KIND_FOLLOW_UP, due_at);
 			continue;
@@ -336,59 +399,58 @@ collect_lapsed(struct look *look, const struct appointment *a)
 		return;
 	for (uint32_t i = 0; i < program->stage_count; i++) {
 		const struct program_stage *stage = &program->stages[i];
-		int64_t due_at = look_stage_at(
-		    look, KIND_FOLLOW_UP, a->start_on + stage->day);
+		int64_t due_at =
+		    look_stage_at(look, program, a->start_on + stage->day);
 		struct candidate *c;
 
 		if (stage->task || due_at <= look->planned_through ||
-		    said_find(look, KIND_FOLLOW_UP, a->visit->no, a->start_on,
-			(int32_t)stage->stage, false) != NULL)
+		    stage_said(look, a, stage->stage, false) != NULL)
 			continue;
-		c = add_stage(look, a, stage->stage, due_at, look->now);
-		if (c != NULL) {
-			c->reason = REASON_EXPIRED;
-			c->final = true;
-		}
+		c = add_stage(look, a, stage->stage, false, due_at, look->now);
+		c->reason = REASON_EXPIRED;
+		c->final = true;
 	}
 }
 
-/* The first 10:00 at or after an instant. */
+/* The first 10:00 after an instant. */
 static int64_t
 next_stage_time(const struct look *look, int64_t at)
 {
+	const struct program *program = &look->rules->kinds[KIND_FOLLOW_UP];
 	int32_t date_on = look_date(look, at);
-	int64_t same_day = look_stage_at(look, KIND_FOLLOW_UP, date_on);
+	int64_t same_day = look_stage_at(look, program, date_on);
 
-	return same_day >= at
-		   ? same_day
-		   : look_stage_at(look, KIND_FOLLOW_UP, date_on + 1);
+	return same_day > at ? same_day
+			     : look_stage_at(look, program, date_on + 1);
 }
 
-/* A task 14 days after the visit's date, or as soon as it is known. */
+/* A task 14 days after the visit's date, but not before the notice. */
 static void
 collect_missed_task(
-    struct look *look, const struct appointment *a, int64_t recorded_at)
+    struct look *look, const struct appointment *a, int64_t notice_at)
 {
 	const struct program *program = &look->rules->kinds[KIND_FOLLOW_UP];
 
 	for (uint32_t i = 0; i < program->stage_count; i++) {
 		const struct program_stage *stage = &program->stages[i];
-		int64_t due_at = look_stage_at(
-		    look, KIND_FOLLOW_UP, a->start_on + stage->day);
-		struct candidate *c;
+		int64_t due_at =
+		    look_stage_at(look, program, a->start_on + stage->day);
 
 		if (!stage->task)
 			continue;
-		if (due_at < recorded_at)
-			due_at = next_stage_time(look, recorded_at);
+		if (due_at < notice_at)
+			due_at = notice_at;
 		look_wake(look, due_at);
-		if (due_at > look->now || look_task_is_stale(look, due_at) ||
-		    due_at < look->rules->handled_before ||
-		    !policy_tasks_allowed(look))
+		if (due_at > look->now)
 			continue;
-		c = add_stage(look, a, stage->stage, due_at, AT_NEVER);
-		if (c != NULL)
-			c->task = true;
+		if (look_task_is_stale(look, due_at) ||
+		    due_at < look->rules->handled_before ||
+		    !policy_tasks_allowed(look)) {
+			said_mark_over(look, KIND_FOLLOW_UP, a->visit->no,
+			    a->start_on, (int32_t)stage->stage, true);
+			continue;
+		}
+		(void)add_stage(look, a, stage->stage, true, due_at, AT_NEVER);
 	}
 }
 
@@ -402,7 +464,7 @@ collect_missed(
 	look_wake_kind(look, KIND_FOLLOW_UP, due_at);
 	if (due_at <= look->now && look->now < until)
 		add_message(look, a, STAGE_MISSED, due_at, until);
-	collect_missed_task(look, a, recorded_at);
+	collect_missed_task(look, a, due_at);
 }
 
 static void
@@ -417,10 +479,7 @@ collect_visit(struct look *look, const struct visit *visit)
 		collect_missed(look, &a,
 		    visit->status_at > a.start_at ? visit->status_at
 						  : a.start_at);
-		if (a.start_at <= look->now)
-			return;
-		/* nobody misses what is still to come */
-		a.status = VISIT_PLANNED;
+		return;
 	}
 	if (a.status != VISIT_PLANNED)
 		return;
@@ -442,7 +501,6 @@ same_message(const struct candidate *a, const struct candidate *b)
 	return a->reason == REASON_NONE && b->reason == REASON_NONE &&
 	       a->stage == b->stage && a->anchor_on == b->anchor_on &&
 	       a->task == b->task && a->due_at == b->due_at &&
-	       a->held_before == b->held_before &&
 	       a->item_count < CANDIDATE_ITEMS_MAX;
 }
 

@@ -8,9 +8,12 @@
  */
 bool follow_up_booked(const struct look *look, const char *prescriber,
     int32_t from_on, int32_t until_on);
-/* When the last visit with that prescriber took place; AT_UNKNOWN: none. */
+/*
+ * When the last visit with that prescriber before that day took place;
+ * AT_UNKNOWN: none.
+ */
 int64_t follow_up_last_kept_at(
-    const struct look *look, const char *prescriber);
+    const struct look *look, const char *prescriber, int32_t before_on);
 /*
  * Does a message about that visit, date and stage still hold?  Not once it
  * took place, was cancelled, moved to another day, or began.

@@ -20,10 +20,42 @@ struct ladder {
 	uint32_t count;
 };
 
+/*
+ * Take the next ladder from the products, earliest first: whoever runs out
+ * within 7 days of it, under the same program, climbs along.
+ */
+static bool
+next_ladder(struct look *look, struct product *products, uint32_t *count,
+    struct ladder *ladder)
+{
+	struct product *members =
+	    arena_array(look->arena, *count + 1, sizeof(*members));
+	int32_t last_on;
+	uint32_t left = 0;
+
+	if (*count == 0)
+		return false;
+	last_on = products[0].run_out_on + products[0].program->merge_days;
+	*ladder = (struct ladder){
+	    .kind = products[0].kind,
+	    .program = products[0].program,
+	    .members = members,
+	};
+	for (uint32_t i = 0; i < *count; i++)
+		if (products[i].program == ladder->program &&
+		    products[i].run_out_on <= last_on &&
+		    ladder->count < CANDIDATE_ITEMS_MAX)
+			members[ladder->count++] = products[i];
+		else
+			products[left++] = products[i];
+	*count = left;
+	return true;
+}
+
 static int64_t
 stage_at(const struct look *look, const struct ladder *ladder, uint32_t index)
 {
-	return look_stage_at(look, ladder->kind,
+	return look_stage_at(look, ladder->program,
 	    ladder->members[0].run_out_on + ladder->program->stages[index].day);
 }
 
@@ -36,13 +68,44 @@ static bool
 stage_concerns(const struct ladder *ladder, const struct product *product,
     uint32_t index, int64_t due_at)
 {
-	int32_t left = product->run_out_on - ladder->members[0].run_out_on -
-		       ladder->program->stages[index].day;
+	int32_t date_on =
+	    ladder->members[0].run_out_on + ladder->program->stages[index].day;
 
 	if (due_at < product->opened_at || due_at < product->visited_at)
 		return false;
-	return ladder->kind != KIND_RENEWAL || left <= 0 ||
-	       2 * left <= product->last_days;
+	return ladder->kind != KIND_RENEWAL ||
+	       2 * supply_left_days(product->supply, date_on) <=
+		   product->supply->last_days;
+}
+
+/*
+ * Did the product stand on this rung when that was due?  Who climbs along
+ * only since, because another one was filled or a visit was missed, is not
+ * told late what was never due.  What an outage or a hold kept back is.
+ */
+static bool
+stood_there(struct look *look, const struct ladder *ladder,
+    const struct product *product, int64_t due_at)
+{
+	struct look then = *look;
+	const struct supply *supplies;
+	struct product *products;
+	struct ladder its;
+	uint32_t count;
+
+	if (due_at >= look->now || !refill_changed_since(look, due_at))
+		return true;
+	then.now = due_at;
+	count = supply_walk(look->dossier, due_at, look->arena, &supplies);
+	products = arena_array(look->arena, count + 1, sizeof(*products));
+	count = refill_products(&then, ladder->kind, supplies, count, products);
+	while (next_ladder(look, products, &count, &its))
+		for (uint32_t i = 0; i < its.count; i++)
+			if (its.members[i].prescription ==
+			    product->prescription)
+				return its.members[0].run_out_on ==
+				       ladder->members[0].run_out_on;
+	return false;
 }
 
 static const struct said *
@@ -69,7 +132,9 @@ mark_stage(struct look *look, const struct ladder *ladder, uint32_t index,
 			said_mark_over(look, ladder->kind,
 			    product->prescription->no, product->anchor_on,
 			    (int32_t)stage->stage, true);
-		else if (stage_concerns(ladder, product, index, due_at))
+		else if (stage_said(look, ladder, product, index) == NULL &&
+			 stage_concerns(ladder, product, index, due_at) &&
+			 stood_there(look, ladder, product, due_at))
 			said_mark_told(look, ladder->kind,
 			    product->prescription->no, product->anchor_on,
 			    (int32_t)stage->stage, due_at);
@@ -78,7 +143,7 @@ mark_stage(struct look *look, const struct ladder *ladder, uint32_t index,
 
 static void
 add_item(struct look *look, struct candidate *c, const struct ladder *ladder,
-    const struct product *product)
+    const struct product *product, bool held)
 {
 	c->items[c->item_count++] = (struct plan_item){
 	    .no = product->prescription->no,
@@ -88,6 +153,7 @@ add_item(struct look *look, struct candidate *c, const struct ladder *ladder,
 	    .slot = (int32_t)c->stage,
 	    .run_out_on = product->run_out_on,
 	    .at = c->due_at,
+	    .held = held,
 	};
 }
 
@@ -101,7 +167,7 @@ add_stage(struct look *look, const struct ladder *ladder, uint32_t index,
 {
 	const struct program_stage *stage = &ladder->program->stages[index];
 	/* places in the list, which may move; 0: none yet */
-	size_t groups[REASON_COUNT][2] = {{0}};
+	size_t groups[REASON_COUNT] = {0};
 
 	for (uint32_t i = 0; i < ladder->count; i++) {
 		const struct product *product = &ladder->members[i];
@@ -115,26 +181,29 @@ add_stage(struct look *look, const struct ladder *ladder, uint32_t index,
 		    (held && expired != REASON_NONE) ||
 		    !stage_concerns(ladder, product, index, due_at))
 			continue;
+		if (!stood_there(look, ladder, product, due_at))
+			continue;
 		if (expired == REASON_NONE && !stage->task)
 			reason = policy_item_obstacle(look, ladder->kind,
-			    product->prescription->drug, due_at, &final);
-		if (groups[reason][held] == 0) {
+			    stage->stage, product->prescription->drug, due_at,
+			    &final);
+		if (groups[reason] == 0) {
 			c = look_add(look, ladder->kind, stage->stage, due_at,
 			    ladder->count);
+			c->program = ladder->program;
 			c->task = stage->task;
 			c->reason = reason;
 			c->final = final || expired != REASON_NONE;
-			c->held_before = held;
 			c->valid_until = valid_until;
 			c->anchor_on = ladder->members[0].run_out_on;
 			if (!stage->task)
 				c->ready_at = policy_next_hours(
-				    look, ladder->kind, due_at);
-			groups[reason][held] = look->candidates.count;
+				    look, ladder->program, due_at);
+			groups[reason] = look->candidates.count;
 		}
-		c = (struct candidate *)look->candidates.data +
-		    groups[reason][held] - 1;
-		add_item(look, c, ladder, product);
+		c = (struct candidate *)look->candidates.data + groups[reason] -
+		    1;
+		add_item(look, c, ladder, product, held);
 	}
 }
 
@@ -150,6 +219,21 @@ climb_task(struct look *look, const struct ladder *ladder, uint32_t index,
 		add_stage(look, ladder, index, due_at, AT_NEVER, REASON_NONE);
 }
 
+/* Until the next rung, or as long as the program says where that is less. */
+static int64_t
+valid_until(const struct look *look, const struct ladder *ladder,
+    uint32_t index, int64_t due_at)
+{
+	const struct program *program = ladder->program;
+	int64_t until = index + 1 < program->stage_count
+			    ? stage_at(look, ladder, index + 1)
+			    : AT_NEVER;
+
+	if (program->valid_us > 0 && due_at + program->valid_us < until)
+		return due_at + program->valid_us;
+	return until;
+}
+
 /* Rung by rung up to now; true if the ladder is over with its task. */
 static bool
 climb(struct look *look, const struct ladder *ladder)
@@ -158,9 +242,7 @@ climb(struct look *look, const struct ladder *ladder)
 
 	for (uint32_t i = 0; i < program->stage_count; i++) {
 		int64_t due_at = stage_at(look, ladder, i);
-		int64_t until = i + 1 < program->stage_count
-				    ? stage_at(look, ladder, i + 1)
-				    : AT_NEVER;
+		int64_t until = valid_until(look, ladder, i, due_at);
 
 		if (due_at > look->now) {
 			if (program->stages[i].task)
@@ -189,29 +271,20 @@ climb(struct look *look, const struct ladder *ladder)
 	return false;
 }
 
-/* Earliest first: whoever runs out within 7 days of it climbs along. */
 static void
-climb_all(struct look *look, enum kind kind, const struct product *products,
-    uint32_t count)
+climb_all(struct look *look, enum kind kind, const struct supply *supplies,
+    uint32_t supply_count, struct product *products)
 {
-	const struct program *program = &look->rules->kinds[kind];
+	uint32_t count =
+	    refill_products(look, kind, supplies, supply_count, products);
+	struct ladder ladder;
 
-	for (uint32_t i = 0, members; i < count; i += members) {
-		struct ladder ladder = {kind, program, &products[i], 0};
-
-		members = 1;
-		while (
-		    i + members < count && members < CANDIDATE_ITEMS_MAX &&
-		    products[i + members].run_out_on - products[i].run_out_on <=
-			program->merge_days)
-			members++;
-		ladder.count = members;
+	while (next_ladder(look, products, &count, &ladder))
 		(void)climb(look, &ladder);
-	}
 }
 
-bool
-ladder_is_open(
+int32_t
+ladder_run_out_on(
     struct look *look, enum kind kind, int32_t source, int32_t occurrence_on)
 {
 	const struct supply *supplies;
@@ -225,8 +298,8 @@ ladder_is_open(
 	for (uint32_t i = 0; i < count; i++)
 		if (products[i].prescription->no == source &&
 		    products[i].anchor_on == occurrence_on)
-			return true;
-	return false;
+			return products[i].run_out_on;
+	return ON_UNKNOWN;
 }
 
 void
@@ -240,7 +313,5 @@ ladder_collect(struct look *look)
 
 	refill_collect_unclear(look, supplies, supply_count);
 	for (enum kind kind = KIND_REFILL; kind <= KIND_RENEWAL; kind++)
-		climb_all(look, kind, products,
-		    refill_products(
-			look, kind, supplies, supply_count, products));
+		climb_all(look, kind, supplies, supply_count, products);
 }

@@ -8,8 +8,11 @@
  * the tasks about supplies; wake for what comes next.
  */
 void ladder_collect(struct look *look);
-/* Is the cycle of that prescription still open under that date? */
-bool ladder_is_open(
+/*
+ * When the product of that prescription runs out, while its cycle is open
+ * under that date; else ON_UNKNOWN.
+ */
+int32_t ladder_run_out_on(
     struct look *look, enum kind kind, int32_t source, int32_t occurrence_on);
 
 #endif

@@ -13,6 +13,7 @@
  * date back, a stage until its cycle is over by every reading. */
 #define DOSE_KEPT_US (3 * DAY_US)
 #define STAGE_KEPT_US (60 * DAY_US)
+#define TASK_KEPT_US (120 * DAY_US) /* … or told of anew, and later */
 
 void
 look_init(struct look *look, const struct dossier *dossier,
@@ -66,6 +67,7 @@ look_add(struct look *look, enum kind kind, enum stage stage, int64_t due_at,
 	/* merging takes candidates back: a place may have been used */
 	*c = (struct candidate){
 	    .kind = kind,
+	    .program = &look->rules->kinds[kind],
 	    .stage = stage,
 	    .due_at = due_at,
 	    .ready_at = due_at,
@@ -89,6 +91,12 @@ look_trace(struct look *look, const char *format, ...)
 	*(const char **)list_add(&look->traces) = arena_text(look->arena, text);
 }
 
+enum stage
+look_slot_stage(int32_t slot)
+{
+	return (enum stage)(slot % SLOT_AGAIN);
+}
+
 int64_t
 look_instant(const struct look *look, int32_t date_on, int32_t time_s)
 {
@@ -101,12 +109,22 @@ look_date(const struct look *look, int64_t at)
 	return zone_local(look->dossier->zone, at, NULL);
 }
 
+const struct program *
+look_program(const struct look *look, enum kind kind, int32_t prescription_no)
+{
+	const struct prescription *p =
+	    dossier_prescription(look->dossier, prescription_no);
+
+	return program_for(
+	    look->rules, kind, p == NULL ? NULL : p->product_class);
+}
+
 int64_t
-look_stage_at(const struct look *look, enum kind kind, int32_t date_on)
+look_stage_at(
+    const struct look *look, const struct program *program, int32_t date_on)
 {
 	const struct rules *rules = look->rules;
-	int64_t at =
-	    look_instant(look, date_on, rules->kinds[kind].stage_time_s);
+	int64_t at = look_instant(look, date_on, program->stage_time_s);
 
 	if (rules->spread_min > 0) {
 		/* a multiplicative hash: neighbours land far apart */
@@ -123,6 +141,9 @@ look_stage_at(const struct look *look, enum kind kind, int32_t date_on)
 bool
 look_task_is_stale(const struct look *look, int64_t due_at)
 {
+	/* where it is told what is history, only what is forgotten is too */
+	if (look->rules->handled_before != AT_UNKNOWN)
+		return due_at + TASK_KEPT_US / 2 <= look->now;
 	return due_at + 30 * DAY_US <= look->now ||
 	       (due_at <= look->planned_through &&
 		   due_at + 7 * DAY_US <= look->now);
@@ -219,6 +240,23 @@ said_mark_over(struct look *look, enum kind kind, int32_t source,
 }
 
 bool
+said_ladder_task(const struct look *look, enum kind kind, int32_t source,
+    int32_t occurrence_on)
+{
+	const struct said *said = look->said.data;
+
+	for (size_t i = look->said.count; i > 0; i--) {
+		const struct said *s = &said[i - 1];
+
+		if (s->task && s->kind == kind && s->source == source &&
+		    s->occurrence_on == occurrence_on &&
+		    look_slot_stage(s->slot) != STAGE_SUPPLY)
+			return true;
+	}
+	return false;
+}
+
+bool
 said_schedule_task(const struct look *look, int32_t source, enum reason reason)
 {
 	const struct said *said = look->said.data;
@@ -277,8 +315,9 @@ entry_matters(const struct look *look, const struct said *s)
 		if (open->kind == s->kind && open->source == s->source)
 			return true;
 	}
-	return s->at > look->now - (s->kind == KIND_DOSE ? DOSE_KEPT_US
-							 : STAGE_KEPT_US);
+	return s->at > look->now - (s->task                   ? TASK_KEPT_US
+				       : s->kind == KIND_DOSE ? DOSE_KEPT_US
+							      : STAGE_KEPT_US);
 }
 
 void

@@ -13,10 +13,10 @@ enum { SAID_ENTRIES_MAX = 512, CANDIDATE_ITEMS_MAX = 256 };
 /* Something due: a message, or a task for people. */
 struct candidate {
 	enum kind kind;
+	const struct program *program; /* of its products: all the same */
 	enum stage stage;
 	bool task;
 	bool past_caps;   /* corrections */
-	bool held_before; /* its hold was recorded: no second line */
 	bool any_hour; /* a dose outside its hours, which the consent allows */
 	/*
 	 * Judged before merging: an obstacle of the item itself; of a task,
@@ -27,6 +27,7 @@ struct candidate {
 	int32_t anchor_on; /* run-out, visit or dose date: the order */
 	int64_t due_at;
 	int64_t ready_at;    /* due, or the next allowed hour after it */
+	int64_t turn_at;     /* its place in line: ready, or possible only now */
 	int64_t valid_until; /* exclusive */
 	struct plan_item *items;
 	uint32_t item_count;
@@ -47,8 +48,10 @@ struct look {
 	struct list traces;     /* const char * */
 	bool want_trace;
 	int64_t next_at;
+	bool attention; /* deliveries to load at the next look */
 	int16_t park_lane;
 	bool asleep[KIND_ANSWER + 1]; /* a known standing obstacle: no wake */
+	bool stopped; /* something waits for the end of an operator's stop */
 	int32_t reserved[CHANNEL_COUNT]; /* sends that wait for the gap */
 };
 
@@ -60,20 +63,35 @@ void look_init(struct look *look, const struct dossier *dossier,
 void look_wake(struct look *look, int64_t at);
 /* The same for messages of one kind, unless that kind is asleep. */
 void look_wake_kind(struct look *look, enum kind kind, int64_t at);
-/* A zeroed candidate with room for items_max items; ready when due. */
+/*
+ * A zeroed candidate with room for items_max items; ready when due, under
+ * the kind's program.
+ */
 struct candidate *look_add(struct look *look, enum kind kind, enum stage stage,
     int64_t due_at, uint32_t items_max);
 void look_trace(struct look *look, const char *format, ...) printf_like(2, 3);
 
+/*
+ * The slot of a stage is its number; of what is said once more of the same
+ * visit and date, so much more each time.
+ */
+enum { SLOT_AGAIN = 1000 };
+enum stage look_slot_stage(int32_t slot);
+
 /* Local clock time on a date: the instant. */
 int64_t look_instant(const struct look *look, int32_t date_on, int32_t time_s);
 int32_t look_date(const struct look *look, int64_t at);
-/* 10:00 of that kind on a date, spread by patient where asked for. */
-int64_t look_stage_at(const struct look *look, enum kind kind, int32_t date_on);
+/* The program of a kind for what that prescription is of (0: none). */
+const struct program *look_program(
+    const struct look *look, enum kind kind, int32_t prescription_no);
+/* 10:00 of that program on a date, spread by patient where asked for. */
+int64_t look_stage_at(
+    const struct look *look, const struct program *program, int32_t date_on);
 
 /*
  * A task that fell due long before anybody looked is history, as of an
- * import: a week where it was due before the last look, a month otherwise.
+ * import: a week where it was due before the last look, a month otherwise;
+ * in a run that has a beginning (rules->handled_before) two months.
  */
 bool look_task_is_stale(const struct look *look, int64_t due_at);
 
@@ -99,6 +117,9 @@ void said_mark_told(struct look *look, enum kind kind, int32_t source,
     int32_t occurrence_on, int32_t slot, int64_t due_at);
 void said_mark_over(struct look *look, enum kind kind, int32_t source,
     int32_t occurrence_on, int32_t slot, bool task);
+/* The task at the end of a cycle's ladder, whatever its day was then. */
+bool said_ladder_task(const struct look *look, enum kind kind, int32_t source,
+    int32_t occurrence_on);
 /* The task about a whole dose schedule, by what it was about. */
 bool said_schedule_task(
     const struct look *look, int32_t source, enum reason reason);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "care/dose.h"
+#include "care/fallback.h"
 #include "care/follow_up.h"
 #include "care/ladder.h"
 #include "care/look.h"
@@ -27,7 +28,8 @@ kind_standing(const struct look *look, enum kind kind)
 	struct choice choice;
 	bool final;
 
-	reason = policy_item_obstacle(look, kind, NULL, look->now, &final);
+	reason = policy_item_obstacle(
+	    look, kind, STAGE_NONE, NULL, look->now, &final);
 	if (reason != REASON_NONE)
 		return reason;
 	policy_choose(look, kind, STAGE_DUE, false, true, &choice);
@@ -42,13 +44,17 @@ static void
 find_standing(struct look *look)
 {
 	for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP; kind++) {
+		enum reason reason;
+
 		if (look->rules->each_hold ||
 		    said_standing(look, kind) == REASON_NONE)
 			continue;
-		if (kind_standing(look, kind) == REASON_NONE)
+		reason = kind_standing(look, kind);
+		if (reason == REASON_NONE)
 			said_set_standing(look, kind, REASON_NONE);
 		else
 			look->asleep[kind] = true;
+		look->stopped |= reason == REASON_STOPPED_BY_OPERATOR;
 	}
 }
 
@@ -95,15 +101,35 @@ kind_rank(enum kind kind)
 	return ranks[kind];
 }
 
+/*
+ * When what it is about is: the first visit of a day, or the first dose.  A
+ * task about visits follows what it hands over.
+ */
+static int64_t
+happens_at(const struct candidate *c)
+{
+	int64_t first_at = c->items[0].at;
+
+	if (c->kind != KIND_FOLLOW_UP)
+		return c->due_at;
+	if (c->task)
+		return AT_NEVER;
+	for (uint32_t i = 1; i < c->item_count; i++)
+		if (c->items[i].at < first_at)
+			first_at = c->items[i].at;
+	return first_at;
+}
+
 /* Earlier first; at one instant by kind, run-out or visit, then id. */
 static int
 compare_candidates(const void *left, const void *right)
 {
 	const struct candidate *a = left, *b = right;
 	int64_t order[][2] = {
-	    {a->ready_at, b->ready_at},
+	    {a->turn_at, b->turn_at},
 	    {kind_rank(a->kind), kind_rank(b->kind)},
 	    {a->anchor_on, b->anchor_on},
+	    {happens_at(a), happens_at(b)},
 	};
 	int ids;
 
@@ -114,10 +140,12 @@ compare_candidates(const void *left, const void *right)
 	if (ids != 0)
 		return ids;
 	/* what is said later in a cycle follows; a task comes last */
-	if (a->stage != b->stage)
-		return a->stage < b->stage ? -1 : 1;
 	if (a->task != b->task)
 		return a->task ? 1 : -1;
+	if (a->due_at != b->due_at)
+		return a->due_at < b->due_at ? -1 : 1;
+	if (a->stage != b->stage)
+		return a->stage < b->stage ? -1 : 1;
 	return (a->reason > b->reason) - (a->reason < b->reason);
 }
 
@@ -148,6 +176,7 @@ add_step(struct look *look, const struct candidate *c, enum plan_action action)
 	    .source = c->items[0].no,
 	    .occurrence_on = c->items[0].occurrence_on,
 	    .slot = c->items[0].slot,
+	    .program_version = c->program->version,
 	    .due_at = c->due_at,
 	    .at = look->now,
 	    .not_after = c->valid_until,
@@ -157,7 +186,8 @@ add_step(struct look *look, const struct candidate *c, enum plan_action action)
 	return step;
 }
 
-static void
+/* The first of its entries, until the next one is added. */
+static struct said *
 remember(struct look *look, const struct candidate *c,
     enum delivery_state state, enum channel channel, enum reason reason)
 {
@@ -171,6 +201,8 @@ remember(struct look *look, const struct candidate *c,
 		s->task = c->task;
 		s->leads = i == 0;
 	}
+	return (struct said *)look->said.data + look->said.count -
+	       c->item_count;
 }
 
 static void
@@ -194,8 +226,23 @@ give_task(struct look *look, const struct candidate *c)
 	struct plan_step *step = add_step(look, c, PLAN_TASK);
 
 	step->reason = c->reason;
-	remember(look, c, DELIVERY_DELIVERED, CHANNEL_NONE, c->reason);
+	(void)remember(look, c, DELIVERY_DELIVERED, CHANNEL_NONE, c->reason);
 	trace_candidate(look, c, "a task for people", reason_word(c->reason));
+}
+
+/* The same, less what is on record as held: that needs no second line. */
+static struct candidate
+not_held_yet(const struct look *look, const struct candidate *c)
+{
+	struct candidate fresh = *c;
+
+	fresh.items =
+	    arena_array(look->arena, c->item_count, sizeof(*fresh.items));
+	fresh.item_count = 0;
+	for (uint32_t i = 0; i < c->item_count; i++)
+		if (!c->items[i].held)
+			fresh.items[fresh.item_count++] = c->items[i];
+	return fresh;
 }
 
 /*
@@ -206,27 +253,35 @@ static void
 hold(struct look *look, const struct candidate *c, enum reason reason,
     enum reason closing, bool standing)
 {
-	bool silent = c->held_before;
+	struct candidate fresh = not_held_yet(look, c);
+	bool silent = fresh.item_count == 0;
 	struct plan_step *step;
 
 	trace_candidate(look, c, "held,", reason_word(reason));
+	look->stopped |= reason == REASON_STOPPED_BY_OPERATOR;
 	if (standing && !look->rules->each_hold) {
 		silent = said_standing(look, c->kind) == reason;
 		said_set_standing(look, c->kind, reason);
 		look->asleep[c->kind] = true;
+		fresh = *c;
 	}
 	if (closing != REASON_NONE)
-		remember(look, c, DELIVERY_HELD, CHANNEL_NONE, closing);
-	else if (!c->held_before && (!standing || look->rules->each_hold))
-		remember(look, c, DELIVERY_HELD, CHANNEL_NONE, reason);
+		(void)remember(look, c, DELIVERY_HELD, CHANNEL_NONE, closing);
+	else if (!silent && (!standing || look->rules->each_hold))
+		(void)remember(
+		    look, &fresh, DELIVERY_HELD, CHANNEL_NONE, reason);
 	if (silent)
 		return;
-	step = add_step(look, c, PLAN_HOLD);
+	step = add_step(look, &fresh, PLAN_HOLD);
 	step->reason = reason;
 	step->final = closing != REASON_NONE;
 	step->standing = standing;
-	/* a line is not dated before what made it became known */
-	if (look->rules->each_hold && c->due_at < look->planned_through)
+	/*
+	 * A line is not dated before what made it became known: whatever is
+	 * known is judged when it is ready, but waits in line for a cap.
+	 */
+	if (look->rules->each_hold && closing != REASON_CAP &&
+	    look->now > c->ready_at)
 		step->due_at = look->now;
 }
 
@@ -234,8 +289,9 @@ static void
 send(struct look *look, const struct candidate *c, const struct choice *choice)
 {
 	struct plan_step *step = add_step(look, c, PLAN_SEND);
-	int64_t hours_end =
-	    c->any_hour ? AT_NEVER : policy_hours_end(look, c->kind, look->now);
+	int64_t hours_end = c->any_hour
+				? AT_NEVER
+				: policy_hours_end(look, c->program, look->now);
 
 	step->channel = choice->channel;
 	step->contact_no = choice->contact_no;
@@ -249,7 +305,10 @@ send(struct look *look, const struct candidate *c, const struct choice *choice)
 
 		step->sensitive |= p != NULL && p->sensitive;
 	}
-	remember(look, c, DELIVERY_SENDING, choice->channel, REASON_NONE);
+	remember(look, c, DELIVERY_SENDING, choice->channel, REASON_NONE)
+	    ->contact_no = choice->contact_no;
+	fallback_watch(
+	    look, c->program, c->stage, choice->channel, c->valid_until);
 	trace_candidate(look, c, "sent by", channel_word(choice->channel));
 }
 
@@ -269,9 +328,29 @@ hold_without_channel(
 
 /* The line of those who wait for their two minutes. */
 struct queue {
-	int64_t ready_at;  /* of the last that waits; AT_UNKNOWN: none */
+	int64_t turn_at;   /* of the last that waits; AT_UNKNOWN: none */
 	int64_t leaves_at; /* when that one may go at the earliest */
 };
+
+/* Outside its hours: shifted to the next, but never past its time. */
+static void
+wait_for_hours(
+    struct look *look, const struct candidate *c, const struct choice *choice)
+{
+	int64_t opens = policy_next_hours(look, c->program, look->now);
+
+	if (opens >= c->valid_until) {
+		hold(look, c, REASON_QUIET_HOURS, REASON_QUIET_HOURS, false);
+		return;
+	}
+	/* what nobody agreed to hear has no better hour */
+	if (choice->channel == CHANNEL_NONE && choice->standing) {
+		hold_without_channel(look, c, choice);
+		return;
+	}
+	look_wake_kind(look, c->kind, opens);
+	trace_candidate(look, c, "waits for its hours", NULL);
+}
 
 /* Judge one message; those before it in line are judged already. */
 static void
@@ -279,33 +358,30 @@ judge(struct look *look, const struct candidate *c, struct queue *queue)
 {
 	struct choice choice;
 	int64_t leaves_at;
+	bool final;
 
 	if (c->reason != REASON_NONE) {
-		/* a hospital stay that is over closes, but stands no more */
-		bool over =
-		    c->final && policy_person_obstacle(look) != c->reason;
+		/*
+		 * What stands holds the kind as a whole: not a hospital stay
+		 * that is over, nor the stop of one drug or stage.
+		 */
+		bool stands = policy_item_obstacle(look, c->kind, STAGE_NONE,
+				  NULL, look->now, &final) == c->reason;
 
 		hold(look, c, c->reason, c->final ? c->reason : REASON_NONE,
-		    policy_reason_stands(c->reason) && !over);
+		    policy_reason_stands(c->reason) && stands);
 		return;
 	}
 	if (c->valid_until <= look->now) {
 		hold(look, c, REASON_EXPIRED, REASON_EXPIRED, false);
 		return;
 	}
-	if (!c->any_hour && !policy_in_hours(look, c->kind, look->now)) {
-		int64_t opens = policy_next_hours(look, c->kind, look->now);
-
-		if (opens >= c->valid_until)
-			hold(look, c, REASON_QUIET_HOURS, REASON_QUIET_HOURS,
-			    false);
-		else
-			look_wake_kind(look, c->kind, opens);
-		trace_candidate(look, c, "waits for its hours", NULL);
-		return;
-	}
 	policy_choose(
 	    look, c->kind, c->stage, c->any_hour, c->past_caps, &choice);
+	if (!c->any_hour && !policy_in_hours(look, c->program, look->now)) {
+		wait_for_hours(look, c, &choice);
+		return;
+	}
 	if (choice.channel == CHANNEL_NONE) {
 		hold_without_channel(look, c, &choice);
 		return;
@@ -319,11 +395,11 @@ judge(struct look *look, const struct candidate *c, struct queue *queue)
 	}
 	leaves_at = policy_gap_end(look, choice.channel, c->ready_at, NULL);
 	/* nobody overtakes who was ready at the same instant */
-	if (queue->ready_at == c->ready_at &&
+	if (queue->turn_at == c->turn_at &&
 	    leaves_at < queue->leaves_at + look->rules->gap_us)
 		leaves_at = queue->leaves_at + look->rules->gap_us;
 	if (leaves_at > look->now) {
-		*queue = (struct queue){c->ready_at, leaves_at};
+		*queue = (struct queue){c->turn_at, leaves_at};
 		if (c->kind != KIND_DOSE)
 			look->reserved[choice.channel]++;
 		look_wake(look, leaves_at);
@@ -333,16 +409,37 @@ judge(struct look *look, const struct candidate *c, struct queue *queue)
 	send(look, c, &choice);
 }
 
+/*
+ * Since when messages go out two minutes apart, up to now: whoever was ready
+ * before that waited for something else, and stands in line from then on.
+ */
+static int64_t
+line_began(const struct look *look)
+{
+	const struct said *said = look->said.data;
+	int64_t began = look->now;
+
+	for (size_t i = look->said.count; i > 0; i--)
+		if (said_was_sent(&said[i - 1]) && said[i - 1].at < began &&
+		    said[i - 1].at + look->rules->gap_us >= began)
+			began = said[i - 1].at;
+	return began;
+}
+
 static void
 judge_all(struct look *look)
 {
 	struct candidate *list = look->candidates.data;
-	struct queue queue = {.ready_at = AT_UNKNOWN};
+	struct queue queue = {.turn_at = AT_UNKNOWN};
 	size_t count = look->candidates.count;
+	int64_t began = count > 1 ? line_began(look) : look->now;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		qsort(list[i].items, list[i].item_count, sizeof(*list[i].items),
 		    compare_items);
+		list[i].turn_at =
+		    list[i].ready_at > began ? list[i].ready_at : began;
+	}
 	if (count > 1)
 		qsort(list, count, sizeof(*list), compare_candidates);
 	for (size_t i = 0; i < count; i++) {
@@ -364,8 +461,10 @@ hand_over(struct look *look, struct plan *plan)
 	    .asks = look->asks.data,
 	    .ask_count = (uint32_t)look->asks.count,
 	    .next_at = look->next_at,
+	    .attention = look->attention,
 	    .park_lane = look->park_lane,
 	    .standing = person_standing(look),
+	    .stopped = look->stopped,
 	    .said = look->said.data,
 	    .said_count = (uint32_t)look->said.count,
 	    .trace = look->want_trace ? look->traces.data : NULL,

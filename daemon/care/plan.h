@@ -15,6 +15,7 @@ struct plan_item {	/* what a message speaks of */
 	int32_t slot;
 	int32_t run_out_on;	/* refill and renewal; else ON_UNKNOWN */
 	int64_t at;	/* dose instant or visit start; else the stage's due instant */
+	bool held;	/* on record as held already: no second line */
 };
 
 enum plan_action { PLAN_SEND = 1, PLAN_HOLD = 2, PLAN_TASK = 3 };
@@ -28,6 +29,7 @@ struct plan_step {
 	int32_t source, occurrence_on, slot;	/* of the first item: the natural key */
 	const struct plan_item *items;	/* in id order */
 	uint32_t item_count;
+	int32_t program_version;	/* decided under; 0: the defaults */
 	int32_t contact_no;	/* SEND: the address */
 	int64_t due_at;	/* the instant it was due; dry run prints this for holds */
 	int64_t at;	/* the instant decided for: `now` */
@@ -58,8 +60,10 @@ struct plan {
 	const struct plan_ask *asks;
 	uint32_t ask_count;
 	int64_t next_at;	/* when to look again: > now, at most 7 days ahead */
+	bool attention;	/* deliveries to load at the next look */
 	int16_t park_lane;	/* > 0: a send waits for this lane; look when it opens */
 	enum reason standing;	/* the standing obstacle in force, or NONE */
+	bool stopped;	/* something waits for the end of an operator's stop */
 	/* what to remember: the new `recent`, replacing the dossier's said */
 	const struct said *said;
 	uint32_t said_count;

@@ -41,27 +41,15 @@ policy_person_obstacle(const struct look *look)
 
 	if (reason != REASON_NONE)
 		return reason;
-	if (look->rules->stop_all)
+	if (stops_find(look->rules->stops, look->dossier->tenant_id, 0,
+		STAGE_NONE, NULL) != NULL)
 		return REASON_STOPPED_BY_OPERATOR;
 	return look->dossier->safety_hold ? REASON_SAFETY_HOLD : REASON_NONE;
 }
 
-static bool
-stopped(const struct rules *rules, enum kind kind, const char *drug)
-{
-	if (rules->stop_all || (rules->stop_kinds & (1u << kind)) != 0)
-		return true;
-	if (rules->stop_drugs == NULL)
-		return false;
-	for (const char *const *stop = rules->stop_drugs; *stop != NULL; stop++)
-		if (look_same(*stop, drug))
-			return true;
-	return false;
-}
-
 enum reason
-policy_item_obstacle(const struct look *look, enum kind kind, const char *drug,
-    int64_t due_at, bool *final)
+policy_item_obstacle(const struct look *look, enum kind kind, enum stage stage,
+    const char *drug, int64_t due_at, bool *final)
 {
 	const struct dossier *d = look->dossier;
 	enum reason reason = status_obstacle(look);
@@ -71,7 +59,8 @@ policy_item_obstacle(const struct look *look, enum kind kind, const char *drug,
 		reason = REASON_PATIENT_IN_HOSPITAL;
 	if (reason != REASON_NONE)
 		return reason;
-	if (stopped(look->rules, kind, drug))
+	if (stops_find(look->rules->stops, d->tenant_id, kind, stage, drug) !=
+	    NULL)
 		return REASON_STOPPED_BY_OPERATOR;
 	/* a suspected adverse event holds refills, not the way to the doctor */
 	if (d->safety_hold || (d->adverse_event && kind == KIND_REFILL))
@@ -112,8 +101,9 @@ is_child(const struct look *look)
 static bool
 actor_counts(const struct consent *consent, bool child)
 {
-	if (consent->no == 0) /* assumed: whoever may give it */
-		return true;
+	if (consent->no == 0) /* assumed for this owner's channel */
+		return consent->actor ==
+		       (child ? OWNER_GUARDIAN : OWNER_SELF);
 	return child ? consent->actor == OWNER_GUARDIAN
 		     : consent->actor != OWNER_CAREGIVER;
 }
@@ -183,6 +173,14 @@ any_hour_on(const struct look *look, enum channel channel)
 		   look, TOPIC_DOSE | TOPIC_ANY_HOUR, TOPIC_ANY_HOUR, channel);
 }
 
+/* Data goes abroad where the deciding Consent of the topic says so, alone. */
+static bool
+abroad_on(const struct look *look, uint32_t topic, enum channel channel)
+{
+	return consent_decides(
+	    look, topic | TOPIC_ABROAD, TOPIC_ABROAD, channel);
+}
+
 bool
 policy_consented_to_nothing(const struct look *look)
 {
@@ -216,9 +214,9 @@ policy_tasks_allowed(const struct look *look)
 }
 
 bool
-policy_in_hours(const struct look *look, enum kind kind, int64_t at)
+policy_in_hours(
+    const struct look *look, const struct program *program, int64_t at)
 {
-	const struct program *program = &look->rules->kinds[kind];
 	int32_t time_s;
 
 	(void)zone_local(look->dossier->zone, at, &time_s);
@@ -227,12 +225,12 @@ policy_in_hours(const struct look *look, enum kind kind, int64_t at)
 }
 
 int64_t
-policy_next_hours(const struct look *look, enum kind kind, int64_t at)
+policy_next_hours(
+    const struct look *look, const struct program *program, int64_t at)
 {
-	const struct program *program = &look->rules->kinds[kind];
 	int32_t date_on = look_date(look, at);
 
-	if (policy_in_hours(look, kind, at))
+	if (policy_in_hours(look, program, at))
 		return at;
 	/* today's opening, or tomorrow's; a third day covers odd zones */
 	for (int32_t day = 0; day < 3; day++) {
@@ -246,10 +244,10 @@ policy_next_hours(const struct look *look, enum kind kind, int64_t at)
 }
 
 int64_t
-policy_hours_end(const struct look *look, enum kind kind, int64_t at)
+policy_hours_end(
+    const struct look *look, const struct program *program, int64_t at)
 {
-	return look_instant(
-	    look, look_date(look, at), look->rules->kinds[kind].hours_until_s);
+	return look_instant(look, look_date(look, at), program->hours_until_s);
 }
 
 /* The contact to use on a channel: lowest rank, then number; or NULL. */
@@ -264,8 +262,7 @@ choose_contact(const struct look *look, enum channel channel)
 		const struct contact *c = &d->contacts[i];
 
 		if (c->channel != channel || c->owner != owner || !c->usable ||
-		    c->foreign || c->from_at > look->now ||
-		    look->now >= c->until_at)
+		    c->from_at > look->now || look->now >= c->until_at)
 			continue;
 		if (best == NULL || c->rank < best->rank ||
 		    (c->rank == best->rank && c->no < best->no))
@@ -274,11 +271,11 @@ choose_contact(const struct look *look, enum channel channel)
 	return best;
 }
 
-static bool
-counts_for_caps(const struct said *s, enum channel channel)
+bool
+policy_counts_for_caps(const struct said *s)
 {
-	return s->channel == channel && s->leads && said_was_sent(s) &&
-	       s->kind != KIND_DOSE && s->kind != KIND_ANSWER;
+	return s->leads && said_was_sent(s) && s->kind != KIND_DOSE &&
+	       s->kind != KIND_ANSWER;
 }
 
 /* Messages of other patients to the same address since a local date. */
@@ -291,7 +288,8 @@ address_uses(const struct look *look, int32_t contact_no, int32_t since_on)
 	for (uint32_t i = 0; i < rules->address_use_count; i++) {
 		const struct address_use *use = &rules->address_uses[i];
 
-		if (use->contact_no == contact_no && use->at <= look->now &&
+		/* another copy's clock may be ahead by a little */
+		if (use->contact_no == contact_no &&
 		    look_date(look, use->at) >= since_on)
 			count++;
 	}
@@ -311,7 +309,8 @@ over_cap(const struct look *look, enum channel channel, int32_t contact_no)
 	for (size_t i = 0; i < look->said.count; i++) {
 		int32_t date_on;
 
-		if (!counts_for_caps(&said[i], channel) ||
+		if (said[i].channel != channel ||
+		    !policy_counts_for_caps(&said[i]) ||
 		    said[i].at < look->now - 9 * DAY_US)
 			continue;
 		date_on = look_date(look, said[i].at);
@@ -333,7 +332,8 @@ policy_channel_obstacle(const struct look *look, enum kind kind,
 	const struct contact *contact;
 
 	if (!policy_consented(look, topic_of_kind(kind), channel) ||
-	    (any_hour && !any_hour_on(look, channel)))
+	    (any_hour && !any_hour_on(look, channel)) ||
+	    (view->abroad && !abroad_on(look, topic_of_kind(kind), channel)))
 		return REASON_NO_CONSENT;
 	contact = choose_contact(look, channel);
 	if (contact == NULL || !view->exists)
@@ -353,13 +353,27 @@ void
 policy_choose(const struct look *look, enum kind kind, enum stage stage,
     bool any_hour, bool past_caps, struct choice *choice)
 {
+	policy_choose_except(
+	    look, kind, stage, any_hour, past_caps, 0, choice);
+}
+
+void
+policy_choose_except(const struct look *look, enum kind kind,
+    enum stage stage, bool any_hour, bool past_caps, uint32_t except,
+    struct choice *choice)
+{
+	const struct program *program = &look->rules->kinds[kind];
 	bool consented = false;
 
 	*choice = (struct choice){.channel = CHANNEL_NONE, .standing = true};
-	for (enum channel ch = CHANNEL_WECHAT_MINI; ch < CHANNEL_COUNT; ch++) {
-		enum reason reason = policy_channel_obstacle(look, kind, stage,
-		    ch, any_hour, past_caps, &choice->contact_no);
+	for (uint32_t i = 0; i < program->channel_count; i++) {
+		enum channel ch = program->channels[i];
+		enum reason reason;
 
+		if ((except & CHANNEL_BIT(ch)) != 0)
+			continue;
+		reason = policy_channel_obstacle(look, kind, stage, ch,
+		    any_hour, past_caps, &choice->contact_no);
 		if (reason == REASON_NONE) {
 			choice->channel = ch;
 			choice->reason = REASON_NONE;

@@ -12,11 +12,11 @@
 enum reason policy_person_obstacle(const struct look *look);
 /*
  * The first obstacle of one item before merging: status, operator's stop,
- * safety hold.  drug may be NULL.  *final: it fell into a hospital stay and
- * is not sent later.
+ * safety hold.  drug may be NULL; with STAGE_NONE too, what holds the kind
+ * as a whole.  *final: it fell into a hospital stay and is not sent later.
  */
 enum reason policy_item_obstacle(const struct look *look, enum kind kind,
-    const char *drug, int64_t due_at, bool *final);
+    enum stage stage, const char *drug, int64_t due_at, bool *final);
 /* Status, no consent, no channel: what holds until somebody changes it. */
 bool policy_reason_stands(enum reason reason);
 
@@ -29,12 +29,18 @@ bool policy_any_hour(const struct look *look);
 /* Tasks for people: not for the dead, the inactive, or without any consent. */
 bool policy_tasks_allowed(const struct look *look);
 
-/* Allowed hours of a kind, [from, until) of the local day. */
-bool policy_in_hours(const struct look *look, enum kind kind, int64_t at);
+/* Allowed hours of a program, [from, until) of the local day. */
+bool policy_in_hours(
+    const struct look *look, const struct program *program, int64_t at);
 /* The first instant from `at` on that lies within them. */
-int64_t policy_next_hours(const struct look *look, enum kind kind, int64_t at);
+int64_t policy_next_hours(
+    const struct look *look, const struct program *program, int64_t at);
 /* The end of the allowed hours that `at` lies in. */
-int64_t policy_hours_end(const struct look *look, enum kind kind, int64_t at);
+int64_t policy_hours_end(
+    const struct look *look, const struct program *program, int64_t at);
+
+/* Does what was said count for the caps of where it went? */
+bool policy_counts_for_caps(const struct said *said);
 
 struct choice {
 	enum channel channel; /* CHANNEL_NONE: none can be used */
@@ -50,6 +56,10 @@ struct choice {
 /* The first channel, in their order, without an obstacle. */
 void policy_choose(const struct look *look, enum kind kind, enum stage stage,
     bool any_hour, bool past_caps, struct choice *choice);
+/* The same without the channels in `except`, CHANNEL_BIT()s. */
+void policy_choose_except(const struct look *look, enum kind kind,
+    enum stage stage, bool any_hour, bool past_caps, uint32_t except,
+    struct choice *choice);
 
 /* The obstacle on one channel, or NONE with the contact to use. */
 enum reason policy_channel_obstacle(const struct look *look, enum kind kind,

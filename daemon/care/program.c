@@ -4,36 +4,45 @@
  */
 #include "care/program.h"
 
+#include <string.h>
+
 #define CLOCK(h, m) ((h)*3600 + (m)*60)
+#define TEN true, true, true, true, true, true, true, true, true, true
 #define ALL_APPROVED \
 	{ \
-		true, true, true, true, true, true, true, true, true, true, \
-		    true, true, true \
+		TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, \
+		    TEN, true, true, true, true \
 	}
+#define EVERY_CHANNEL \
+	.channels = {CHANNEL_WECHAT_MINI, CHANNEL_WECHAT_OA, CHANNEL_PUSH, \
+	    CHANNEL_SMS}, \
+	.channel_count = 4
 #define FREE \
 	{ \
-		.exists = true, .receipts = true, \
+		.exists = true, \
 		.approved = {ALL_APPROVED, ALL_APPROVED, ALL_APPROVED, \
 		    ALL_APPROVED, ALL_APPROVED, ALL_APPROVED}, \
 	}
 
 static const struct rules defaults =
     {
-	.version = 1,
 	.kinds =
 	    {
 		[KIND_DOSE] =
 		    {
 			.kind = KIND_DOSE,
+			.product_class = "",
 			.hours_from_s = CLOCK(6, 0),
 			.hours_until_s = CLOCK(22, 30),
 			.valid_us = 60 * MINUTE_US,
 			.merge_s = 15 * 60,
 			.cap_day = 6,
+			EVERY_CHANNEL,
 		    },
 		[KIND_REFILL] =
 		    {
 			.kind = KIND_REFILL,
+			.product_class = "",
 			.stages = {{STAGE_M7, -7, false}, {STAGE_M3, -3, false},
 			    {STAGE_M1, -1, false}, {STAGE_P1, 1, false},
 			    {STAGE_P7, 7, false}, {STAGE_P14, 14, true}},
@@ -45,10 +54,12 @@ static const struct rules defaults =
 			.repeat_after_unknown = true,
 			.merge_days = 7,
 			.cycle_shift_days = 3,
+			EVERY_CHANNEL,
 		    },
 		[KIND_RENEWAL] =
 		    {
 			.kind = KIND_RENEWAL,
+			.product_class = "",
 			.stages = {{STAGE_M14, -14, false},
 			    {STAGE_M7, -7, false}, {STAGE_D0, 0, false},
 			    {STAGE_P7, 7, false}, {STAGE_P14, 14, true}},
@@ -60,10 +71,12 @@ static const struct rules defaults =
 			.repeat_after_unknown = true,
 			.merge_days = 7,
 			.cycle_shift_days = 3,
+			EVERY_CHANNEL,
 		    },
 		[KIND_FOLLOW_UP] =
 		    {
 			.kind = KIND_FOLLOW_UP,
+			.product_class = "",
 			.stages = {{STAGE_M3, -3, false}, {STAGE_M1, -1, false},
 			    {STAGE_P14, 14, true}},
 			.stage_count = 3,
@@ -73,12 +86,15 @@ static const struct rules defaults =
 			.valid_us = 7 * DAY_US, /* the missed notice */
 			.fallback_us = 2 * HOUR_US,
 			.repeat_after_unknown = true,
+			EVERY_CHANNEL,
 		    },
 		[KIND_ANSWER] =
 		    {
 			.kind = KIND_ANSWER,
+			.product_class = "",
 			.hours_from_s = 0,
 			.hours_until_s = CLOCK(24, 0),
+			EVERY_CHANNEL,
 		    },
 	    },
 	.caps = {.sms_day = 3, .sms_week = 10, .other_day = 8},
@@ -98,7 +114,7 @@ static const struct gateways_view free_view = {
 	[CHANNEL_SMS] = FREE},
 };
 
-_Static_assert(STAGE_COUNT == 13, "ALL_APPROVED names every stage");
+_Static_assert(STAGE_COUNT == 134, "ALL_APPROVED names every stage");
 _Static_assert(KIND_ANSWER == 5, "FREE names every kind");
 
 const struct rules *
@@ -111,4 +127,17 @@ const struct gateways_view *
 gateways_view_free(void)
 {
 	return &free_view;
+}
+
+const struct program *
+program_for(
+    const struct rules *rules, enum kind kind, const char *product_class)
+{
+	if (product_class == NULL || product_class[0] == '\0')
+		return &rules->kinds[kind];
+	for (uint32_t i = 0; i < rules->class_count; i++)
+		if (rules->classes[i].kind == kind &&
+		    strcmp(rules->classes[i].product_class, product_class) == 0)
+			return &rules->classes[i];
+	return &rules->kinds[kind];
 }

@@ -12,17 +12,23 @@
 struct product {
 	const struct prescription *prescription;
 	enum kind kind; /* REFILL or RENEWAL */
+	const struct program *program;
 	int32_t run_out_on;
 	int32_t anchor_on; /* of its cycle: a small correction keeps it */
-	int32_t last_days; /* days of the last supply */
+	const struct supply *supply;
 	int64_t opened_at; /* the last fill: earlier stages are not its own */
 	/*
-	 * RENEWAL: the last visit with the prescriber.  What was due before
-	 * it asked for that visit.
+	 * RENEWAL: the last visit with the prescriber before run-out.  What
+	 * was due before it asked for that visit.
 	 */
 	int64_t visited_at;
 };
 
+/*
+ * Did something happen since then, a fill, a visit or another status, by
+ * which products may have come or gone?
+ */
+bool refill_changed_since(const struct look *look, int64_t at);
 /* Products of one kind that are still open, by run-out, then id. */
 uint32_t refill_products(const struct look *look, enum kind kind,
     const struct supply *supplies, uint32_t supply_count,

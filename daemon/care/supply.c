@@ -43,27 +43,31 @@ noon_from(const struct zone *zone, int64_t at)
 
 /*
  * A day is one in hospital if its noon is.  A stay that nobody has ended
- * yet lasts through today; one to come is not known to happen.
+ * yet lasts through today; one to come counts as far as it is known.
  */
-static void
-find_pauses(struct walk *w)
+void
+supply_find_pauses(struct walk *w)
 {
 	const struct dossier *d = w->dossier;
 	uint32_t count = 0, kept = 0;
 
 	w->pauses =
 	    arena_array(w->arena, d->stay_count + 1, sizeof(*w->pauses));
+	w->open_on = ON_NEVER;
 	for (uint32_t i = 0; i < d->stay_count; i++) {
 		const struct stay *stay = &d->stays[i];
 
-		if (stay->from_at > w->now || stay->until_at <= stay->from_at)
-			continue;
-		w->pauses[count++] = (struct pause){
+		struct pause pause = {
 		    .from_on = noon_from(d->zone, stay->from_at),
 		    .until_on = stay->until_at == AT_NEVER
 				    ? zone_local(d->zone, w->now, NULL) + 1
 				    : noon_from(d->zone, stay->until_at),
 		};
+
+		if (stay->until_at == AT_NEVER && pause.from_on < w->open_on)
+			w->open_on = pause.from_on;
+		if (pause.from_on < pause.until_on)
+			w->pauses[count++] = pause;
 	}
 	qsort(w->pauses, count, sizeof(*w->pauses), compare_pauses);
 	for (uint32_t i = 0; i < count; i++) {
@@ -91,8 +95,8 @@ supply_paused(const struct walk *w, int32_t date_on)
 }
 
 /*
- * The day on which so many days of supply are used up and the next one
- * would be needed: days in hospital use none and need none.
+ * The day after so many days of supply are used up: days in hospital before
+ * that use none.  A stay that begins then has nothing left to spare.
  */
 static int32_t
 add_days(const struct walk *w, int32_t from_on, int32_t days)
@@ -104,23 +108,23 @@ add_days(const struct walk *w, int32_t from_on, int32_t days)
 
 		if (pause->until_on <= at_on)
 			continue;
-		if (pause->from_on > at_on) {
-			if (days < pause->from_on - at_on)
-				break;
+		if (days == 0 || pause->from_on - at_on >= days)
+			break;
+		if (pause->from_on > at_on)
 			days -= pause->from_on - at_on;
-		}
 		at_on = pause->until_on;
 	}
 	return at_on + days;
 }
 
-int32_t
-supply_count_days(const struct walk *w, int32_t from_on, int32_t until_on)
+static int32_t
+count_days(const struct pause *pauses, uint32_t count, int32_t from_on,
+    int32_t until_on)
 {
 	int32_t days = until_on - from_on;
 
-	for (uint32_t i = 0; i < w->pause_count; i++) {
-		const struct pause *p = &w->pauses[i];
+	for (uint32_t i = 0; i < count; i++) {
+		const struct pause *p = &pauses[i];
 		int32_t from = p->from_on > from_on ? p->from_on : from_on;
 		int32_t until = p->until_on < until_on ? p->until_on : until_on;
 
@@ -128,6 +132,21 @@ supply_count_days(const struct walk *w, int32_t from_on, int32_t until_on)
 			days -= until - from;
 	}
 	return days;
+}
+
+int32_t
+supply_count_days(const struct walk *w, int32_t from_on, int32_t until_on)
+{
+	return count_days(w->pauses, w->pause_count, from_on, until_on);
+}
+
+int32_t
+supply_left_days(const struct supply *supply, int32_t date_on)
+{
+	if (supply->run_out_on == ON_UNKNOWN || supply->run_out_on <= date_on)
+		return 0;
+	return count_days(
+	    supply->pauses, supply->pause_count, date_on, supply->run_out_on);
 }
 
 /* ---- units ---- */
@@ -187,6 +206,10 @@ supply_quantity(const struct item *item, const char **unit)
 	const struct prescription *p = item->prescription;
 
 	*unit = NULL;
+	if (item->fill == NULL) {
+		*unit = item->correction->quantity_unit;
+		return item->correction->quantity_micro;
+	}
 	if (item->fill->quantity_micro > 0) {
 		*unit = item->fill->quantity_unit;
 		return item->fill->quantity_micro;
@@ -197,19 +220,30 @@ supply_quantity(const struct item *item, const char **unit)
 	return p->quantity_micro;
 }
 
+/* As somebody stated them; -1: nobody did. */
+static int32_t
+stated_days(const struct item *item)
+{
+	const struct prescription *p = item->prescription;
+
+	if (item->fill == NULL)
+		return item->correction->days;
+	if (item->fill->days_supply > 0)
+		return item->fill->days_supply;
+	return p != NULL && p->supply_days > 0 ? p->supply_days : -1;
+}
+
 int32_t
 supply_days(const struct dossier *d, const struct item *item, bool *from_units)
 {
 	const struct prescription *p = item->prescription;
-	int32_t days = item->fill->days_supply;
+	int32_t days = stated_days(item);
 	int64_t quantity, units;
 	struct rate rate;
 	const char *unit;
 
 	*from_units = false;
-	if (days <= 0 && p != NULL)
-		days = p->supply_days;
-	if (days > 0)
+	if (days >= 0)
 		return days <= SUPPLY_DAYS_MAX ? days : -1;
 	quantity = supply_quantity(item, &unit);
 	if (quantity < 0 || p == NULL || !supply_steady_rate(d, p, &rate) ||
@@ -218,11 +252,27 @@ supply_days(const struct dossier *d, const struct item *item, bool *from_units)
 		return -1;
 	units /= rate.numerator;
 	*from_units = true;
-	return units >= 1 && units <= SUPPLY_DAYS_MAX ? (int32_t)units : -1;
+	/* a fill of less than a day is a slip; nothing left is not */
+	if (units < (item->fill != NULL ? 1 : 0) || units > SUPPLY_DAYS_MAX)
+		return -1;
+	return (int32_t)units;
+}
+
+struct supply_fill
+supply_row(const struct item *item)
+{
+	bool correction = item->fill == NULL;
+
+	return (struct supply_fill){
+	    .fill_no = correction ? item->correction->no : item->fill->no,
+	    .correction = correction,
+	    .given_on = item->given_on,
+	};
 }
 
 /* ---- the walk by days ---- */
 
+/* What was counted stands for all that was given before. */
 static void
 walk_days(struct walk *w)
 {
@@ -235,18 +285,16 @@ walk_days(struct walk *w)
 		bool from_units;
 		int32_t days = supply_days(w->dossier, item, &from_units);
 
-		if (days < 0) {
+		if (days < 0 && item->fill != NULL)
 			w->unclear[s->unclear_count++] = item->fill->no;
+		if (days < 0)
 			continue;
-		}
-		*f = (struct supply_fill){
-		    .fill_no = item->fill->no,
-		    .given_on = item->given_on,
-		    .start_on =
-			item->given_on > end_on ? item->given_on : end_on,
-		    .days = days,
-		    .days_from_units = from_units,
-		};
+		*f = supply_row(item);
+		f->days = days;
+		f->days_from_units = from_units;
+		f->start_on = f->correction || f->given_on > end_on
+				  ? f->given_on
+				  : end_on;
 		f->end_on = end_on = add_days(w, f->start_on, days);
 		s->fill_count++;
 		s->run_out_on = end_on;
@@ -274,11 +322,42 @@ going_on(const struct walk *w, const char *drug)
 	return best == NULL ? 0 : best->no;
 }
 
+static const char *
+item_drug(const struct item *item)
+{
+	return item->fill != NULL ? item->fill->drug : item->correction->drug;
+}
+
+/*
+ * Days of a fill by units; where a count came after it, what they would
+ * have been without that.
+ */
+static int32_t
+last_days(const struct walk *w, uint32_t row)
+{
+	struct supply before = {
+	    .drug = w->supply->drug, .run_out_on = ON_UNKNOWN};
+	struct walk until = *w;
+	bool from_units;
+	int32_t days;
+
+	if (!w->supply->by_units || row + 1 == w->item_count)
+		return w->fills[row].days;
+	until.supply = &before;
+	until.item_count = row + 1;
+	until.fills =
+	    arena_array(w->arena, until.item_count, sizeof(*until.fills));
+	if (supply_walk_units(&until))
+		return until.fills[row].days;
+	days = supply_days(w->dossier, &w->items[row], &from_units);
+	return days > 0 ? days : w->fills[row].days;
+}
+
 static void
 walk_drug(struct walk *w)
 {
 	struct supply *s = w->supply;
-	const char *drug = w->items[0].fill->drug;
+	const char *drug = item_drug(&w->items[0]);
 
 	w->fills = arena_array(w->arena, w->item_count, sizeof(*w->fills));
 	w->unclear = arena_array(w->arena, w->item_count, sizeof(*w->unclear));
@@ -286,7 +365,7 @@ walk_drug(struct walk *w)
 	    .drug = drug,
 	    .run_out_on = ON_UNKNOWN,
 	    .last_start_on = ON_UNKNOWN,
-	    .last_fill_on = w->items[w->item_count - 1].given_on,
+	    .last_fill_on = ON_UNKNOWN,
 	    .prescription_no = going_on(w, drug),
 	    .fills = w->fills,
 	    .unclear = w->unclear,
@@ -294,72 +373,108 @@ walk_drug(struct walk *w)
 	};
 	if (!supply_walk_units(w))
 		walk_days(w);
-	if (s->fill_count > 0) {
-		s->last_start_on = s->fills[s->fill_count - 1].start_on;
-		s->last_days = s->fills[s->fill_count - 1].days;
+	for (uint32_t i = 0; i < w->item_count; i++)
+		if (w->items[i].fill != NULL)
+			s->last_fill_on = w->items[i].given_on;
+	for (uint32_t i = s->fill_count; i > 0; i--) {
+		if (s->fills[i - 1].correction)
+			continue;
+		s->last_start_on = s->fills[i - 1].start_on;
+		s->last_days = last_days(w, i - 1);
+		break;
 	}
+	s->paused = w->open_on < s->run_out_on;
+	s->pauses = w->pauses;
+	s->pause_count = w->pause_count;
 }
 
-/* The prescription of a fill; where it names none, the drug's newest then. */
+/* The drug's newest prescription at an instant. */
 static const struct prescription *
-fill_prescription(const struct dossier *d, const struct fill *fill)
+newest_prescription(const struct dossier *d, const char *drug, int64_t at)
 {
 	const struct prescription *best = NULL;
 
-	if (fill->prescription_no != 0)
-		return dossier_prescription(d, fill->prescription_no);
 	for (uint32_t i = 0; i < d->prescription_count; i++) {
 		const struct prescription *p = &d->prescriptions[i];
 
-		if (look_same(p->drug, fill->drug) &&
+		if (look_same(p->drug, drug) &&
 		    p->status != PRESCRIPTION_ERROR &&
-		    p->status != PRESCRIPTION_DRAFT &&
-		    p->authored_at <= fill->handed_over_at &&
+		    p->status != PRESCRIPTION_DRAFT && p->authored_at <= at &&
 		    (best == NULL || look_compare_authored(p, best) > 0))
 			best = p;
 	}
 	return best;
 }
 
+const struct prescription *
+supply_prescription(const struct dossier *d, const struct fill *fill)
+{
+	return fill->prescription_no != 0
+		   ? dossier_prescription(d, fill->prescription_no)
+		   : newest_prescription(d, fill->drug, fill->handed_over_at);
+}
+
+/* Corrections after the fills of their instant: they count these too. */
 static int
 compare_items(const void *left, const void *right)
 {
 	const struct item *a = left, *b = right;
-	int order = strcmp(a->fill->drug, b->fill->drug);
+	int order = strcmp(item_drug(a), item_drug(b));
 
 	if (order != 0)
 		return order;
-	if (a->fill->handed_over_at != b->fill->handed_over_at)
-		return a->fill->handed_over_at < b->fill->handed_over_at ? -1
-									 : 1;
-	return (a->fill->no > b->fill->no) - (a->fill->no < b->fill->no);
+	if (a->at != b->at)
+		return a->at < b->at ? -1 : 1;
+	if ((a->fill == NULL) != (b->fill == NULL))
+		return a->fill == NULL ? 1 : -1;
+	return a->fill != NULL
+		   ? (a->fill->no > b->fill->no) - (a->fill->no < b->fill->no)
+		   : (a->correction->no > b->correction->no) -
+			 (a->correction->no < b->correction->no);
 }
 
-/* The fills that count, drug by drug, each drug's by date. */
+/* Add what is known by now and has a date; true if it was added. */
+static bool
+add_item(const struct walk *w, struct item *items, uint32_t *count, int64_t at)
+{
+	int32_t given_on;
+
+	if (at > w->now || at == AT_UNKNOWN)
+		return false;
+	given_on = zone_local(w->dossier->zone, at, NULL);
+	if (given_on < DATE_MIN || given_on > DATE_MAX)
+		return false;
+	items[(*count)++] = (struct item){.at = at, .given_on = given_on};
+	return true;
+}
+
+/* What counts, drug by drug, each drug's by date. */
 static struct item *
 collect_items(const struct walk *w, uint32_t *count)
 {
 	const struct dossier *d = w->dossier;
-	struct item *items =
-	    arena_array(w->arena, d->fill_count + 1, sizeof(*items));
+	struct item *items = arena_array(w->arena,
+	    (size_t)d->fill_count + d->correction_count + 1, sizeof(*items));
 
 	*count = 0;
 	for (uint32_t i = 0; i < d->fill_count; i++) {
 		const struct fill *fill = &d->fills[i];
-		int32_t given_on;
 
-		if (fill->status != FILL_COMPLETED ||
-		    fill->handed_over_at > w->now ||
-		    fill->handed_over_at == AT_UNKNOWN)
-			continue;
-		given_on = zone_local(d->zone, fill->handed_over_at, NULL);
-		if (given_on < DATE_MIN || given_on > DATE_MAX)
-			continue;
-		items[(*count)++] = (struct item){
-		    .fill = fill,
-		    .prescription = fill_prescription(d, fill),
-		    .given_on = given_on,
-		};
+		if (fill->status == FILL_COMPLETED &&
+		    add_item(w, items, count, fill->handed_over_at)) {
+			items[*count - 1].fill = fill;
+			items[*count - 1].prescription =
+			    supply_prescription(d, fill);
+		}
+	}
+	for (uint32_t i = 0; i < d->correction_count; i++) {
+		const struct correction *c = &d->corrections[i];
+
+		if (add_item(w, items, count, c->at)) {
+			items[*count - 1].correction = c;
+			items[*count - 1].prescription =
+			    newest_prescription(d, c->drug, c->at);
+		}
 	}
 	qsort(items, *count, sizeof(*items), compare_items);
 	return items;
@@ -376,13 +491,13 @@ supply_walk(const struct dossier *dossier, int64_t now, struct arena *arena,
 
 	list_init(&list, arena, sizeof(struct supply));
 	if (count > 0)
-		find_pauses(&w);
+		supply_find_pauses(&w);
 	for (uint32_t i = 0; i < count; i += w.item_count) {
 		w.items = &items[i];
 		w.item_count = 1;
 		while (i + w.item_count < count &&
-		       strcmp(items[i + w.item_count].fill->drug,
-			   items[i].fill->drug) == 0)
+		       strcmp(item_drug(&items[i + w.item_count]),
+			   item_drug(&items[i])) == 0)
 			w.item_count++;
 		w.supply = list_add(&list);
 		walk_drug(&w);
@@ -403,7 +518,8 @@ int32_t
 supply_earliest_refill(const struct supply *supply,
     const struct prescription *prescription, int32_t used_pct)
 {
-	if (prescription != NULL && prescription->interval_days >= 0)
+	if (prescription != NULL && prescription->interval_days >= 0 &&
+	    supply->last_fill_on != ON_UNKNOWN)
 		return supply->last_fill_on + prescription->interval_days;
 	if (supply->run_out_on == ON_UNKNOWN)
 		return ON_UNKNOWN;
@@ -418,111 +534,17 @@ supply_refills_left(const struct dossier *dossier,
 
 	if (prescription->repeats_allowed < 0)
 		return -1;
-	for (uint32_t i = 0; i < dossier->fill_count; i++)
-		if (dossier->fills[i].prescription_no == prescription->no &&
-		    dossier->fills[i].status == FILL_COMPLETED &&
-		    dossier->fills[i].handed_over_at <= now)
+	for (uint32_t i = 0; i < dossier->fill_count; i++) {
+		const struct fill *fill = &dossier->fills[i];
+		const struct prescription *its;
+
+		if (fill->status != FILL_COMPLETED ||
+		    fill->handed_over_at > now)
+			continue;
+		its = supply_prescription(dossier, fill);
+		if (its != NULL && its->no == prescription->no)
 			fills++;
+	}
 	left = prescription->repeats_allowed - (fills > 0 ? fills - 1 : 0);
 	return left > 0 ? left : 0;
-}
-
-/* ---- derivation ---- */
-
-static const char *
-date_text(struct arena *arena, int32_t date_on)
-{
-	char text[11];
-
-	civil_format(date_on, text);
-	return arena_text(arena, text);
-}
-
-static const char *
-days_text(struct arena *arena, int32_t days)
-{
-	return arena_printf(arena, "%d day%s", (int)days, days == 1 ? "" : "s");
-}
-
-static const char *
-derive_fill(struct arena *arena, const struct supply_fill *f,
-    const struct supply_fill *before)
-{
-	const char *between = "";
-
-	if (before != NULL && before->end_on > f->given_on)
-		between = arena_printf(arena, ", %s early",
-		    days_text(arena, before->end_on - f->given_on));
-	else if (before != NULL && before->end_on < f->start_on)
-		between = arena_printf(arena, ", after %s without",
-		    days_text(arena, f->start_on - before->end_on));
-	return arena_printf(arena, "%s: %s%s%s, from %s until %s",
-	    date_text(arena, f->given_on), days_text(arena, f->days),
-	    f->days_from_units ? " by units" : "", between,
-	    date_text(arena, f->start_on), date_text(arena, f->end_on));
-}
-
-static void
-add_line(struct list *lines, const char *line)
-{
-	*(const char **)list_add(lines) = line;
-}
-
-/* The fills of this drug that add nothing, and why. */
-static void
-derive_others(const struct dossier *d, const struct supply *s,
-    struct arena *arena, struct list *lines)
-{
-	static const char *const why[] = {
-	    [FILL_COMPLETED] = "not handed over",
-	    [FILL_IN_PROGRESS] = "in progress",
-	    [FILL_CANCELLED] = "cancelled",
-	    [FILL_ERROR] = "entered in error",
-	};
-
-	for (uint32_t i = 0; i < s->unclear_count; i++)
-		add_line(lines, arena_printf(arena,
-				    "fill %d: its days' supply cannot be "
-				    "worked out, not counted",
-				    (int)s->unclear[i]));
-	for (uint32_t i = 0; i < d->fill_count; i++) {
-		const struct fill *fill = &d->fills[i];
-
-		if (look_same(fill->drug, s->drug) &&
-		    fill->status < COUNT(why) && why[fill->status] != NULL &&
-		    (fill->status != FILL_COMPLETED ||
-			fill->handed_over_at > s->known_at))
-			add_line(lines,
-			    arena_printf(arena, "fill %d: %s, not counted",
-				(int)fill->no, why[fill->status]));
-	}
-}
-
-uint32_t
-supply_derive(const struct dossier *dossier, const struct supply *supply,
-    struct arena *arena, const char *const **lines)
-{
-	struct walk w = {
-	    .dossier = dossier, .now = supply->known_at, .arena = arena};
-	struct list list;
-
-	list_init(&list, arena, sizeof(const char *));
-	find_pauses(&w);
-	for (uint32_t i = 0; i < supply->fill_count; i++)
-		add_line(&list, derive_fill(arena, &supply->fills[i],
-				    i > 0 ? &supply->fills[i - 1] : NULL));
-	for (uint32_t i = 0; i < w.pause_count; i++)
-		add_line(&list,
-		    arena_printf(arena,
-			"in hospital from %s until %s: no own supply used",
-			date_text(arena, w.pauses[i].from_on),
-			date_text(arena, w.pauses[i].until_on)));
-	derive_others(dossier, supply, arena, &list);
-	add_line(&list,
-	    supply->run_out_on == ON_UNKNOWN
-		? "no run-out date"
-		: arena_printf(arena, "runs out on %s, the first day without",
-		      date_text(arena, supply->run_out_on)));
-	*lines = list.data;
-	return (uint32_t)list.count;
 }

@@ -129,10 +129,12 @@ units_agree(const struct walk *w, const struct regimens *regimens)
 		}
 	}
 	for (uint32_t i = 0; i < w->item_count; i++) {
+		const struct item *item = &w->items[i];
 		const char *own;
 
-		if (supply_quantity(&w->items[i], &own) < 0 ||
-		    !look_same(own, unit))
+		if (item->fill == NULL && item->correction->days >= 0)
+			continue;
+		if (supply_quantity(item, &own) < 0 || !look_same(own, unit))
 			return false;
 	}
 	return true;
@@ -149,8 +151,29 @@ rate_same(const struct rate *a, const struct rate *b)
 }
 
 /*
+ * Is there a rest of less than a day, which the next fill would lose?  Only
+ * where nobody stated the days, and the therapy goes on to use it.
+ */
+static bool
+leaves_rest(const struct walk *w, const struct item *item)
+{
+	const struct prescription *p = item->prescription;
+	struct rate rate;
+	int64_t units;
+	const char *unit;
+
+	return w->item_count > 1 && p != NULL &&
+	       supply_steady_rate(w->dossier, p, &rate) &&
+	       !__builtin_mul_overflow(
+		   supply_quantity(item, &unit), rate.denominator, &units) &&
+	       units % rate.numerator != 0 &&
+	       dose_schedule_end(w->dossier, p) == AT_NEVER;
+}
+
+/*
  * Days' supply would mislead: doses take turns, or are not those of the
- * prescription before, or there is a fill of which no days are known.
+ * prescription before, or there is a fill of which no days are known, or
+ * whose units do not come out even.
  */
 static bool
 units_needed(const struct walk *w, const struct regimens *regimens)
@@ -170,7 +193,8 @@ units_needed(const struct walk *w, const struct regimens *regimens)
 		first_known = known;
 	}
 	for (uint32_t i = 0; i < w->item_count; i++)
-		if (supply_days(w->dossier, &w->items[i], &from_units) < 0)
+		if (supply_days(w->dossier, &w->items[i], &from_units) < 0 ||
+		    (from_units && leaves_rest(w, &w->items[i])))
 			return true;
 	return false;
 }
@@ -235,33 +259,13 @@ day_need(struct regimens *regimens, int32_t date_on)
 /* Stock in the order of the fills: the oldest is used first. */
 struct stock {
 	int64_t given, used;
+	int32_t free_days; /* of a count in days: they come first */
 	int32_t last_use_on;
+	int32_t end_on;       /* the day after the last that was seen to */
 	uint32_t given_count; /* fills in hand */
 	uint32_t open;        /* fills begun, the last of them in use */
 	bool dry;             /* … and that one is used up */
 };
-
-static bool
-take_in(struct walk *w, struct stock *stock, int64_t *sums, int32_t date_on)
-{
-	for (; stock->given_count < w->item_count &&
-	       w->items[stock->given_count].given_on <= date_on;
-	     stock->given_count++) {
-		const struct item *item = &w->items[stock->given_count];
-		const char *unit;
-
-		if (__builtin_add_overflow(stock->given,
-			supply_quantity(item, &unit), &stock->given))
-			return false;
-		sums[stock->given_count] = stock->given;
-		w->fills[stock->given_count] = (struct supply_fill){
-		    .fill_no = item->fill->no,
-		    .given_on = item->given_on,
-		    .days_from_units = true,
-		};
-	}
-	return true;
-}
 
 /* The fill in use is used up on that day. */
 static void
@@ -272,13 +276,66 @@ close_fill(struct walk *w, struct stock *stock, int32_t date_on)
 	stock->dry = true;
 }
 
+/*
+ * The patient counted: what was given before is used up, and this is all.
+ * Days that were counted are days that need no units.
+ */
+static bool
+take_count(struct walk *w, struct stock *stock, int64_t *sums, uint32_t i)
+{
+	const struct correction *count = w->items[i].correction;
+	int32_t date_on = w->items[i].given_on;
+	int64_t left = count->days >= 0 ? 0 : count->quantity_micro;
+
+	close_fill(w, stock, date_on);
+	for (; stock->open < i; stock->open++)
+		w->fills[stock->open].start_on = w->fills[stock->open].end_on =
+		    date_on;
+	if (__builtin_add_overflow(stock->used, left, &stock->given))
+		return false;
+	sums[i] = stock->given;
+	w->fills[i].start_on = date_on;
+	w->fills[i].days_from_units = count->days < 0;
+	stock->free_days = count->days >= 0 ? count->days : 0;
+	stock->open = i + 1;
+	stock->dry = false;
+	stock->end_on = date_on;
+	return true;
+}
+
+static bool
+take_in(struct walk *w, struct stock *stock, int64_t *sums, int32_t date_on)
+{
+	for (; stock->given_count < w->item_count &&
+	       w->items[stock->given_count].given_on <= date_on;
+	     stock->given_count++) {
+		uint32_t i = stock->given_count;
+		const char *unit;
+
+		w->fills[i] = supply_row(&w->items[i]);
+		if (w->items[i].fill == NULL) {
+			if (!take_count(w, stock, sums, i))
+				return false;
+			continue;
+		}
+		if (__builtin_add_overflow(stock->given,
+			supply_quantity(&w->items[i], &unit), &stock->given))
+			return false;
+		sums[i] = stock->given;
+		w->fills[i].days_from_units = true;
+		if (stock->end_on < date_on)
+			stock->end_on = date_on;
+	}
+	return true;
+}
+
 /* Use a day's need; false, with nothing left, where it cannot be met. */
 static bool
 use_day(struct walk *w, struct stock *stock, const int64_t *sums, int64_t need,
     int32_t date_on)
 {
 	if (need > stock->given - stock->used) {
-		close_fill(w, stock, date_on);
+		close_fill(w, stock, stock->end_on);
 		/* too little for a dose is no stock; but it was given */
 		for (; stock->open < stock->given_count; stock->open++)
 			w->fills[stock->open].start_on =
@@ -297,6 +354,39 @@ use_day(struct walk *w, struct stock *stock, const int64_t *sums, int64_t need,
 	return true;
 }
 
+/* Remember where the need of a day changes, for people. */
+static void
+note_need(struct walk *w, struct supply_need *needs, int64_t need, int32_t on)
+{
+	uint32_t count = w->supply->need_count;
+
+	if (count < SUPPLY_NEEDS_MAX &&
+	    (count == 0 || needs[count - 1].micro != need)) {
+		needs[count] = (struct supply_need){on, need};
+		w->supply->need_count++;
+	}
+}
+
+/*
+ * Does the stock last through a day?  Paused days, those that need nothing
+ * and those that were counted use none of it.
+ */
+static bool
+lasts(struct walk *w, struct stock *stock, const int64_t *sums, int64_t need,
+    int32_t date_on)
+{
+	if (supply_paused(w, date_on))
+		return true;
+	if (stock->free_days > 0) {
+		stock->free_days--;
+		stock->last_use_on = date_on;
+	} else if (need > 0 && !use_day(w, stock, sums, need, date_on)) {
+		return false;
+	}
+	stock->end_on = date_on + 1;
+	return true;
+}
+
 /*
  * Day by day from the first fill to the first day after the last one whose
  * need cannot be met.  False where that cannot be reckoned; run_out_on
@@ -309,7 +399,9 @@ walk_units(struct walk *w, struct regimens *regimens)
 	int64_t *sums = arena_array(w->arena, w->item_count, sizeof(*sums));
 	int32_t last_on = w->items[w->item_count - 1].given_on;
 	int32_t date_on = w->items[0].given_on;
-	struct stock stock = {.last_use_on = date_on - 1};
+	struct stock stock = {.last_use_on = date_on - 1, .end_on = date_on};
+	struct supply_need *needs =
+	    arena_array(w->arena, SUPPLY_NEEDS_MAX, sizeof(*needs));
 
 	for (int32_t first_on = date_on;; date_on++) {
 		int64_t need;
@@ -327,16 +419,16 @@ walk_units(struct walk *w, struct regimens *regimens)
 		need = day_need(regimens, date_on);
 		if (need < 0)
 			return false;
-		if (need == 0 || supply_paused(w, date_on) ||
-		    use_day(w, &stock, sums, need, date_on))
+		note_need(w, needs, need, date_on);
+		if (lasts(w, &stock, sums, need, date_on))
 			continue;
 		if (date_on >= last_on) {
-			s->run_out_on = date_on;
+			s->run_out_on = stock.end_on;
 			break;
 		}
 	}
-	if (s->run_out_on == ON_UNKNOWN)
-		date_on = stock.last_use_on + 1;
+	date_on =
+	    s->run_out_on != ON_UNKNOWN ? s->run_out_on : stock.last_use_on + 1;
 	close_fill(w, &stock, date_on);
 	for (uint32_t i = stock.open; i < w->item_count; i++)
 		w->fills[i].start_on = w->fills[i].end_on = date_on;
@@ -344,6 +436,7 @@ walk_units(struct walk *w, struct regimens *regimens)
 		w->fills[i].days = supply_count_days(
 		    w, w->fills[i].start_on, w->fills[i].end_on);
 	s->fill_count = w->item_count;
+	s->needs = needs;
 	s->by_units = true;
 	return true;
 }

@@ -13,9 +13,11 @@ struct pause {	/* days in hospital; until exclusive */
 	int32_t from_on, until_on;
 };
 
-struct item {	/* a fill that counts */
-	const struct fill *fill;
+struct item {	/* a fill that counts, or what the patient counted */
+	const struct fill *fill;	/* NULL: a correction */
+	const struct correction *correction;	/* NULL: a fill */
 	const struct prescription *prescription;	/* NULL: not known */
+	int64_t at;
 	int32_t given_on;
 };
 
@@ -29,6 +31,7 @@ struct walk {
 	struct arena *arena;
 	struct pause *pauses;	/* ascending, apart */
 	uint32_t pause_count;
+	int32_t open_on;	/* the first day of a stay without an end */
 	const struct item *items;	/* of the drug at hand, by date */
 	uint32_t item_count;
 	struct supply *supply;	/* being filled in */
@@ -36,15 +39,26 @@ struct walk {
 	int32_t *unclear;
 };
 
+/* The row of an item, without its days. */
+struct supply_fill supply_row(const struct item *item);
+/* Days without own supply: those of every stay that is known. */
+void supply_find_pauses(struct walk *walk);
 bool supply_paused(const struct walk *walk, int32_t date_on);
 /* Days in [from_on, until_on) that are not paused. */
 int32_t supply_count_days(
     const struct walk *walk, int32_t from_on, int32_t until_on);
-/* The units of a fill, its own or else those prescribed for each; -1. */
+/* The prescription of a fill; where it names none, the drug's newest then. */
+const struct prescription *supply_prescription(
+    const struct dossier *dossier, const struct fill *fill);
+/*
+ * The units of a fill, its own or else those prescribed for each, or of a
+ * correction; -1.
+ */
 int64_t supply_quantity(const struct item *item, const char **unit);
 /*
- * Days' supply, the first that is present: stated with the fill, expected
- * by the prescription, quantity by daily amount; -1: cannot be worked out.
+ * Days' supply, the first that is present: stated with the fill or counted,
+ * expected by the prescription, quantity by daily amount; -1: cannot be
+ * worked out.
  */
 int32_t supply_days(const struct dossier *dossier, const struct item *item,
     bool *from_units);

@@ -23,6 +23,7 @@
 struct template_set {
 	struct arena *arena;
 	const char *default_locale;
+	bool torn;
 	struct template *first[KIND_ANSWER + 1][STAGE_COUNT];
 };
 
@@ -68,166 +69,202 @@ fail(struct conf_error *error, const char *file, int line, const char *format,
 	return -1;
 }
 
-/*
- * The law's list of what no message about a prescription may claim, and the
- * refusal note that makes an advertisement of a notification.  Words of it
- * that are also part of names and plain speech (第一, 最好) are left out.
- */
-static const char *
-advertising_word(const char *text)
-{
-	static const char *const words[] = {"根治", "治愈", "有效率",
-	    "疗效最佳", "国家级", "无副作用", "安全无毒", "保证", "药到病除",
-	    "无效退款", "专家推荐", "患者见证", "秒杀", "买一送一", "赠药",
-	    "拒收请回复", "回T退订", "回TD退订"};
-
-	for (size_t i = 0; i < COUNT(words); i++)
-		if (strstr(text, words[i]) != NULL)
-			return words[i];
-	return NULL;
-}
-
-/* NULL, or what is wrong with the text as a whole. */
-static const char *
-check_characters(const char *text, uint32_t *characters)
-{
-	const utf8proc_uint8_t *at = (const utf8proc_uint8_t *)text;
-
-	*characters = 0;
-	while (*at != 0) {
-		utf8proc_int32_t code;
-		utf8proc_ssize_t bytes = utf8proc_iterate(at, -1, &code);
-		utf8proc_category_t category;
-
-		if (bytes <= 0)
-			return "not UTF-8";
-		category = utf8proc_category(code);
-		if (category == UTF8PROC_CATEGORY_CC ||
-		    category == UTF8PROC_CATEGORY_CF)
-			return "a control character";
-		if (code == 0x3010 || code == 0x3011)
-			return "the signature and its 【】 are the provider's";
-		at += bytes;
-		++*characters;
-	}
-	return NULL;
-}
+/* ---- reading a text ---- */
 
 /* Text being compiled. */
 struct draft {
+	const struct template *template;
+	struct findings *findings;
 	struct template_part parts[PARTS_MAX];
 	uint32_t count;
 	uint32_t seen;           /* bits of the variables */
 	uint32_t characters_max; /* of all values together */
 	bool has_words;          /* fixed text other than spaces */
+	bool faulty;
 };
 
-static const char *
+/* Told at the place in the text, of which at most 12 characters are shown. */
+static void
+add_fault(
+    struct draft *draft, const char *at, const char *rule, const char *text)
+{
+	struct place place = draft->template->place;
+	const char *end = at;
+	const char *near = NULL;
+
+	if (place.column > 0)
+		place.column += (int)(at - draft->template->text);
+	for (int i = 0; i < 12 && *end != '\0'; i++)
+		do
+			end++;
+		while ((*end & 0xc0) == 0x80);
+	if (strcmp(rule, "unknown-variable") == 0 && strncmp(at, "{{", 2) == 0)
+		near = template_variable_nearest(
+		    at + 2, strcspn(at + 2, "|}"), draft->template->kind);
+	findings_add(draft->findings, &place, SEVERITY_ERROR, rule,
+	    near == NULL ? "%s, at \"%.*s\"%s"
+			 : "%s, at \"%.*s\"; did you mean \"%s\"?",
+	    text, (int)(end - at), at, near == NULL ? "" : near);
+	draft->faulty = true;
+}
+
+static const struct template_fault *
+wrong_character(int32_t code)
+{
+	static const struct template_fault control = {
+	    "control-character", "a control character"};
+	static const struct template_fault signature = {"signature-in-text",
+	    "the signature and its 【】 are the provider's"};
+	utf8proc_category_t category = utf8proc_category(code);
+
+	if (category == UTF8PROC_CATEGORY_CC ||
+	    category == UTF8PROC_CATEGORY_CF)
+		return &control;
+	return code == 0x3010 || code == 0x3011 ? &signature : NULL;
+}
+
+/* The number of characters; tells the first that may not be there. */
+static uint32_t
+check_characters(struct draft *draft)
+{
+	const utf8proc_uint8_t *at =
+	    (const utf8proc_uint8_t *)draft->template->text;
+	uint32_t characters = 0;
+
+	while (*at != 0) {
+		utf8proc_int32_t code;
+		utf8proc_ssize_t bytes = utf8proc_iterate(at, -1, &code);
+		const struct template_fault *wrong;
+
+		if (bytes <= 0) {
+			add_fault(
+			    draft, (const char *)at, "not-utf8", "not UTF-8");
+			return characters;
+		}
+		wrong = draft->faulty ? NULL : wrong_character(code);
+		if (wrong != NULL)
+			add_fault(
+			    draft, (const char *)at, wrong->rule, wrong->text);
+		at += bytes;
+		characters++;
+	}
+	return characters;
+}
+
+static void
 add_fixed(struct draft *draft, const char *text, size_t bytes)
 {
-	if (memchr(text, '{', bytes) != NULL ||
-	    memchr(text, '}', bytes) != NULL)
-		return "a stray brace";
+	for (size_t i = 0; i < bytes; i++)
+		if (text[i] == '{' || text[i] == '}') {
+			add_fault(
+			    draft, text + i, "stray-brace", "a stray brace");
+			break;
+		}
 	draft->has_words |= strspn(text, " ") < bytes;
 	draft->parts[draft->count++] = (struct template_part){
 	    .text = text,
 	    .bytes = bytes,
 	};
-	return NULL;
 }
 
-static const char *
-add_variable(
-    struct draft *draft, const char *expression, size_t bytes, enum kind kind)
+/* The variable between {{ at `at` and }} at `end`. */
+static void
+add_variable(struct draft *draft, const char *at, const char *end)
 {
+	static const struct template_fault adjacent = {
+	    "adjacent-variables", "two variables side by side"};
+	static const struct template_fault repeated = {
+	    "repeated-variable", "a variable that was used before"};
 	struct template_part *part = &draft->parts[draft->count];
-	const char *wrong = template_part_parse(expression, bytes, kind, part);
+	const struct template_fault *wrong = template_part_parse(
+	    at + 2, (size_t)(end - at - 2), draft->template->kind, part);
 
-	if (wrong != NULL)
-		return wrong;
-	if (draft->count > 0 && part[-1].variable != VARIABLE_NONE)
-		return "two variables side by side";
-	if (draft->seen & (1u << part->variable))
-		return "a variable that was used before";
+	if (wrong == NULL && draft->count > 0 &&
+	    part[-1].variable != VARIABLE_NONE)
+		wrong = &adjacent;
+	if (wrong == NULL && (draft->seen & (1u << part->variable)))
+		wrong = &repeated;
+	if (wrong != NULL) {
+		add_fault(draft, at, wrong->rule, wrong->text);
+		return;
+	}
 	draft->seen |= 1u << part->variable;
 	draft->characters_max += part->characters_max;
 	draft->count++;
-	return NULL;
 }
 
-/* Into fixed text and variables; *at is where something is wrong. */
-static const char *
-split_text(
-    struct draft *draft, const char *text, enum kind kind, const char **at)
+/* Into fixed text and variables. */
+static void
+split_text(struct draft *draft)
 {
-	for (*at = text; **at != '\0';) {
-		const char *wrong, *end = strstr(*at, "{{");
+	const char *at = draft->template->text;
 
-		if (end != *at) {
+	while (*at != '\0') {
+		const char *end = strstr(at, "{{");
+
+		if (draft->count == PARTS_MAX) {
+			add_fault(draft, at, "repeated-variable",
+			    "more variables than there are");
+			return;
+		}
+		if (end != at) {
 			size_t bytes =
-			    end == NULL ? strlen(*at) : (size_t)(end - *at);
+			    end == NULL ? strlen(at) : (size_t)(end - at);
 
-			wrong = add_fixed(draft, *at, bytes);
-			if (wrong != NULL)
-				return wrong;
-			*at += bytes;
+			add_fixed(draft, at, bytes);
+			at += bytes;
 			continue;
 		}
-		end = strstr(*at, "}}");
-		if (end == NULL)
-			return "{{ without }}";
-		wrong =
-		    add_variable(draft, *at + 2, (size_t)(end - *at - 2), kind);
-		if (wrong != NULL)
-			return wrong;
-		*at = end + 2;
+		end = strstr(at, "}}");
+		if (end == NULL) {
+			add_fault(draft, at, "stray-brace", "{{ without }}");
+			return;
+		}
+		add_variable(draft, at, end);
+		at = end + 2;
 	}
-	return draft->has_words ? NULL : "nothing but variables";
+	if (!draft->has_words)
+		add_fault(draft, draft->template->text, "only-variables",
+		    "nothing but variables");
 }
 
-/* Compile template->text, which lives in the arena; 0, or -1 with error. */
-static int
-compile(struct template *template, struct arena *arena, const char *file,
-    int line, struct conf_error *error)
+/* Compile template->text, which lives in the arena. */
+static void
+compile(
+    struct template *template, struct arena *arena, struct findings *findings)
 {
-	struct draft draft = {.count = 0};
-	const char *text = template->text, *at = text, *wrong;
-	uint32_t characters;
+	struct draft draft = {.template = template, .findings = findings};
+	const char *text = template->text;
+	uint32_t characters = check_characters(&draft);
 
-	wrong = check_characters(text, &characters);
-	if (wrong != NULL)
-		return fail(error, file, line, "%s", wrong);
-	wrong = advertising_word(text);
-	if (wrong != NULL)
-		return fail(error, file, line,
-		    "\"%s\" has no place in a notification", wrong);
-	wrong = split_text(&draft, text, template->kind, &at);
-	if (wrong != NULL)
-		return fail(error, file, line, "%s, at \"%.32s\"", wrong, at);
+	split_text(&draft);
 	if (characters + draft.characters_max > TEXT_CHARACTERS_MAX)
-		return fail(error, file, line,
-		    "longer than %d characters with its values",
+		findings_add(findings, &template->place, SEVERITY_ERROR,
+		    "text-length", "longer than %d characters with its values",
 		    TEXT_CHARACTERS_MAX);
+	template->faulty = draft.faulty;
 	template->part_count = draft.count;
 	template->parts =
 	    arena_copy(arena, draft.parts, draft.count * sizeof(*draft.parts));
 	crypto_sha256(text, strlen(text), template->text_hash);
-	return 0;
 }
 
-/* Is it a stage at which this kind has a message?  Programs choose from them.
- */
+/* ---- reading a file ---- */
+
+/* Is it a stage at which this kind may have a message? */
 static bool
 stage_fits(enum kind kind, enum stage stage)
 {
+	int32_t day;
+
 	switch (kind) {
 	case KIND_DOSE:
 		return stage == STAGE_DUE;
 	case KIND_REFILL:
 	case KIND_RENEWAL:
-		return stage >= STAGE_M14 && stage <= STAGE_P7;
+		return stage_day(stage, &day);
 	case KIND_FOLLOW_UP:
-		return (stage >= STAGE_M14 && stage <= STAGE_D0) ||
+		return (stage_day(stage, &day) && day <= 0) ||
 		       stage == STAGE_MOVED || stage == STAGE_MISSED;
 	case KIND_ANSWER:
 		break;
@@ -238,45 +275,138 @@ stage_fits(enum kind kind, enum stage stage)
 static bool
 same_text(const struct template *a, const struct template *b)
 {
-	return a->channel == b->channel &&
+	return a->channel == b->channel && a->promotion == b->promotion &&
 	       strcasecmp(a->locale, b->locale) == 0;
 }
 
-/* One entry of a file: a stage's header (nothing to do) or its text. */
-static int
-add_entry(struct template_set *set, const struct template *file,
-    const struct conf_entry *entry, struct conf_error *error)
-{
-	struct template *template, **first;
-	enum stage stage;
+/* A file being read: what its sections say applies to the texts below. */
+struct reading {
+	struct template_set *set;
+	struct findings *findings;
+	struct template file; /* what all of its texts share */
+	bool promotion;       /* of the present section */
+};
 
-	if (strcmp(entry->section, "stage") != 0 || entry->name == NULL)
-		return fail(error, entry->file, entry->line,
-		    "only [stage \"NAME\"] sections");
-	stage = stage_from_word(entry->name);
-	if (!stage_fits(file->kind, stage))
-		return fail(error, entry->file, entry->line,
-		    "%s has no stage \"%s\"", kind_word(file->kind),
-		    entry->name);
-	if (entry->key == NULL)
-		return 0;
-	if (strcmp(entry->key, "text") != 0)
-		return fail(error, entry->file, entry->line,
-		    "unknown key \"%s\"; only text", entry->key);
-	first = &set->first[file->kind][stage];
-	template = arena_alloc(set->arena, sizeof(*template));
-	*template = *file;
+/* The text of a stage. */
+static void
+add_text(struct reading *reading, const struct conf_entry *entry,
+    enum stage stage, const struct place *place)
+{
+	struct template_set *set = reading->set;
+	struct template **first = &set->first[reading->file.kind][stage];
+	struct template *template = arena_alloc(set->arena, sizeof(*template));
+
+	*template = reading->file;
 	template->stage = stage;
+	template->promotion = reading->promotion;
 	template->text = arena_text(set->arena, entry->value);
+	template->place.line = entry->line;
+	template->place.column = entry->column;
 	template->next = *first;
 	for (const struct template *t = *first; t != NULL; t = t->next)
-		if (same_text(t, template))
-			return fail(error, entry->file, entry->line,
-			    "a second text for stage \"%s\"", entry->name);
-	if (compile(template, set->arena, entry->file, entry->line, error) != 0)
-		return -1;
+		if (same_text(t, template)) {
+			findings_add(reading->findings, place, SEVERITY_ERROR,
+			    "repeated-text", "a second text for stage \"%s\"",
+			    entry->name);
+			return;
+		}
+	compile(template, set->arena, reading->findings);
 	*first = template;
-	return 0;
+}
+
+/* One entry of a file: a stage's header, its class or its text. */
+static void
+add_entry(struct reading *reading, const struct conf_entry *entry)
+{
+	const struct place place = {
+	    .file = reading->file.place.file, .line = entry->line};
+	enum kind kind = reading->file.kind;
+	struct findings *findings = reading->findings;
+	enum stage stage;
+
+	if (strcmp(entry->section, "stage") != 0 || entry->name == NULL) {
+		findings_add(findings, &place, SEVERITY_ERROR, "syntax",
+		    "only [stage \"NAME\"] sections");
+		return;
+	}
+	stage = stage_from_word(entry->name);
+	if (entry->key == NULL)
+		reading->promotion = false;
+	if (!stage_fits(kind, stage)) {
+		if (entry->key == NULL)
+			findings_add(findings, &place, SEVERITY_ERROR,
+			    "unknown-stage", "%s has no stage \"%s\"",
+			    kind_word(kind), entry->name);
+	} else if (entry->key == NULL) {
+		return;
+	} else if (strcmp(entry->key, "text") == 0) {
+		add_text(reading, entry, stage, &place);
+	} else if (strcmp(entry->key, "class") == 0) {
+		reading->promotion = strcmp(entry->value, "promotion") == 0;
+		if (!reading->promotion &&
+		    strcmp(entry->value, "notification") != 0)
+			findings_add(findings, &place, SEVERITY_ERROR, "class",
+			    "a class is notification or promotion");
+	} else {
+		findings_add(findings, &place, SEVERITY_ERROR, "unknown-key",
+		    "unknown key \"%s\"; only class and text", entry->key);
+	}
+}
+
+/* Where the parser stopped stands in its message: "FILE:LINE: …". */
+static void
+add_syntax(struct findings *findings, const struct place *file,
+    const struct conf_error *error)
+{
+	size_t bytes = strlen(file->file);
+	struct place place = *file;
+	const char *text = error->text;
+
+	if (strncmp(text, file->file, bytes) == 0 && text[bytes] == ':') {
+		char *rest;
+		long line = strtol(text + bytes + 1, &rest, 10);
+
+		place.line = line > 0 && *rest == ':' ? (int)line : 0;
+		text = place.line > 0 ? rest + 1 : text + bytes + 1;
+		text += *text == ' ';
+	}
+	findings_add(findings, &place, SEVERITY_ERROR, "syntax", "%s", text);
+}
+
+void
+template_set_read(struct template_set *set, enum kind kind, const char *locale,
+    enum channel channel, const char *name, const char *text,
+    struct findings *findings)
+{
+	struct reading reading = {.set = set,
+	    .findings = findings,
+	    .file = {.kind = kind,
+		.channel = channel,
+		.locale = arena_text(set->arena, locale),
+		.words = template_words_find(locale),
+		.place = {.file = arena_text(set->arena, name)}}};
+	const struct place *place = &reading.file.place;
+	struct conf_error error;
+	struct conf *conf;
+
+	assert(kind >= KIND_DOSE && kind <= KIND_FOLLOW_UP);
+	if (strlen(locale) > LOCALE_BYTES_MAX || reading.file.words == NULL) {
+		findings_add(findings, place, SEVERITY_ERROR, "unknown-locale",
+		    strlen(locale) > LOCALE_BYTES_MAX
+			? "the locale is too long"
+			: "no words for the language of \"%s\"",
+		    locale);
+		return;
+	}
+	conf = conf_create();
+	if (conf_read_text(conf, name, text, &error) != 0) {
+		add_syntax(findings, place, &error);
+		set->torn = true;
+	}
+	for (size_t i = 0; i < conf->entries.count; i++)
+		add_entry(&reading,
+		    (const struct conf_entry *)conf->entries.data + i);
+	conf_free(conf);
 }
 
 int
@@ -284,28 +414,29 @@ template_set_add(struct template_set *set, enum kind kind, const char *locale,
     enum channel channel, const char *name, const char *text,
     struct conf_error *error)
 {
-	struct template file = {
-	    .kind = kind,
-	    .channel = channel,
-	    .locale = arena_text(set->arena, locale),
-	    .words = template_words_find(locale),
-	};
-	struct conf *conf;
-	int result;
+	struct findings findings;
 
-	assert(kind >= KIND_DOSE && kind <= KIND_FOLLOW_UP);
-	if (strlen(locale) > LOCALE_BYTES_MAX)
-		return fail(error, name, 0, "the locale is too long");
-	if (file.words == NULL)
-		return fail(error, name, 0,
-		    "no words for the language of \"%s\"", locale);
-	conf = conf_create();
-	result = conf_read_text(conf, name, text, error);
-	for (size_t i = 0; result == 0 && i < conf->entries.count; i++)
-		result = add_entry(set, &file,
-		    (const struct conf_entry *)conf->entries.data + i, error);
-	conf_free(conf);
-	return result;
+	findings_init(&findings, set->arena);
+	template_set_read(set, kind, locale, channel, name, text, &findings);
+	return findings_fail(&findings, error);
+}
+
+const char *
+template_set_default_locale(const struct template_set *set)
+{
+	return set->default_locale;
+}
+
+bool
+template_set_torn(const struct template_set *set)
+{
+	return set->torn;
+}
+
+void
+template_set_tear(struct template_set *set)
+{
+	set->torn = true;
 }
 
 const struct template *
@@ -347,7 +478,7 @@ choose(const struct template *first, enum channel channel, const char *locale,
 	const struct template *common = NULL;
 
 	for (const struct template *t = first; t != NULL; t = t->next) {
-		if (!same(t->locale, locale))
+		if (t->promotion || !same(t->locale, locale))
 			continue;
 		if (t->channel == channel)
 			return t;
@@ -374,59 +505,15 @@ template_find(const struct template_set *set, enum kind kind, enum stage stage,
 		   : choose(first, channel, set->default_locale, same_locale);
 }
 
-/* A stage of one kind, in one locale. */
-static int
-check_stage(const struct template_set *set, enum kind kind, enum stage stage,
-    const char *locale, struct conf_error *error)
+const struct template *
+template_of_locale(const struct template_set *set, enum kind kind,
+    enum stage stage, enum channel channel, const char *locale)
 {
 	const struct template *first = template_set_first(set, kind, stage);
+	const struct template *found =
+	    choose(first, channel, locale, same_locale);
 
-	for (enum channel c = CHANNEL_WECHAT_MINI; c < CHANNEL_COUNT; c++)
-		if (choose(first, c, locale, same_locale) == NULL)
-			return fail(error, kind_word(kind), 0,
-			    "no text for stage \"%s\" in %s by %s",
-			    stage_word(stage), locale, channel_word(c));
-	return 0;
-}
-
-static int
-check_locale(const struct template_set *set, const struct rules *rules,
-    const char *locale, struct conf_error *error)
-{
-	static const enum stage visit_stages[] = {STAGE_MOVED, STAGE_MISSED};
-
-	if (check_stage(set, KIND_DOSE, STAGE_DUE, locale, error) != 0)
-		return -1;
-	for (enum kind kind = KIND_REFILL; kind <= KIND_FOLLOW_UP; kind++) {
-		const struct program *program = &rules->kinds[kind];
-
-		for (uint32_t i = 0; i < program->stage_count; i++)
-			if (!program->stages[i].task &&
-			    check_stage(set, kind, program->stages[i].stage,
-				locale, error) != 0)
-				return -1;
-	}
-	for (size_t i = 0; i < COUNT(visit_stages); i++)
-		if (check_stage(set, KIND_FOLLOW_UP, visit_stages[i], locale,
-			error) != 0)
-			return -1;
-	return 0;
-}
-
-int
-template_set_check(const struct template_set *set, const struct rules *rules,
-    struct conf_error *error)
-{
-	if (check_locale(set, rules, set->default_locale, error) != 0)
-		return -1;
-	for (int kind = 0; kind <= KIND_ANSWER; kind++)
-		for (int stage = 0; stage < STAGE_COUNT; stage++)
-			for (const struct template *t = set->first[kind][stage];
-			     t != NULL; t = t->next)
-				if (check_locale(
-					set, rules, t->locale, error) != 0)
-					return -1;
-	return 0;
+	return found;
 }
 
 void
@@ -444,13 +531,13 @@ template_render(const struct template *template,
 }
 
 /* `name`, `name|format` or `key=name|format` of a registration. */
-static const char *
+static const struct template_fault *
 parse_parameter(const struct template *template, const char *entry,
     struct arena *arena, const char **name, struct template_part *part)
 {
 	const char *equals = strchr(entry, '=');
 	const char *expression = equals == NULL ? entry : equals + 1;
-	const char *wrong;
+	const struct template_fault *wrong;
 
 	wrong = template_part_parse(
 	    expression, strlen(expression), template->kind, part);
@@ -472,21 +559,24 @@ template_parameters_parse(const struct template *template,
     const char *const *entries, uint32_t count, struct arena *arena,
     struct conf_error *error)
 {
+	static const struct template_fault too_long = {
+	    "parameter-name", "too long a name"};
 	struct template_parameters *parameters =
 	    arena_alloc(arena, sizeof(*parameters));
 	const char **names = arena_array(arena, count, sizeof(*names));
 	struct template_part *parts = arena_array(arena, count, sizeof(*parts));
 
 	for (uint32_t i = 0; i < count; i++) {
-		const char *wrong = strlen(entries[i]) > NAME_BYTES_MAX
-					? "too long a name"
-					: parse_parameter(template, entries[i],
-					      arena, &names[i], &parts[i]);
+		const struct template_fault *wrong =
+		    strlen(entries[i]) > NAME_BYTES_MAX
+			? &too_long
+			: parse_parameter(template, entries[i], arena,
+			      &names[i], &parts[i]);
 
 		if (wrong != NULL) {
 			(void)fail(error, kind_word(template->kind), 0,
 			    "parameter \"%.*s\": %s", NAME_BYTES_MAX,
-			    entries[i], wrong);
+			    entries[i], wrong->text);
 			return NULL;
 		}
 	}

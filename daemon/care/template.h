@@ -1,7 +1,7 @@
 #ifndef ADHERD_CARE_TEMPLATE_H
 #define ADHERD_CARE_TEMPLATE_H
 
-#include "base/conf.h"
+#include "care/finding.h"
 #include "care/plan.h"
 #include "care/template_value.h"
 
@@ -16,8 +16,12 @@
  *
  * Variables: template_value.h.  A text is checked when it is read: known
  * variables that its kind has, each once, never side by side, not the whole
- * text; no 【】, no braces, no word of advertisement, at most 500 characters
- * with the longest values.  So each can be registered with any provider.
+ * text; no 【】, no braces, at most 500 characters with the longest values.
+ * So each can be registered with any provider.  template_check.h has what a
+ * text must not say.
+ *
+ * `class = promotion` before a text makes it an advertisement: it is checked
+ * as one, and never sent for a reminder.
  *
  * There is one text for a stage, also where a product is sensitive: what
  * would reveal an illness is then replaced in the values
@@ -28,9 +32,12 @@ struct template
 { /* compiled, immutable, lives as long as its set */
 	enum kind kind;
 	enum stage stage;
-	enum channel channel;  /* CHANNEL_NONE: any */
-	const char *locale;    /* "zh-CN" */
-	const char *text;      /* as written */
+	enum channel channel; /* CHANNEL_NONE: any */
+	const char *locale;   /* "zh-CN" */
+	const char *text;     /* as written */
+	struct place place;   /* of its first character */
+	bool promotion;
+	bool faulty;           /* some variables are not among the parts */
 	uint8_t text_hash[32]; /* SHA-256 of text: what a registration names */
 	const struct template_words *words;
 	const struct template_part *parts;
@@ -44,18 +51,24 @@ struct template_set;
 struct template_set *template_set_create(const char *default_locale);
 void template_set_free(struct template_set *set); /* NULL is fine */
 /*
- * Add what a file holds; name is the file's, for errors.  -1 with error
- * ("refill/zh-CN.tpl:12: …"); the set is then only good to be freed.
+ * Add what a file holds; name is the file's, for errors.  Faulty texts are
+ * there too, so that a set with errors is good for further checks, not for
+ * sending.
+ */
+void template_set_read(struct template_set *set, enum kind kind,
+    const char *locale, enum channel channel, const char *name,
+    const char *text, struct findings *findings);
+/*
+ * The same, -1 with the first error ("refill/zh-CN.tpl:12: …"); the set is
+ * then only good to be freed.
  */
 must_check int template_set_add(struct template_set *set, enum kind kind,
     const char *locale, enum channel channel, const char *name,
     const char *text, struct conf_error *error);
-/*
- * Has each locale that is there, and the default one, a text for every
- * message that these rules send, over every channel?  -1 with error.
- */
-must_check int template_set_check(const struct template_set *set,
-    const struct rules *rules, struct conf_error *error);
+const char *template_set_default_locale(const struct template_set *set);
+/* A file of the set could not be understood: not all of its texts are here. */
+bool template_set_torn(const struct template_set *set);
+void template_set_tear(struct template_set *set);
 /* All of one kind and stage, linked by next; NULL: none. */
 const struct template *template_set_first(
     const struct template_set *set, enum kind kind, enum stage stage);
@@ -66,6 +79,13 @@ const struct template *template_set_first(
  * NULL.
  */
 const struct template *template_find(const struct template_set *set,
+    enum kind kind, enum stage stage, enum channel channel, const char *locale);
+
+/*
+ * The text that this very locale has for a channel: the channel's own, else
+ * the common one; NULL if there is none.
+ */
+const struct template *template_of_locale(const struct template_set *set,
     enum kind kind, enum stage stage, enum channel channel, const char *locale);
 
 /* Append the text with its values: one pass, nothing is read twice. */

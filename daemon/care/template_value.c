@@ -13,6 +13,8 @@
 #include <strings.h>
 #include <utf8proc.h>
 
+#include "base/conf.h"
+
 #define LINE_CHARACTERS_MAX 128 /* looked at; far above what is kept */
 
 #define KINDS(a) (1u << KIND_##a)
@@ -52,6 +54,29 @@ const char *
 template_variable_word(enum template_variable variable)
 {
 	return variables[variable].name;
+}
+
+bool
+template_variable_revealing(enum template_variable variable)
+{
+	return variables[variable].revealing;
+}
+
+const char *
+template_variable_nearest(const char *name, size_t bytes, enum kind kind)
+{
+	const char *names[VARIABLE_LAST];
+	char given[32];
+	size_t count = 0;
+
+	if (bytes >= sizeof(given))
+		return NULL;
+	memcpy(given, name, bytes);
+	given[bytes] = '\0';
+	for (int i = VARIABLE_NONE + 1; i < VARIABLE_LAST; i++)
+		if (variables[i].kinds & (1u << kind))
+			names[count++] = variables[i].name;
+	return conf_nearest(given, names, count);
 }
 
 static const char *const format_words[] = {
@@ -209,30 +234,41 @@ parse_limit(const char *text, size_t bytes)
 }
 
 /* What follows the bar: `format` or `text:N`. */
-static const char *
+static const struct template_fault *
 parse_format(const char *text, size_t bytes, struct template_part *part)
 {
+	static const struct template_fault unknown = {
+	    "unknown-format", "unknown format"};
+	static const struct template_fault foreign = {
+	    "unknown-format", "this variable has no such format"};
+	static const struct template_fault no_length = {
+	    "text-limit", "only text has a length"};
+	static const struct template_fault bad_length = {
+	    "text-limit", "a text has 8 to 35 characters"};
 	const char *colon = memchr(text, ':', bytes);
 	size_t word_bytes = colon == NULL ? bytes : (size_t)(colon - text);
 
 	part->format = find_format(text, word_bytes);
 	if (part->format == FORMAT_NONE)
-		return "unknown format";
+		return &unknown;
 	if (!(variables[part->variable].formats & (1u << part->format)))
-		return "this variable has no such format";
+		return &foreign;
 	if (colon == NULL)
 		return NULL;
 	if (part->format != FORMAT_TEXT)
-		return "only text has a length";
+		return &no_length;
 	part->characters_max = parse_limit(colon + 1, bytes - word_bytes - 1);
-	return part->characters_max == 0 ? "a text has 8 to 35 characters"
-					 : NULL;
+	return part->characters_max == 0 ? &bad_length : NULL;
 }
 
-const char *
+const struct template_fault *
 template_part_parse(const char *expression, size_t bytes, enum kind kind,
     struct template_part *part)
 {
+	static const struct template_fault unknown = {
+	    "unknown-variable", "unknown variable"};
+	static const struct template_fault foreign = {
+	    "unknown-variable", "this kind has no such variable"};
 	const char *bar = memchr(expression, '|', bytes);
 	size_t name_bytes = bar == NULL ? bytes : (size_t)(bar - expression);
 
@@ -241,9 +277,9 @@ template_part_parse(const char *expression, size_t bytes, enum kind kind,
 	    .characters_max = VALUE_CHARACTERS_MAX,
 	};
 	if (part->variable == VARIABLE_NONE)
-		return "unknown variable";
+		return &unknown;
 	if (!(variables[part->variable].kinds & (1u << kind)))
-		return "this kind has no such variable";
+		return &foreign;
 	part->format = variables[part->variable].standard;
 	return bar == NULL
 		   ? NULL

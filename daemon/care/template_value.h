@@ -83,14 +83,26 @@ struct template_words; /* a language: its words and ways to write dates */
 /* "zh-CN" is Chinese, "en-GB" English; NULL for a language without words. */
 const struct template_words *template_words_find(const char *locale);
 
+/* What can be wrong with a text: fixed phrases. */
+struct template_fault {
+	const char *rule; /* "unknown-variable" */
+	const char *text;
+};
+
 /* "run_out" */
 const char *template_variable_word(enum template_variable variable);
+/* Is it replaced where the message is discreet? */
+bool template_variable_revealing(enum template_variable variable);
+/* The variable of that kind whose name is nearest; NULL if none is near. */
+const char *template_variable_nearest(
+    const char *name, size_t bytes, enum kind kind);
 /*
  * Read `name`, `name|format` or `name|text:N`; NULL, or what is wrong with
- * it, a fixed phrase.  A bare name takes its standard format.
+ * it.  A bare name takes its standard format.
  */
-must_check const char *template_part_parse(const char *expression, size_t bytes,
-    enum kind kind, struct template_part *part);
+must_check const struct template_fault *template_part_parse(
+    const char *expression, size_t bytes, enum kind kind,
+    struct template_part *part);
 
 /*
  * Append a variable's value.  Text is cleaned: no control, format or bidi

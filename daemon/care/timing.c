@@ -1,60 +1,21 @@
 /*
  * Timing: a rule to instants, by the reference expansion of fhir.md 3.5.
  * The rule is settled once into one of a few modes; an expansion starts at
- * the window, not at the anchor, unless doses have to be counted.  Owns the
- * default times of the day (fhir.md 3.4).  Pure.
+ * the window, not at the anchor, unless doses have to be counted.  The times
+ * of a day are timing_day.c's.  Pure.
  */
 #include "care/timing_rule.h"
 
-#include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define DOSES_MAX 100000 /* of one expansion */
-#define CLOCK(h, m) ((h)*3600 + (m)*60)
 #define DAY_S (24 * 3600)
-#define ONCE_S CLOCK(8, 0)
-#define LEAD_MIN 30                    /* before and after meals */
 #define STEP_US_MIN MINUTE_US          /* nobody takes anything faster */
 #define PERIOD_DAYS_MAX INT64_C(36500) /* a century */
 
 /* Instants outside the years 1 to 9999 are nobody's; see clamp_at(). */
 #define AT_FIRST (-INT64_C(719162) * DAY_US)
 #define AT_LAST (INT64_C(2932897) * DAY_US)
-
-enum event { WAKE, BREAKFAST, LUNCH, DINNER, SLEEP, EVENT_COUNT, FIXED };
-
-/* What a `when` code means; offsets count by its sense. */
-static const struct {
-	enum event event;
-	int32_t time_s;   /* FIXED */
-	int32_t sense;    /* -1 before, +1 after */
-	int32_t lead_min; /* where no offset is given */
-} whens[WHEN_COUNT] = {
-    [WHEN_MORN] = {FIXED, CLOCK(8, 0), 1, 0},
-    [WHEN_MORN_EARLY] = {FIXED, CLOCK(6, 0), 1, 0},
-    [WHEN_MORN_LATE] = {FIXED, CLOCK(10, 0), 1, 0},
-    [WHEN_NOON] = {FIXED, CLOCK(12, 0), 1, 0},
-    [WHEN_AFT] = {FIXED, CLOCK(15, 0), 1, 0},
-    [WHEN_AFT_EARLY] = {FIXED, CLOCK(13, 0), 1, 0},
-    [WHEN_AFT_LATE] = {FIXED, CLOCK(17, 0), 1, 0},
-    [WHEN_EVE] = {FIXED, CLOCK(19, 0), 1, 0},
-    [WHEN_EVE_EARLY] = {FIXED, CLOCK(18, 0), 1, 0},
-    [WHEN_EVE_LATE] = {FIXED, CLOCK(21, 0), 1, 0},
-    [WHEN_NIGHT] = {FIXED, CLOCK(22, 0), 1, 0},
-    [WHEN_PHS] = {SLEEP, 0, 1, 0},
-    [WHEN_HS] = {SLEEP, 0, -1, 0},
-    [WHEN_WAKE] = {WAKE, 0, 1, 0},
-    [WHEN_CM] = {BREAKFAST, 0, 1, 0},
-    [WHEN_CD] = {LUNCH, 0, 1, 0},
-    [WHEN_CV] = {DINNER, 0, 1, 0},
-    [WHEN_ACM] = {BREAKFAST, 0, -1, LEAD_MIN},
-    [WHEN_ACD] = {LUNCH, 0, -1, LEAD_MIN},
-    [WHEN_ACV] = {DINNER, 0, -1, LEAD_MIN},
-    [WHEN_PCM] = {BREAKFAST, 0, 1, LEAD_MIN},
-    [WHEN_PCD] = {LUNCH, 0, 1, LEAD_MIN},
-    [WHEN_PCV] = {DINNER, 0, 1, LEAD_MIN},
-};
 
 static const int64_t unit_us[UNIT_COUNT] = {
     [UNIT_S] = SECOND_US,
@@ -100,7 +61,7 @@ static const char *
 settle_days(struct timing *t, int32_t period, int32_t frequency, bool explicit)
 {
 	if (explicit || period == 1) {
-		t->per_day = explicit ? 1 : frequency;
+		t->per_day = frequency;
 		settle_blocks(t, period, 1, period);
 	} else if (frequency <= period) {
 		settle_blocks(t, period, frequency, period);
@@ -111,6 +72,14 @@ settle_days(struct timing *t, int32_t period, int32_t frequency, bool explicit)
 		return "doses do not divide over the days";
 	}
 	return NULL;
+}
+
+/* Clock times that were named for each day; 0: none were. */
+static int32_t
+named_times(const struct timing *t)
+{
+	return t->time_count > 0 ? (int32_t)t->time_count
+				 : __builtin_popcount(t->when);
 }
 
 static const char *
@@ -127,6 +96,11 @@ settle_weeks(struct timing *t, int32_t period, int32_t frequency, bool explicit)
 		return frequency % named == 0
 			   ? NULL
 			   : "doses do not divide over the days";
+	}
+	/* "14 a week, morning and evening": every day */
+	if (explicit && frequency == days * named_times(t)) {
+		settle_blocks(t, 1, 1, 1);
+		return NULL;
 	}
 	settle_blocks(t, days, frequency, days);
 	return frequency > days ? "more than one dose a day in a week" : NULL;
@@ -205,7 +179,7 @@ void
 timing_settle(struct timing *timing)
 {
 	timing->mode = MODE_NONE;
-	timing->per_day = 1;
+	timing->per_day = 0;
 	timing->review = timing->as_needed && timing->unclear == UNCLEAR_NOT
 			     ? NULL
 			     : settle(timing);
@@ -219,98 +193,6 @@ timing_needs_review(const struct timing *timing)
 	return timing->review;
 }
 
-/* ---- times of the day ---- */
-
-/* The patient's day; what is no clock time takes the default. */
-static void
-read_profile(const struct day_profile *profile, int32_t day[EVENT_COUNT])
-{
-	const int32_t own[EVENT_COUNT] = {profile->wake, profile->breakfast,
-	    profile->lunch, profile->dinner, profile->sleep};
-	static const int32_t usual[EVENT_COUNT] = {CLOCK(7, 0), CLOCK(7, 30),
-	    CLOCK(12, 0), CLOCK(18, 0), CLOCK(22, 0)};
-
-	for (unsigned i = 0; i < EVENT_COUNT; i++)
-		day[i] = own[i] >= 0 && own[i] < DAY_S ? own[i] : usual[i];
-	/* whoever goes to bed after midnight ends this day, not the next */
-	if (day[SLEEP] < day[WAKE])
-		day[SLEEP] += DAY_S;
-}
-
-/* n doses a day without a word on when. */
-static uint32_t
-daily_times(const int32_t day[EVENT_COUNT], int32_t n, int32_t *times)
-{
-	static const int32_t table[4][4] = {
-	    {ONCE_S},
-	    {CLOCK(8, 0), CLOCK(20, 0)},
-	    {CLOCK(8, 0), CLOCK(14, 0), CLOCK(20, 0)},
-	    {CLOCK(8, 0), CLOCK(12, 0), CLOCK(16, 0), CLOCK(20, 0)},
-	};
-	int32_t awake_min = (day[SLEEP] - day[WAKE]) / 60;
-
-	assert(n > 0 && n <= TIMES_MAX);
-	for (int32_t i = 0; i < n; i++)
-		times[i] = n <= 4 ? table[n - 1][i]
-				  : day[WAKE] + i * awake_min / (n - 1) * 60;
-	return (uint32_t)n;
-}
-
-static uint32_t
-when_times(
-    const struct timing *t, const int32_t day[EVENT_COUNT], int32_t *times)
-{
-	uint32_t count = 0;
-
-	for (unsigned i = 0; i < WHEN_COUNT; i++) {
-		int32_t offset_min =
-		    t->offset_min < 0 ? whens[i].lead_min : t->offset_min;
-
-		if ((t->when & WHEN_BIT(i)) == 0)
-			continue;
-		times[count++] =
-		    (whens[i].event == FIXED ? whens[i].time_s
-					     : day[whens[i].event]) +
-		    whens[i].sense * offset_min * 60;
-	}
-	return count;
-}
-
-static int
-compare_times(const void *left, const void *right)
-{
-	int32_t a = *(const int32_t *)left, b = *(const int32_t *)right;
-
-	return (a > b) - (a < b);
-}
-
-/*
- * The times of a day with doses, ascending, each once; from a day before
- * midnight (an offset) to some hours after the next.
- */
-static uint32_t
-day_times(const struct timing *t, const struct day_profile *profile,
-    int32_t times[TIMES_MAX])
-{
-	int32_t day[EVENT_COUNT];
-	uint32_t count, kept = 0;
-
-	read_profile(profile, day);
-	if (t->time_count > 0) {
-		count = t->time_count;
-		memcpy(times, t->times, count * sizeof(*times));
-	} else if (t->when != 0) {
-		count = when_times(t, day, times);
-	} else {
-		count = daily_times(day, t->per_day, times);
-	}
-	qsort(times, count, sizeof(*times), compare_times);
-	for (uint32_t i = 0; i < count; i++)
-		if (kept == 0 || times[kept - 1] != times[i])
-			times[kept++] = times[i];
-	return kept;
-}
-
 /* ---- expansion ---- */
 
 struct walk {
@@ -319,6 +201,7 @@ struct walk {
 	int64_t anchor_at; /* no dose before */
 	int32_t anchor_on, anchor_s;
 	bool anchor_has_time;
+	int32_t once_s;
 	int64_t limit_at; /* no dose from then on; AT_NEVER */
 	int64_t from, to; /* what is looked for */
 	uint32_t enough;  /* stop then; 0: never */
@@ -363,10 +246,10 @@ moment_at(const struct moment_rule *moment, const struct zone *zone)
 
 /* A dose on a bare date is taken at "once". */
 static int64_t
-moment_dose_at(const struct moment_rule *moment, const struct zone *zone)
+moment_dose_at(const struct walk *w, const struct moment_rule *moment)
 {
 	return moment->has_time ? clamp_at(moment->at)
-				: wall_instant(zone, moment->on, ONCE_S);
+				: wall_instant(w->zone, moment->on, w->once_s);
 }
 
 /* Rule 3: boundsPeriod.start, else the earliest event, else start. */
@@ -427,8 +310,9 @@ find_limit(struct walk *w)
 static int64_t
 first_dose_at(const struct walk *w)
 {
-	return w->anchor_has_time ? w->anchor_at
-				  : wall_instant(w->zone, w->anchor_on, ONCE_S);
+	return w->anchor_has_time
+		   ? w->anchor_at
+		   : wall_instant(w->zone, w->anchor_on, w->once_s);
 }
 
 /* Keep it ascending and without doubles: a gap may swap two neighbours. */
@@ -576,7 +460,7 @@ walk_run(struct walk *w, int64_t from, int64_t to, uint32_t enough)
 		return true;
 	expand_repeat(w);
 	for (uint32_t i = 0; i < t->event_count && !w->full; i++)
-		add_dose(w, moment_dose_at(&t->events[i], w->zone));
+		add_dose(w, moment_dose_at(w, &t->events[i]));
 	return !w->full;
 }
 
@@ -589,11 +473,22 @@ walk_init(struct walk *w, const struct timing *timing,
 	w->zone = zone;
 	find_anchor(w, start);
 	find_limit(w);
+	w->once_s = timing_once_s(profile);
 	w->time_count =
 	    timing->mode == MODE_BLOCKS || timing->mode == MODE_MONTHS
-		? day_times(timing, profile, w->times)
+		? timing_day_times(timing, profile, w->times)
 		: 0;
 	list_init(&w->doses, arena, sizeof(int64_t));
+}
+
+/*
+ * Doses of a day may come after those of the next two, by offsets to either
+ * side: as many more make sure of the first ones.
+ */
+static uint32_t
+overlap(const struct walk *w)
+{
+	return 3 * w->time_count;
 }
 
 int
@@ -611,7 +506,8 @@ timing_expand(const struct timing *timing, struct timing_start start,
 		return 0;
 	walk_init(&w, timing, start, zone, profile, arena);
 	/* only a count makes the doses before the window matter */
-	if (!walk_run(&w, limit > 0 ? w.anchor_at : from, to, limit))
+	if (!walk_run(&w, limit > 0 ? w.anchor_at : from, to,
+		limit > 0 ? limit + overlap(&w) : 0))
 		return -1;
 	found = w.doses.data;
 	count = w.doses.count;
@@ -625,18 +521,26 @@ timing_expand(const struct timing *timing, struct timing_start start,
 }
 
 int64_t
+timing_begin(const struct timing *timing, struct timing_start start,
+    const struct zone *zone)
+{
+	struct walk w = {.rule = timing, .zone = zone};
+
+	find_anchor(&w, start);
+	return w.anchor_at;
+}
+
+int64_t
 timing_end(const struct timing *timing, struct timing_start start,
     const struct zone *zone, const struct day_profile *profile)
 {
 	bool counted = timing->count > 0 && timing->mode != MODE_NONE;
 	uint32_t limit = (uint32_t)timing->count;
 	struct arena *arena;
-	struct walk w;
+	struct walk w = {.rule = timing, .zone = zone};
 	int64_t end;
 
 	if (!counted && timing->mode != MODE_EVENTS) {
-		w.rule = timing;
-		w.zone = zone;
 		find_anchor(&w, start);
 		find_limit(&w);
 		return w.limit_at;
@@ -645,7 +549,8 @@ timing_end(const struct timing *timing, struct timing_start start,
 	walk_init(&w, timing, start, zone, profile, arena);
 	end = w.limit_at;
 	/* the count ends where the next dose would have been */
-	if (walk_run(&w, AT_FIRST, AT_NEVER, counted ? limit + 1 : 0)) {
+	if (walk_run(&w, AT_FIRST, AT_NEVER,
+		counted ? limit + 1 + overlap(&w) : 0)) {
 		const int64_t *doses = w.doses.data;
 
 		if (counted && w.doses.count > limit)
@@ -688,7 +593,7 @@ timing_daily(const struct timing *timing, const struct day_profile *profile,
 	}
 	if (t->mode != MODE_BLOCKS)
 		return false;
-	n = day_times(t, profile, times);
+	n = timing_day_times(t, profile, times);
 	*numerator = n * t->block_uses;
 	*denominator = t->block_days;
 	if (named == 0)

@@ -10,52 +10,8 @@
 
 #define SYSTEM_GTS "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation"
 
-struct word {
-	const char *word;
-	uint32_t value;
-};
-
-static const struct word when_words[] = {
-    {"MORN", WHEN_BIT(WHEN_MORN)},
-    {"MORN.early", WHEN_BIT(WHEN_MORN_EARLY)},
-    {"MORN.late", WHEN_BIT(WHEN_MORN_LATE)},
-    {"NOON", WHEN_BIT(WHEN_NOON)},
-    {"AFT", WHEN_BIT(WHEN_AFT)},
-    {"AFT.early", WHEN_BIT(WHEN_AFT_EARLY)},
-    {"AFT.late", WHEN_BIT(WHEN_AFT_LATE)},
-    {"EVE", WHEN_BIT(WHEN_EVE)},
-    {"EVE.early", WHEN_BIT(WHEN_EVE_EARLY)},
-    {"EVE.late", WHEN_BIT(WHEN_EVE_LATE)},
-    {"NIGHT", WHEN_BIT(WHEN_NIGHT)},
-    {"PHS", WHEN_BIT(WHEN_PHS)},
-    {"HS", WHEN_BIT(WHEN_HS)},
-    {"WAKE", WHEN_BIT(WHEN_WAKE)},
-    {"C", WHEN_C},
-    {"CM", WHEN_BIT(WHEN_CM)},
-    {"CD", WHEN_BIT(WHEN_CD)},
-    {"CV", WHEN_BIT(WHEN_CV)},
-    {"AC", WHEN_AC},
-    {"ACM", WHEN_BIT(WHEN_ACM)},
-    {"ACD", WHEN_BIT(WHEN_ACD)},
-    {"ACV", WHEN_BIT(WHEN_ACV)},
-    {"PC", WHEN_PC},
-    {"PCM", WHEN_BIT(WHEN_PCM)},
-    {"PCD", WHEN_BIT(WHEN_PCD)},
-    {"PCV", WHEN_BIT(WHEN_PCV)},
-};
-
-static const struct word unit_words[] = {
-    {"s", UNIT_S},
-    {"min", UNIT_MIN},
-    {"h", UNIT_H},
-    {"d", UNIT_D},
-    {"wk", UNIT_WK},
-    {"mo", UNIT_MO},
-    {"a", UNIT_A},
-};
-
 /* Units spelled out, where a bound has no code. */
-static const struct word long_unit_words[] = {
+static const struct timing_word long_unit_words[] = {
     {"second", UNIT_S},
     {"seconds", UNIT_S},
     {"minute", UNIT_MIN},
@@ -77,40 +33,29 @@ static const struct word long_unit_words[] = {
     {"年", UNIT_A},
 };
 
-static const struct word weekday_words[] = {
-    {"mon", 1},
-    {"tue", 2},
-    {"wed", 4},
-    {"thu", 8},
-    {"fri", 16},
-    {"sat", 32},
-    {"sun", 64},
-};
-
-/* What a code says: frequency per period, or clock times. */
+/* What a code says. */
 static const struct {
 	const char *code;
 	int32_t frequency, period;
 	enum unit unit;
 	uint32_t when;
-	int32_t time_s; /* -1: none */
 } codes[] = {
-    {"QD", 1, 1, UNIT_D, 0, -1},
-    {"BID", 2, 1, UNIT_D, 0, -1},
-    {"TID", 3, 1, UNIT_D, 0, -1},
-    {"QID", 4, 1, UNIT_D, 0, -1},
-    {"QOD", 1, 2, UNIT_D, 0, -1},
-    {"Q1H", 1, 1, UNIT_H, 0, -1},
-    {"Q2H", 1, 2, UNIT_H, 0, -1},
-    {"Q3H", 1, 3, UNIT_H, 0, -1},
-    {"Q4H", 1, 4, UNIT_H, 0, -1},
-    {"Q6H", 1, 6, UNIT_H, 0, -1},
-    {"Q8H", 1, 8, UNIT_H, 0, -1},
-    {"WK", 1, 1, UNIT_WK, 0, -1},
-    {"MO", 1, 1, UNIT_MO, 0, -1},
-    {"BED", 1, 1, UNIT_D, WHEN_BIT(WHEN_HS), -1},
-    {"AM", 1, 1, UNIT_D, 0, 8 * 3600},
-    {"PM", 1, 1, UNIT_D, 0, 15 * 3600},
+    {"QD", 1, 1, UNIT_D, 0},
+    {"BID", 2, 1, UNIT_D, 0},
+    {"TID", 3, 1, UNIT_D, 0},
+    {"QID", 4, 1, UNIT_D, 0},
+    {"QOD", 1, 2, UNIT_D, 0},
+    {"Q1H", 1, 1, UNIT_H, 0},
+    {"Q2H", 1, 2, UNIT_H, 0},
+    {"Q3H", 1, 3, UNIT_H, 0},
+    {"Q4H", 1, 4, UNIT_H, 0},
+    {"Q6H", 1, 6, UNIT_H, 0},
+    {"Q8H", 1, 8, UNIT_H, 0},
+    {"WK", 1, 1, UNIT_WK, 0},
+    {"MO", 1, 1, UNIT_MO, 0},
+    {"BED", 1, 1, UNIT_D, WHEN_BIT(WHEN_HS)},
+    {"AM", 1, 1, UNIT_D, WHEN_BIT(WHEN_AM)},
+    {"PM", 1, 1, UNIT_D, WHEN_BIT(WHEN_PM)},
 };
 
 struct reading {
@@ -129,17 +74,42 @@ refuse(struct reading *in, const char *code, const char *at, const char *text)
 	return false;
 }
 
-/* The value of a word, or 0. */
 static uint32_t
-find_word(const struct word *words, size_t count, const char *text)
+find_when(const char *text)
 {
-	for (size_t i = 0; i < count && text != NULL; i++)
-		if (strcmp(words[i].word, text) == 0)
-			return words[i].value;
+	for (size_t i = 0; i < timing_when_count; i++)
+		if (strcmp(timing_when_words[i].word, text) == 0)
+			return timing_when_words[i].bits;
 	return 0;
 }
 
-#define FIND_WORD(words, text) find_word((words), COUNT(words), (text))
+static uint32_t
+find_weekday(const char *text)
+{
+	for (unsigned i = 0; i < COUNT(timing_weekday_words); i++)
+		if (strcmp(timing_weekday_words[i], text) == 0)
+			return 1u << i;
+	return 0;
+}
+
+/* A code of UCUM, as R4 has it; UNIT_NONE for NULL too. */
+static enum unit
+find_unit(const char *text)
+{
+	for (unsigned i = UNIT_S; i < UNIT_COUNT && text != NULL; i++)
+		if (strcmp(timing_unit_words[i], text) == 0)
+			return (enum unit)i;
+	return UNIT_NONE;
+}
+
+static enum unit
+find_long_unit(const char *text)
+{
+	for (unsigned i = 0; i < COUNT(long_unit_words) && text != NULL; i++)
+		if (strcmp(long_unit_words[i].word, text) == 0)
+			return (enum unit)long_unit_words[i].bits;
+	return UNIT_NONE;
+}
 
 static const char *
 under(struct reading *in, const char *owner, const char *key)
@@ -253,7 +223,7 @@ read_unit(struct reading *in, const struct json *repeat, const char *key,
 {
 	const struct json *json = json_get(repeat, key);
 
-	*unit = (enum unit)FIND_WORD(unit_words, json_text(json));
+	*unit = find_unit(json_text(json));
 	if (json != NULL && *unit == UNIT_NONE)
 		return refuse(in, "value", under(in, "repeat.", key),
 		    "must be one of s, min, h, d, wk, mo, a");
@@ -280,12 +250,12 @@ check_array(
 
 static bool
 read_words(struct reading *in, const struct json *json, const char *at,
-    const struct word *words, size_t count, uint32_t *bits)
+    uint32_t (*find)(const char *), uint32_t *bits)
 {
 	if (!check_array(in, json, at, TIMES_MAX))
 		return false;
 	json_each (item, json) {
-		uint32_t value = find_word(words, count, json_text(item));
+		uint32_t value = find(json_text(item));
 
 		if (value == 0)
 			return refuse(in, "value", at, "has an unknown code");
@@ -355,11 +325,9 @@ read_bound(struct reading *in, const struct json *duration, const char *at)
 	if (!json_micro(json_get(duration, "value"), &t->bound_micro) ||
 	    t->bound_micro < 0)
 		return refuse(in, "value", at, "must not be negative");
-	t->bound_unit =
-	    (enum unit)(code != NULL ? FIND_WORD(unit_words, code)
-				     : FIND_WORD(long_unit_words, unit));
+	t->bound_unit = find_unit(code != NULL ? code : unit);
 	if (t->bound_unit == UNIT_NONE && code == NULL)
-		t->bound_unit = (enum unit)FIND_WORD(unit_words, unit);
+		t->bound_unit = find_long_unit(unit);
 	if (t->bound_unit == UNIT_NONE)
 		return refuse(in, "value", at, "must have a unit of time");
 	if (json_get(duration, "comparator") != NULL)
@@ -498,10 +466,10 @@ read_repeat(struct reading *in, const struct json *repeat)
 	if (!read_bounds(in, repeat) || !read_counts(in, repeat) ||
 	    !check_duration(in, repeat) || !read_period(in, repeat) ||
 	    !read_words(in, json_get(repeat, "dayOfWeek"), "repeat.dayOfWeek",
-		weekday_words, COUNT(weekday_words), &t->weekdays) ||
+		find_weekday, &t->weekdays) ||
 	    !read_times(in, json_get(repeat, "timeOfDay")) ||
-	    !read_words(in, json_get(repeat, "when"), "repeat.when", when_words,
-		COUNT(when_words), &t->when) ||
+	    !read_words(in, json_get(repeat, "when"), "repeat.when", find_when,
+		&t->when) ||
 	    !read_offset(in, repeat))
 		return false;
 	if (t->time_count > 0 && t->when != 0)
@@ -541,11 +509,6 @@ take_code(struct reading *in, const char *code)
 		t->period_micro = codes[i].period * MICRO;
 		t->unit = codes[i].unit;
 		t->when = codes[i].when;
-		if (codes[i].time_s >= 0) {
-			t->times = arena_copy(in->arena, &codes[i].time_s,
-			    sizeof(codes[i].time_s));
-			t->time_count = 1;
-		}
 		return true;
 	}
 	return false;

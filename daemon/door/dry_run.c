@@ -12,6 +12,11 @@
 #include <string.h>
 
 #define USES_KEPT_US (9 * DAY_US) /* seven days, in any zone */
+/*
+ * Looks begin so long before what counts as handled, without a line: which
+ * products stood on one ladder then decides what was said of each.
+ */
+#define HANDLED_US (60 * DAY_US)
 
 /* One patient while the clock runs. */
 struct player {
@@ -267,7 +272,9 @@ look(struct game *game, struct player *player)
 	player->dossier.said_count = player->said_count;
 	game->rules.handled_before = patient->handled_before;
 	find_uses(game, player);
-	plan_person(&player->dossier, &game->rules, gateways_view_free(),
+	plan_person(&player->dossier, &game->rules,
+	    patient->gateways == NULL ? gateways_view_free()
+				      : patient->gateways,
 	    player->planned_through, now, false, game->scratch, &plan);
 	apply(game, player, &plan);
 	player->planned_through = now;
@@ -280,12 +287,15 @@ look(struct game *game, struct player *player)
 static void
 seat(struct player *player, const struct dry_patient *patient)
 {
+	bool handled = patient->handled_before != AT_UNKNOWN;
+
 	*player = (struct player){
 	    .patient = patient,
 	    .known = arena_create(),
 	    .more_at = AT_UNKNOWN,
-	    .next_at = patient->from,
-	    .planned_through = patient->planned_through,
+	    .next_at = patient->from - (handled ? HANDLED_US : 0),
+	    .planned_through =
+		patient->planned_through - (handled ? HANDLED_US : 0),
 	    .said = mem_alloc((patient->said_count + 1) * sizeof(struct said)),
 	    .said_count = patient->said_count,
 	};
@@ -325,13 +335,14 @@ run_clock(struct game *game)
 }
 
 uint32_t
-dry_run(const struct dry_patient *patients, uint32_t count, struct arena *arena,
+dry_run(const struct dry_patient *patients, uint32_t count,
+    const struct rules *rules, struct arena *arena,
     const struct dry_line **lines)
 {
 	struct game game = {
 	    .arena = arena,
 	    .scratch = arena_create(),
-	    .rules = *program_default(),
+	    .rules = *rules,
 	    .heap = mem_alloc((count + 1) * sizeof(struct player *)),
 	    .heap_count = count,
 	};

@@ -11,9 +11,14 @@
  */
 struct dry_patient {
 	const char *id;
-	int64_t from, to;       /* the window: looks at from ≤ now < to */
+	/*
+	 * The window: looks at from ≤ now < to, and, where something counts
+	 * as handled, at what came before, without a line.
+	 */
+	int64_t from, to;
 	int64_t handled_before; /* as in struct rules */
 	int64_t planned_through;
+	const struct gateways_view *gateways; /* NULL: every one is free */
 	const struct said *said; /* what was said before; borrowed */
 	uint32_t said_count;
 	/*
@@ -39,9 +44,13 @@ struct dry_line {   /* one decision */
 	uint64_t order; /* of decision */
 };
 
-/* All decisions, by instant, then patient id, then order of decision. */
+/*
+ * All decisions under these rules (borrowed), by instant, then patient id,
+ * then order of decision.
+ */
 uint32_t dry_run(const struct dry_patient *patients, uint32_t count,
-    struct arena *arena, const struct dry_line **lines);
+    const struct rules *rules, struct arena *arena,
+    const struct dry_line **lines);
 
 /* The line of one decision, its texts in the arena; order is 0. */
 void dry_line_set(struct dry_line *line, const struct plan_step *step,

@@ -44,6 +44,20 @@ record_type_name(enum record_type type)
 	return types[type].name;
 }
 
+const char *
+record_subject_element(enum record_type type)
+{
+	switch (type) {
+	case RECORD_RELATED_PERSON:
+	case RECORD_CONSENT:
+		return "patient";
+	case RECORD_VISIT:
+		return "participant";
+	default:
+		return "subject";
+	}
+}
+
 static void
 add_problem(struct fhir *fhir, const char *path, const char *code,
     const char *text, bool warning)

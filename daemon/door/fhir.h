@@ -90,8 +90,7 @@ struct record {
 	struct identifier match; /* ifNoneExist, or of a conditional PUT */
 	const char *if_match;    /* version; NULL */
 	bool refused;
-	bool
-	    empty; /* says nothing to remember: draft consent, cancelled stay */
+	bool empty; /* nothing to remember: draft consent, cancelled stay */
 
 	const struct zone *zone;  /* that dates without a time were read in */
 	struct reference subject; /* the Patient; unset for a Patient */
@@ -112,8 +111,7 @@ struct record {
 };
 
 struct problem {
-	const char
-	    *path; /* "entry[12].resource.dosageInstruction[0].timing.repeat" */
+	const char *path; /* "entry[12].resource.dosageInstruction[0].timing" */
 	const char *code; /* FHIR issue type: "invariant" */
 	const char *text; /* a sentence without any value of the patient's */
 	bool warning;     /* nothing was refused for it */
@@ -176,6 +174,8 @@ const char *fhir_phone(const char *text, bool china, struct arena *arena);
 bool fhir_zone_is_chinese(const struct zone *zone);
 
 const char *record_type_name(enum record_type type); /* "MedicationRequest" */
+/* Where such a resource names its patient: "subject". */
+const char *record_subject_element(enum record_type type);
 /* The value under which a record without id and identifier is kept. */
 struct identifier record_fallback(const struct record *record);
 

@@ -18,11 +18,10 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "door/intake_work.h"
+#include "flow/statements.h"
 
 #define ATTEMPTS_MAX 5
 #define RETRY_US (50 * SECOND_US / 1000) /* times the attempt, jittered */
-#define BUCKETS 1024
-#define CLASS_BULK 2
 
 static void look_up(struct intake *intake);
 static void next_piece(struct intake *intake);
@@ -409,8 +408,7 @@ on_resources(const struct db_result *result, void *arg)
 		row->no = (int32_t)db_i64(result, i, 1);
 		row->taken_from = arena_text(arena, db_text(result, i, 2));
 		row->version = arena_text(arena, db_text(result, i, 3));
-		row->source_at =
-		    db_null(result, i, 4) ? AT_UNKNOWN : db_at(result, i, 4);
+		row->source_at = db_at_or(result, i, 4, AT_UNKNOWN);
 		hash = db_bytes(result, i, 5, &bytes);
 		assert(bytes == sizeof(row->hash));
 		memcpy(row->hash, hash, bytes);
@@ -624,20 +622,6 @@ assign_patient(struct entry *entry)
 	attach(entry, person);
 }
 
-static const char *
-subject_element(enum record_type type)
-{
-	switch (type) {
-	case RECORD_RELATED_PERSON:
-	case RECORD_CONSENT:
-		return "patient";
-	case RECORD_VISIT:
-		return "participant";
-	default:
-		return "subject";
-	}
-}
-
 static void
 assign_other(struct entry *entry)
 {
@@ -660,7 +644,7 @@ assign_other(struct entry *entry)
 	}
 	if (person == NULL)
 		intake_refuse(entry, "not-found",
-		    subject_element(entry->record->type),
+		    record_subject_element(entry->record->type),
 		    "its patient is not known here");
 	else
 		attach(entry, person);

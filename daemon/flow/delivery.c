@@ -254,3 +254,28 @@ contacts_bad_statements(const struct contacts_bad *bad, struct db_unit *unit)
 		db_param_i64(unit, people[i].patient_id);
 	}
 }
+
+struct open_delivery
+delivery_open_read(const struct db_result *result, int row, int64_t care_offset,
+    int64_t null_at)
+{
+	struct delivery_key key = delivery_key_read(result, row, 0);
+
+	return (struct open_delivery){
+	    .kind = key.kind,
+	    .channel = key.channel,
+	    .source = key.source,
+	    .occurrence_on = key.occurrence_on,
+	    .slot = key.slot,
+	    .state = (enum delivery_state)db_i64(result, row, 7),
+	    .attempts = (int32_t)db_i64(result, row, 8),
+	    .repeated = db_bool(result, row, 9),
+	    .asked = (int32_t)db_i64(result, row, 10),
+	    .due_at = db_at(result, row, 11),
+	    .sent_at =
+		db_at_or(result, row, 12, null_at - care_offset) + care_offset,
+	    .retry_at = db_at_or(result, row, 13, null_at),
+	    .valid_until = db_at(result, row, 14),
+	    .planned_at = db_at(result, row, 18),
+	};
+}

@@ -67,5 +67,12 @@ void contacts_bad_statements(
 /* Read the key from seven columns that begin at column. */
 struct delivery_key delivery_key_read(
     const struct db_result *result, int row, int column);
+/*
+ * What plan sees of a row of sql/delivery_recent.sql.  Sending is stored
+ * unmoved: care_offset moves it to care time, in which plan lives.  What has
+ * no such moment gets null_at.
+ */
+struct open_delivery delivery_open_read(const struct db_result *result, int row,
+    int64_t care_offset, int64_t null_at);
 
 #endif

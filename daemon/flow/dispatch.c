@@ -39,7 +39,8 @@ struct dispatch {
 	const struct clock *clock;
 	struct gateways *gateways;
 	struct outcomes *outcomes;
-	const struct rules *rules;
+	const struct rule_book *rules;
+	const struct stop_book *stops;
 	int64_t request_us;
 	struct queue *queues;
 	size_t queue_count;
@@ -65,7 +66,8 @@ static void question_on_result(const struct gw_query_result *result, void *arg);
 struct dispatch *
 dispatch_create(struct loop *loop, const struct clock *clock,
     struct gateways *gateways, struct outcomes *outcomes,
-    const struct rules *rules, int64_t request_us)
+    const struct rule_book *rules, const struct stop_book *stops,
+    int64_t request_us)
 {
 	struct dispatch *dispatch = mem_alloc(sizeof(*dispatch));
 	size_t count = gateways_count(gateways);
@@ -75,20 +77,13 @@ dispatch_create(struct loop *loop, const struct clock *clock,
 	dispatch->gateways = gateways;
 	dispatch->outcomes = outcomes;
 	dispatch->rules = rules;
+	dispatch->stops = stops;
 	dispatch->request_us = request_us;
 	dispatch->queues = mem_alloc((count + 1) * sizeof(*dispatch->queues));
 	dispatch->queue_count = count;
 	for (size_t i = 0; i < count; i++)
 		dispatch->queues[i].gateway = gateways_at(gateways, i);
 	return dispatch;
-}
-
-void
-dispatch_free(struct dispatch *dispatch)
-{
-	assert(dispatch_idle(dispatch));
-	free(dispatch->queues);
-	free(dispatch);
 }
 
 void
@@ -166,12 +161,11 @@ give_back(struct dispatch *dispatch, struct delivery *delivery,
 
 /* 1, 5, 15, 60 minutes, each a quarter more or less; never sooner than told. */
 static int64_t
-retry_delay(const struct dispatch *dispatch, int32_t attempts, int32_t told_s)
+retry_delay(const struct rules *rules, int32_t attempts, int32_t told_s)
 {
-	size_t steps = COUNT(dispatch->rules->retry_us);
+	size_t steps = COUNT(rules->retry_us);
 	size_t step = attempts < 1 ? 0 : (size_t)attempts - 1;
-	int64_t delay =
-	    dispatch->rules->retry_us[step < steps ? step : steps - 1];
+	int64_t delay = rules->retry_us[step < steps ? step : steps - 1];
 	int64_t told =
 	    (told_s > PAUSE_S_MAX ? PAUSE_S_MAX : told_s) * SECOND_US;
 	uint32_t random;
@@ -241,7 +235,8 @@ judge(struct dispatch *dispatch, struct delivery *delivery,
 	if (o->verdict == GW_RETRY)
 		outcome.retry_at =
 		    clock_care(dispatch->clock) +
-		    retry_delay(dispatch, delivery->attempts, o->retry_after_s);
+		    retry_delay(rules_of(dispatch->rules, delivery->tenant_id),
+			delivery->attempts, o->retry_after_s);
 	if (o->verdict == GW_REJECTED && o->scope == GW_SCOPE_RECIPIENT)
 		outcome.contact_bad = true;
 	if (o->verdict == GW_UNKNOWN && outcome.code == NULL)
@@ -325,6 +320,19 @@ queue_pop(struct queue *queue)
 	return delivery;
 }
 
+/* A stop that was read after this was planned reaches what still waits. */
+static bool
+is_stopped(const struct dispatch *dispatch, const struct delivery *delivery)
+{
+	const struct stops *stops = stop_book_stops(dispatch->stops);
+
+	for (uint32_t i = 0; i < delivery->drug_count; i++)
+		if (stops_find(stops, delivery->tenant_id, delivery->key.kind,
+			delivery->stage, delivery->drugs[i]) != NULL)
+			return true;
+	return false;
+}
+
 /* May it leave now?  If not, it is over for this attempt. */
 static bool
 may_leave(struct dispatch *dispatch, struct delivery *delivery)
@@ -353,6 +361,10 @@ may_leave(struct dispatch *dispatch, struct delivery *delivery)
 	}
 	if (gateway_paused(delivery->gateway, "")) {
 		give_back(dispatch, delivery, "gateway_paused", care_now);
+		return false;
+	}
+	if (is_stopped(dispatch, delivery)) {
+		give_back(dispatch, delivery, "stopped_by_operator", care_now);
 		return false;
 	}
 	return true;

@@ -1,20 +1,21 @@
 #ifndef ADHERD_FLOW_DISPATCH_H
 #define ADHERD_FLOW_DISPATCH_H
 
-#include "care/program.h"
 #include "flow/gateway_host.h"
 #include "flow/outcome.h"
+#include "flow/rule_book.h"
+#include "flow/stop_book.h"
 
 /*
  * Dispatch: deliveries that are committed as `sending` leave through their
  * gateway, as its window allows, and come back as outcomes.  Nothing leaves
- * after its time, or when the lease ends before the answer must be there.
+ * after its time, against a stop that was read since, or when the lease
+ * ends before the answer must be there.
  */
 struct dispatch;
 
-struct round { /* what was written in one transaction */
-	struct arena
-	    *arena; /* of everything in it; freed with its last outcome */
+struct round {               /* what was written in one transaction */
+	struct arena *arena; /* of all in it; freed with its last outcome */
 	int64_t batch_ref;
 	int64_t lease_until; /* unmoved */
 	uint32_t open;       /* deliveries without an outcome */
@@ -30,13 +31,18 @@ struct delivery { /* in memory, from plan to outcome */
 	const struct gw_message *message; /* NULL: could not be written */
 	const char *problem;              /* why: a fixed code */
 	bool alone; /* its batch was refused as a whole: send it singly */
+	/* what it speaks of, for stops that came after it was planned */
+	int32_t tenant_id;
+	enum stage stage;
+	const char *const *drugs; /* one an item; NULL of a visit */
+	uint32_t drug_count;
 	struct delivery *next; /* in its gateway's queue */
 };
 
 struct dispatch *dispatch_create(struct loop *loop, const struct clock *clock,
     struct gateways *gateways, struct outcomes *outcomes,
-    const struct rules *rules, int64_t request_us);
-void dispatch_free(struct dispatch *dispatch); /* when idle */
+    const struct rule_book *rules, const struct stop_book *stops,
+    int64_t request_us);
 /* Called whenever a gateway has room again. */
 void dispatch_on_room(
     struct dispatch *dispatch, void (*room)(void *arg), void *arg);

@@ -6,7 +6,6 @@
 #include "flow/gateway_host.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/crypto.h"
@@ -65,14 +64,15 @@ gateways_find(const struct gateways *gateways, const char *name)
 }
 
 struct gateway *
-gateways_for(
-    const struct gateways *gateways, int32_t tenant_id, enum channel channel)
+gateways_for(const struct gateways *gateways, int32_t tenant_id,
+    enum channel channel, bool abroad)
 {
 	for (size_t i = 0; i < gateways->list.count; i++) {
 		struct gateway *gateway = gateways_at(gateways, i);
 
 		if (gateway->tenant_id == tenant_id &&
 		    gateway->channel == channel &&
+		    (abroad || !gateway->abroad) &&
 		    gateway->api->kind == GW_KIND_MESSAGES)
 			return gateway;
 	}
@@ -204,8 +204,8 @@ clean_code(struct arena *arena, const char *code)
 	text = arena_text_n(arena, code, strnlen(code, CODE_BYTES_MAX));
 	for (char *at = text; *at != '\0'; at++) {
 		bool digit = *at >= '0' && *at <= '9';
-		bool letter = (*at >= 'a' && *at <= 'z') ||
-			      (*at >= 'A' && *at <= 'Z');
+		bool letter =
+		    (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
 
 		run = digit ? run + 1 : 0;
 		if (run == NUMBER_DIGITS)

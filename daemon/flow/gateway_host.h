@@ -23,6 +23,7 @@ struct gateway { /* a loaded plug-in with its settings and window */
 	uint32_t window;    /* requests in flight at most */
 	uint32_t batch_max; /* messages in one request */
 	bool takes_callbacks;
+	bool abroad;        /* carries data abroad */
 	uint32_t in_flight; /* requests */
 	uint32_t queued;    /* messages planned and not yet answered */
 	struct gateways *gateways;
@@ -44,9 +45,12 @@ size_t gateways_count(const struct gateways *gateways);
 struct gateway *gateways_at(const struct gateways *gateways, size_t index);
 struct gateway *gateways_find(
     const struct gateways *gateways, const char *name);
-/* The first in file order that serves this channel of this tenant; NULL. */
-struct gateway *gateways_for(
-    const struct gateways *gateways, int32_t tenant_id, enum channel channel);
+/*
+ * The first in file order that serves this channel of this tenant; NULL.
+ * One that carries data abroad only where abroad says that it may.
+ */
+struct gateway *gateways_for(const struct gateways *gateways, int32_t tenant_id,
+    enum channel channel, bool abroad);
 
 /*
  * Messages that may be planned for it now: what its window can take away

@@ -6,7 +6,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -371,6 +370,8 @@ load_gateway(struct gateways *gateways, const char *dir,
 	    check_others(gateways, gateway, error) != 0 ||
 	    ask_plugin(gateways, gateway, error) != 0)
 		return -1;
+	gateway->abroad =
+	    from->abroad || (gateway->api->flags & GW_ABROAD) != 0;
 	gateway->batch_max = gateway->api->batch_max;
 	if (from->batch > 0 && (uint32_t)from->batch < gateway->batch_max)
 		gateway->batch_max = (uint32_t)from->batch;

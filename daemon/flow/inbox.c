@@ -74,14 +74,6 @@ inbox_create(struct db *db, struct db *store_db, const struct clock *clock,
 	return inbox;
 }
 
-void
-inbox_free(struct inbox *inbox)
-{
-	assert(!inbox->busy);
-	arena_free(inbox->arena);
-	free(inbox);
-}
-
 bool
 inbox_idle(const struct inbox *inbox)
 {

@@ -19,7 +19,6 @@ struct inbox;
 struct inbox *inbox_create(struct db *db, struct db *store_db,
     const struct clock *clock, struct gateways *gateways,
     struct keyring *keyring);
-void inbox_free(struct inbox *inbox); /* when idle */
 /* False until the clock is known: nothing can be taken in yet. */
 bool inbox_ready(const struct inbox *inbox);
 /*

@@ -20,8 +20,8 @@
 
 struct tenant {
 	int32_t tenant_id;
-	const char *name;	/* for patients; NULL: "us" */
-	bool attendance_fed;
+	const char *name; /* for patients; NULL: "us" */
+	bool abroad;      /* its gateways may carry data abroad */
 };
 
 struct registration {
@@ -34,18 +34,19 @@ struct registration {
 	uint8_t text_hash[32];
 };
 
-struct catalogue {	/* as the database said at one moment */
+struct catalogue { /* as the database said at one moment */
 	struct arena *arena;
-	struct list tenants;	/* struct tenant */
-	struct list registrations;	/* struct registration */
-	struct list audiences;	/* struct audience * */
+	struct list tenants;       /* struct tenant */
+	struct list registrations; /* struct registration */
+	struct list audiences;     /* struct audience * */
 };
 
 struct messages {
 	struct gateways *gateways;
 	const struct template_set *templates;
 	struct keyring *keyring;
-	struct catalogue *catalogue;	/* NULL before the first answer */
+	struct catalogue *catalogue; /* NULL before the first answer */
+	uint32_t generation;         /* of the catalogue */
 	struct catalogue *loading;
 	void (*done)(bool answered, void *arg);
 	void *arg;
@@ -59,8 +60,8 @@ catalogue_create(void)
 
 	catalogue->arena = arena;
 	list_init(&catalogue->tenants, arena, sizeof(struct tenant));
-	list_init(&catalogue->registrations, arena,
-	    sizeof(struct registration));
+	list_init(
+	    &catalogue->registrations, arena, sizeof(struct registration));
 	list_init(&catalogue->audiences, arena, sizeof(struct audience *));
 	return catalogue;
 }
@@ -73,8 +74,8 @@ catalogue_free(struct catalogue *catalogue)
 }
 
 struct messages *
-messages_create(struct gateways *gateways,
-    const struct template_set *templates, struct keyring *keyring)
+messages_create(struct gateways *gateways, const struct template_set *templates,
+    struct keyring *keyring)
 {
 	struct messages *messages = mem_alloc(sizeof(*messages));
 
@@ -105,22 +106,23 @@ take_tenants(const struct db_result *result, void *arg)
 		tenant->tenant_id = (int32_t)db_i64(result, row, 0);
 		tenant->name =
 		    arena_text(catalogue->arena, db_text(result, row, 5));
-		tenant->attendance_fed = db_bool(result, row, 4);
+		tenant->abroad = db_bool(result, row, 6);
 	}
 }
 
 static void
-split_parameters(struct arena *arena, const char *names,
-    struct registration *registration)
+split_parameters(
+    struct arena *arena, const char *names, struct registration *registration)
 {
 	char *text = arena_text(arena, names), *save = NULL;
 
 	registration->parameters =
 	    arena_array(arena, PARAMETERS_MAX, sizeof(char *));
-	for (char *name = strtok_r(text, " ", &save); name != NULL &&
-	    registration->parameter_count < PARAMETERS_MAX;
-	    name = strtok_r(NULL, " ", &save))
-		registration->parameters[registration->parameter_count++] = name;
+	for (char *name = strtok_r(text, " ", &save);
+	     name != NULL && registration->parameter_count < PARAMETERS_MAX;
+	     name = strtok_r(NULL, " ", &save))
+		registration->parameters[registration->parameter_count++] =
+		    name;
 }
 
 static void
@@ -130,7 +132,7 @@ take_registrations(const struct db_result *result, void *arg)
 	struct arena *arena = catalogue->arena;
 
 	for (int row = 0; row < db_rows(result) && row < REGISTRATIONS_MAX;
-	    row++) {
+	     row++) {
 		struct registration *r = list_add(&catalogue->registrations);
 		size_t bytes;
 		const uint8_t *hash = db_bytes(result, row, 8, &bytes);
@@ -167,6 +169,7 @@ on_loaded(enum db_outcome outcome, const char *sqlstate, void *arg)
 	if (outcome == DB_OK) {
 		catalogue_free(messages->catalogue);
 		messages->catalogue = messages->loading;
+		messages->generation++;
 	} else {
 		log_warning("message.load_failed",
 		    log_s(SQLSTATE, sqlstate == NULL ? "lost" : sqlstate));
@@ -191,6 +194,12 @@ messages_refresh(struct messages *messages, struct db *db, int64_t now,
 	db_unit_add(unit, "gateway_pauses", take_pauses, messages);
 	db_param_at(unit, now);
 	db_unit_send(unit, on_loaded, messages);
+}
+
+uint32_t
+messages_generation(const struct messages *messages)
+{
+	return messages->generation;
 }
 
 /* ---- audiences ---- */
@@ -222,9 +231,9 @@ approve(const struct catalogue *catalogue, const struct audience *audience,
 
 	if (r != NULL && memcmp(r->text_hash, phrase->template->text_hash,
 			     sizeof(r->text_hash)) == 0)
-		phrase->parameters = template_parameters_parse(phrase->template,
-		    r->parameters, r->parameter_count, catalogue->arena,
-		    &error);
+		phrase->parameters =
+		    template_parameters_parse(phrase->template, r->parameters,
+			r->parameter_count, catalogue->arena, &error);
 	if (phrase->parameters == NULL) {
 		log_warning("template.unapproved",
 		    log_s(GATEWAY, gateway->name),
@@ -239,36 +248,45 @@ approve(const struct catalogue *catalogue, const struct audience *audience,
 
 static void
 fill_channel(const struct messages *messages, struct audience *audience,
-    enum channel channel)
+    enum channel channel, bool abroad)
 {
 	struct gateway *gateway = gateways_for(
-	    messages->gateways, audience->tenant_id, channel);
+	    messages->gateways, audience->tenant_id, channel, abroad);
+	struct list places;
 
 	audience->gateways[channel] = gateway;
 	if (gateway == NULL)
 		return;
+	list_init(
+	    &places, messages->catalogue->arena, sizeof(struct phrase_place));
 	for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP; kind++)
 		for (enum stage stage = STAGE_DUE; stage < STAGE_COUNT;
-		    stage++) {
+		     stage++) {
 			struct phrase *phrase =
 			    &audience->phrases[channel][kind][stage];
 
 			phrase->template = template_find(messages->templates,
 			    kind, stage, channel, audience->locale);
-			if (phrase->template != NULL &&
-			    (gateway->api->flags & GW_TEMPLATES) != 0)
+			if (phrase->template == NULL)
+				continue;
+			if ((gateway->api->flags & GW_TEMPLATES) != 0)
 				approve(messages->catalogue, audience, gateway,
 				    phrase);
+			*(struct phrase_place *)list_add(&places) =
+			    (struct phrase_place){kind, stage};
 		}
+	audience->places[channel] = places.data;
+	audience->place_count[channel] = (uint32_t)places.count;
 }
 
 const struct audience *
-messages_audience(struct messages *messages, int32_t tenant_id,
-    const char *locale)
+messages_audience(
+    struct messages *messages, int32_t tenant_id, const char *locale)
 {
 	struct catalogue *catalogue = messages->catalogue;
 	struct audience **list = catalogue->audiences.data, *audience;
 	const struct tenant *tenants = catalogue->tenants.data;
+	bool abroad = false;
 
 	for (size_t i = 0; i < catalogue->audiences.count; i++)
 		if (list[i]->tenant_id == tenant_id &&
@@ -283,10 +301,10 @@ messages_audience(struct messages *messages, int32_t tenant_id,
 	for (size_t i = 0; i < catalogue->tenants.count; i++)
 		if (tenants[i].tenant_id == tenant_id) {
 			audience->tenant_name = tenants[i].name;
-			audience->attendance_fed = tenants[i].attendance_fed;
+			abroad = tenants[i].abroad;
 		}
 	for (enum channel ch = CHANNEL_WECHAT_MINI; ch < CHANNEL_COUNT; ch++)
-		fill_channel(messages, audience, ch);
+		fill_channel(messages, audience, ch, abroad);
 	*(struct audience **)list_add(&catalogue->audiences) = audience;
 	return audience;
 }
@@ -321,12 +339,15 @@ messages_view(const struct audience *audience, struct gateways_view *view)
 		v->paused = gateway_paused(gateway, "");
 		v->full = gateway_room(gateway) == 0;
 		v->receipts = (gateway->api->flags & GW_RECEIPTS) != 0;
+		v->abroad = gateway->abroad;
 		v->lane = gateway->lane;
-		for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP;
-		    kind++)
-			for (enum stage s = STAGE_DUE; s < STAGE_COUNT; s++)
-				v->approved[kind][s] = phrase_usable(gateway,
-				    &audience->phrases[ch][kind][s]);
+		for (uint32_t i = 0; i < audience->place_count[ch]; i++) {
+			enum kind kind = audience->places[ch][i].kind;
+			enum stage s = audience->places[ch][i].stage;
+
+			v->approved[kind][s] = phrase_usable(
+			    gateway, &audience->phrases[ch][kind][s]);
+		}
 	}
 }
 
@@ -379,8 +400,8 @@ write_text(const struct phrase *phrase, const struct template_values *values,
 	if (phrase->parameters == NULL)
 		return;
 	filled = template_parameters_fill(phrase->parameters, values, arena);
-	pairs = arena_array(
-	    arena, phrase->parameters->count + 1, sizeof(*pairs));
+	pairs =
+	    arena_array(arena, phrase->parameters->count + 1, sizeof(*pairs));
 	for (uint32_t i = 0; i < phrase->parameters->count; i++)
 		pairs[i] = (struct gw_pair){
 		    arena_text(arena, filled[i].name), filled[i].value};
@@ -411,8 +432,8 @@ messages_write(struct messages *messages, const struct audience *audience,
 	if (dossier->sealed_name != NULL)
 		name = seal_open_name(messages->keyring, &person,
 		    dossier->sealed_name, dossier->sealed_name_bytes, arena);
-	template_values_from_step(dossier, step, name, audience->tenant_name,
-	    arena, &values);
+	template_values_from_step(
+	    dossier, step, name, audience->tenant_name, arena, &values);
 	write_text(phrase, &values, arena, message);
 	delivery_reference(&delivery->key, reference);
 	message->reference = arena_text(arena, reference);

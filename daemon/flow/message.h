@@ -12,8 +12,8 @@
  */
 struct messages;
 
-struct phrase {	/* how one gateway says one thing in one language */
-	const struct template *template;	/* NULL: there is none */
+struct phrase { /* how one gateway says one thing in one language */
+	const struct template *template; /* NULL: there is none */
 	/* where the provider sends registered texts only; else NULL */
 	const char *code;
 	const char *signature;
@@ -25,9 +25,14 @@ struct audience {
 	int32_t tenant_id;
 	const char *locale;
 	const char *tenant_name;
-	bool attendance_fed;
-	struct gateway *gateways[CHANNEL_COUNT];	/* NULL: none */
+	struct gateway *gateways[CHANNEL_COUNT]; /* NULL: none */
 	struct phrase phrases[CHANNEL_COUNT][KIND_ANSWER + 1][STAGE_COUNT];
+	/* those that there are, for stages are many and texts few */
+	struct phrase_place {
+		enum kind kind;
+		enum stage stage;
+	} * places[CHANNEL_COUNT];
+	uint32_t place_count[CHANNEL_COUNT];
 };
 
 /* templates and keyring are borrowed. */
@@ -41,25 +46,26 @@ void messages_free(struct messages *messages);
 void messages_refresh(struct messages *messages, struct db *db, int64_t now,
     void (*done)(bool answered, void *arg), void *arg);
 
+/* Another one after each refresh that brought anything. */
+uint32_t messages_generation(const struct messages *messages);
+
 /* Audiences live until the next refresh. */
-const struct audience *messages_audience(struct messages *messages,
-    int32_t tenant_id, const char *locale);
+const struct audience *messages_audience(
+    struct messages *messages, int32_t tenant_id, const char *locale);
 /* Who can take a message now: room, pauses, approvals. */
-void messages_view(const struct audience *audience,
-    struct gateways_view *view);
+void messages_view(const struct audience *audience, struct gateways_view *view);
 /*
  * Fill delivery->message for a step of that dossier, in the arena; or
  * delivery->problem where it cannot be written.  The key is set already.
  */
-void messages_write(struct messages *messages,
-    const struct audience *audience, const struct dossier *dossier,
-    const struct plan_step *step, struct arena *arena,
-    struct delivery *delivery);
+void messages_write(struct messages *messages, const struct audience *audience,
+    const struct dossier *dossier, const struct plan_step *step,
+    struct arena *arena, struct delivery *delivery);
 /* A contact's address in the arena; NULL: not there, or not to be opened. */
 const char *messages_address(struct messages *messages,
     const struct dossier *dossier, int32_t contact_no, struct arena *arena);
 /* NULL if the dossier has no such contact. */
-const struct contact *dossier_contact(const struct dossier *dossier,
-    int32_t no);
+const struct contact *dossier_contact(
+    const struct dossier *dossier, int32_t no);
 
 #endif

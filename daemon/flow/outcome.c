@@ -75,17 +75,6 @@ outcomes_create(struct loop *loop, struct db *db, const struct clock *clock)
 	return outcomes;
 }
 
-void
-outcomes_free(struct outcomes *outcomes)
-{
-	assert(!outcomes->under_way);
-	loop_timer_free(outcomes->timer);
-	arena_free(outcomes->filling->arena);
-	if (outcomes->writing != NULL)
-		arena_free(outcomes->writing->arena);
-	free(outcomes);
-}
-
 /* ---- gathering ---- */
 
 static void
@@ -200,7 +189,7 @@ people_gather(struct people *people, const struct page *page, int64_t care_now)
 			people_add(
 			    people, &outcomes[i].key, outcomes[i].retry_at);
 		else if (outcomes[i].state == DELIVERY_UNKNOWN ||
-			 outcomes[i].contact_bad)
+			 outcomes[i].state == DELIVERY_REJECTED)
 			people_add(people, &outcomes[i].key, care_now);
 	}
 	for (size_t i = 0; i < page->asked.count; i++)

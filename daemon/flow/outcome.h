@@ -37,7 +37,6 @@ struct asked { /* the provider's word on an unknown delivery */
 
 struct outcomes *outcomes_create(
     struct loop *loop, struct db *db, const struct clock *clock);
-void outcomes_free(struct outcomes *outcomes); /* unwritten ones are lost */
 void outcomes_add(struct outcomes *outcomes, const struct outcome *outcome);
 void outcomes_add_asked(struct outcomes *outcomes, const struct asked *asked);
 /* The round's last outcome was added: its batch row goes with that write. */

@@ -6,7 +6,8 @@
 
 #include "base/log.h"
 
-#define UNREADABLE_US HOUR_US /* until a broken dossier is tried again */
+#define UNREADABLE_US HOUR_US     /* until a broken dossier is tried again */
+#define USES_KEPT_US (9 * DAY_US) /* a week of local days, in any zone */
 
 /* Audience and dossier of the person being planned. */
 struct planning {
@@ -16,6 +17,31 @@ struct planning {
 	const struct audience *audience;
 	struct dossier dossier;
 };
+
+void
+planning_add_recent(const struct person *person, struct arena *arena,
+    struct delivery_keys *keys)
+{
+	const struct said *said;
+	uint32_t count;
+
+	/* one that is damaged is told of when it is planned */
+	if (said_decode(person->recent, person->recent_bytes, arena, &said,
+		&count) != 0)
+		return;
+	for (uint32_t i = 0; i < count; i++)
+		if (said_may_be_open(&said[i]))
+			delivery_keys_add(
+			    keys, &(struct delivery_key){
+				      .bucket = person->bucket,
+				      .patient_id = person->patient_id,
+				      .occurrence_on = said[i].occurrence_on,
+				      .kind = said[i].kind,
+				      .source = said[i].source,
+				      .slot = said[i].slot,
+				      .channel = said[i].channel,
+				  });
+}
 
 static const struct open_row *
 find_open(const struct person *person, const struct delivery_key *key)
@@ -33,6 +59,29 @@ find_open(const struct person *person, const struct delivery_key *key)
 	return NULL;
 }
 
+/* What a message speaks of, for stops that come before it leaves. */
+static void
+note_drugs(const struct planning *p, const struct plan_step *step,
+    struct arena *arena, struct delivery *delivery)
+{
+	const char **drugs =
+	    arena_array(arena, step->item_count, sizeof(*drugs));
+
+	for (uint32_t i = 0; i < step->item_count; i++) {
+		const struct prescription *prescription =
+		    step->kind == KIND_FOLLOW_UP
+			? NULL
+			: dossier_prescription(&p->dossier, step->items[i].no);
+
+		if (prescription != NULL)
+			drugs[i] = arena_text(arena, prescription->drug);
+	}
+	delivery->tenant_id = p->dossier.tenant_id;
+	delivery->stage = step->stage;
+	delivery->drugs = drugs;
+	delivery->drug_count = step->item_count;
+}
+
 static void
 take_send(struct planning *p, const struct plan_step *step)
 {
@@ -47,6 +96,7 @@ take_send(struct planning *p, const struct plan_step *step)
 	delivery->not_after =
 	    step->not_after == AT_NEVER ? AT_NEVER : step->not_after - offset;
 	delivery->contact_no = step->contact_no;
+	note_drugs(p, step, arena, delivery);
 	open = find_open(p->person, &delivery->key);
 	delivery->attempts = open == NULL ? 1 : open->open.attempts + 1;
 	messages_write(p->planner->messages, p->audience, &p->dossier, step,
@@ -87,17 +137,6 @@ take_ask(struct planning *p, const struct plan_ask *planned)
 	};
 }
 
-/* Is something left that the next look must load? */
-static bool
-needs_attention(const struct planning *p, const struct plan *plan)
-{
-	uint32_t over = plan->close_count;
-
-	for (uint32_t i = 0; i < plan->step_count; i++)
-		over += plan->steps[i].attempt_again;
-	return p->person->open.count > over;
-}
-
 static void
 take_plan(struct planning *p, const struct plan *plan)
 {
@@ -107,9 +146,10 @@ take_plan(struct planning *p, const struct plan *plan)
 	    .patient_id = p->person->patient_id,
 	    .next_at = plan->next_at,
 	    .lane = plan->park_lane,
-	    .attention = needs_attention(p, plan),
+	    .attention = plan->attention,
 	    .standing_before = p->person->standing,
 	    .standing = plan->standing,
+	    .stopped = plan->stopped,
 	    .said = plan->said,
 	    .said_count = plan->said_count,
 	};
@@ -184,9 +224,117 @@ skip_person(struct planning *p, const char *error)
 		.attention = person->attention,
 		.standing_before = person->standing,
 		.standing = person->standing,
+		.stopped = person->stopped,
 		.said = p->dossier.said,
 		.said_count = p->dossier.said_count,
 	    });
+}
+
+/* ---- put off ---- */
+
+/* Planned, but the caps of shared addresses are not known yet. */
+struct put_off {
+	struct planning planning;
+	struct plan plan;
+	uint32_t generation; /* of the audience */
+	/* where its messages have a slot meanwhile */
+	struct gateway **gateways;
+	size_t gateway_count;
+};
+
+static bool
+is_capped(const struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->step_count; i++) {
+		const struct plan_step *step = &plan->steps[i];
+
+		if (step->action == PLAN_SEND && !step->attempt_again &&
+		    step->kind != KIND_DOSE && step->kind != KIND_ANSWER)
+			return true;
+	}
+	return false;
+}
+
+/* Any of their addresses: where one is full, another may be used. */
+static void
+add_sharers(const struct planning *p)
+{
+	for (uint32_t i = 0; i < p->dossier.contact_count; i++) {
+		const struct contact *contact = &p->dossier.contacts[i];
+
+		if (contact->usable &&
+		    p->audience->gateways[contact->channel] != NULL)
+			sharing_add(p->round->sharing,
+			    &(struct sharer){
+				.bucket = p->dossier.bucket,
+				.patient_id = p->dossier.patient_id,
+				.tenant_id = p->dossier.tenant_id,
+				.contact_no = contact->no,
+				.index = contact->index,
+			    });
+	}
+}
+
+static void
+put_off(const struct planning *p, const struct plan *plan)
+{
+	struct put_off *put_off = list_add(&p->round->put_off);
+
+	*put_off = (struct put_off){
+	    .planning = *p,
+	    .plan = *plan,
+	    .generation = messages_generation(p->planner->messages),
+	    .gateways = arena_array(p->round->arena, plan->step_count + 1,
+		sizeof(struct gateway *)),
+	};
+	for (uint32_t i = 0; i < plan->step_count; i++) {
+		const struct plan_step *step = &plan->steps[i];
+
+		if (step->action != PLAN_SEND)
+			continue;
+		put_off->gateways[put_off->gateway_count++] =
+		    p->audience->gateways[step->channel];
+		p->audience->gateways[step->channel]->queued++;
+	}
+	add_sharers(p);
+}
+
+void
+planning_begin(struct look_round *round)
+{
+	round->sharing = sharing_create(round->arena);
+	list_init(&round->put_off, round->arena, sizeof(struct put_off));
+}
+
+static void
+release(struct put_off *put_off)
+{
+	for (size_t i = 0; i < put_off->gateway_count; i++)
+		put_off->gateways[i]->queued--;
+	put_off->gateway_count = 0;
+}
+
+void
+planning_drop(struct look_round *round)
+{
+	struct put_off *list = round->put_off.data;
+
+	for (size_t i = 0; i < round->put_off.count; i++)
+		release(&list[i]);
+}
+
+/* ---- planning ---- */
+
+static void
+decide(struct planning *p, const struct rules *rules, struct plan *plan)
+{
+	struct gateways_view view;
+
+	p->audience = messages_audience(
+	    p->planner->messages, p->dossier.tenant_id, p->dossier.locale);
+	messages_view(p->audience, &view);
+	plan_person(&p->dossier, rules, &view, p->person->planned_through,
+	    p->round->care_now, false, p->round->arena, plan);
 }
 
 void
@@ -195,7 +343,6 @@ planning_plan(struct planner *planner, struct look_round *round,
 {
 	struct planning p = {
 	    .planner = planner, .round = round, .person = person};
-	struct gateways_view view;
 	const char *error;
 	struct plan plan;
 
@@ -203,11 +350,53 @@ planning_plan(struct planner *planner, struct look_round *round,
 		skip_person(&p, error);
 		return;
 	}
-	p.audience = messages_audience(
-	    planner->messages, p.dossier.tenant_id, p.dossier.locale);
-	messages_view(p.audience, &view);
-	planner->rules.attendance_fed = p.audience->attendance_fed;
-	plan_person(&p.dossier, &planner->rules, &view, person->planned_through,
-	    round->care_now, false, round->arena, &plan);
-	take_plan(&p, &plan);
+	decide(&p, rules_of(planner->rules, p.dossier.tenant_id), &plan);
+	if (is_capped(&plan))
+		put_off(&p, &plan);
+	else
+		take_plan(&p, &plan);
+}
+
+/* Once more, with what others got at the same addresses. */
+static void
+decide_again(struct planning *p, const struct address_use *uses,
+    uint32_t use_count, struct plan *plan)
+{
+	struct rules rules = *rules_of(p->planner->rules, p->dossier.tenant_id);
+
+	rules.address_uses = uses;
+	rules.address_use_count = use_count;
+	decide(p, &rules, plan);
+}
+
+bool
+planning_finish(struct planner *planner, struct look_round *round)
+{
+	struct put_off *list = round->put_off.data;
+	bool all = true;
+
+	for (size_t i = 0; i < round->put_off.count; i++) {
+		struct planning *p = &list[i].planning;
+		const struct address_use *uses;
+		uint32_t use_count;
+		enum sharing_answer answer =
+		    sharing_uses(round->sharing, p->dossier.bucket,
+			p->dossier.patient_id, round->care_now - USES_KEPT_US,
+			round->arena, &uses, &use_count);
+
+		release(&list[i]);
+		if (answer == SHARING_LATER) {
+			all = false; /* and still due */
+			continue;
+		}
+		if (answer == SHARING_SHARED ||
+		    list[i].generation !=
+			messages_generation(planner->messages))
+			decide_again(p, uses, use_count, &list[i].plan);
+		take_plan(p, &list[i].plan);
+		sharing_planned(round->sharing, p->dossier.bucket,
+		    p->dossier.patient_id, list[i].plan.said,
+		    list[i].plan.said_count);
+	}
+	return all;
 }

@@ -2,6 +2,8 @@
 #define ADHERD_FLOW_PLANNING_H
 
 #include "flow/message.h"
+#include "flow/rule_book.h"
+#include "flow/sharing.h"
 #include "flow/writing.h"
 
 /*
@@ -16,6 +18,7 @@ struct person { /* claimed */
 	int64_t planned_through;
 	bool attention;
 	enum reason standing;
+	bool stopped; /* something waited for a stop's end */
 	const uint8_t *recent;
 	size_t recent_bytes;
 	const uint8_t *doc; /* NULL: there is none */
@@ -44,7 +47,9 @@ struct look_round {             /* one round, from claim to dispatch */
 	struct list deliveries; /* struct delivery *, in the order written */
 	struct list asks;       /* struct ask */
 	struct writing *writing;
-	bool *mine; /* read back: which deliveries are ours */
+	struct sharing *sharing; /* addresses of those who are put off */
+	struct list put_off;     /* struct put_off: planned, not taken yet */
+	bool *mine;              /* read back: which deliveries are ours */
 	int64_t now, care_now;
 };
 
@@ -52,11 +57,28 @@ struct planner { /* what planning needs besides the round */
 	const struct clock *clock;
 	struct gateways *gateways;
 	struct messages *messages;
-	struct rules rules;
+	const struct rule_book *rules;
 };
 
-/* Plan a claimed and loaded person; the round gets what came of it. */
+/* Keys of the deliveries that a claimed person's memory calls open. */
+void planning_add_recent(const struct person *person, struct arena *arena,
+    struct delivery_keys *keys);
+/* Before the first person of a round. */
+void planning_begin(struct look_round *round);
+/*
+ * Plan a claimed and loaded person; the round gets what came of it.  Whoever
+ * is about to get a message that caps count is put off until the round knows
+ * with whom they share their addresses.
+ */
 void planning_plan(struct planner *planner, struct look_round *round,
     const struct person *person);
+/*
+ * That is known: the rest.  False where somebody must be looked at again,
+ * for another copy is at work on one with the same address.
+ */
+must_check bool planning_finish(
+    struct planner *planner, struct look_round *round);
+/* The round failed before that. */
+void planning_drop(struct look_round *round);
 
 #endif

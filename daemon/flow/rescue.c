@@ -34,17 +34,6 @@ rescue_create(struct db *db, const struct clock *clock)
 	return rescue;
 }
 
-void
-rescue_free(struct rescue *rescue)
-{
-	assert(!rescue->busy);
-	db_array_free(&rescue->bucket);
-	db_array_free(&rescue->patient_id);
-	db_array_free(&rescue->at);
-	arena_free(rescue->arena);
-	free(rescue);
-}
-
 bool
 rescue_idle(const struct rescue *rescue)
 {

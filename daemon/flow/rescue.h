@@ -11,7 +11,6 @@
 struct rescue;
 
 struct rescue *rescue_create(struct db *db, const struct clock *clock);
-void rescue_free(struct rescue *rescue); /* when idle */
 void rescue_look(struct rescue *rescue); /* unless the connection is busy */
 bool rescue_idle(const struct rescue *rescue);
 

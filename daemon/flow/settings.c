@@ -103,6 +103,10 @@ const struct conf_setting gateway_settings_table[] = {
 	NULL, 0, 0, "The previous one, while a rotation is under way."),
     GATEWAY("tenant", CONF_INTEGER, tenant_id, "1", 1, INT32_MAX,
 	"The tenant whom it serves and whose callbacks these are."),
+    GATEWAY("abroad", CONF_BOOLEAN, abroad, "no", 0, 0,
+	"It carries data abroad, and is used only where the tenant "
+	"(tenant.abroad) and the patient's consent (topic abroad) allow it. "
+	"Some plug-ins say so themselves."),
 };
 const size_t gateway_settings_table_count = COUNT(gateway_settings_table);
 

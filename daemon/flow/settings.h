@@ -42,6 +42,7 @@ struct gateway_settings { /* [gateway "NAME"] */
 	const char *ca_file;
 	const char *callback_secret_file;     /* NULL: no callbacks */
 	const char *callback_old_secret_file; /* during rotation */
+	bool abroad;       /* carries data abroad, whatever the plug-in says */
 	int64_t tenant_id; /* whom it serves, whose callbacks these are */
 	struct list plugin_entries; /* struct conf_entry *: the rest */
 };

@@ -7,4 +7,9 @@
 extern const struct db_statement *const statements[];
 extern const size_t statement_count;
 
+#define BUCKETS 1024 /* of people; `bucket` is first in their keys */
+
+/* agenda.class, as statements take it: who is looked at first. */
+enum { CLASS_URGENT, CLASS_TIMED, CLASS_BULK };
+
 #endif

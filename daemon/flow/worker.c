@@ -13,12 +13,12 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "flow/planning.h"
+#include "flow/statements.h"
 
-#define BUCKETS 1024
 #define SLICE 64              /* buckets of a claim while there is a backlog */
 #define BLOCKED_PEOPLE 100    /* looked at a round while a gateway is paused */
 #define AGAIN_US (200 * 1000) /* after a round that failed */
-#define SET_ASIDE_US HOUR_US /* for who cannot be written */
+#define SET_ASIDE_US HOUR_US  /* for who cannot be written */
 
 struct worker {
 	struct loop *loop;
@@ -27,6 +27,8 @@ struct worker {
 	struct gateways *gateways;
 	struct messages *messages;
 	struct dispatch *dispatch;
+	struct stop_book *stops;
+	struct rule_book *rules;
 	struct worker_settings settings;
 	struct planner planner;
 	struct loop_timer *timer;
@@ -38,8 +40,8 @@ struct worker {
 	uint32_t asked, asked_bulk; /* of the claim under way */
 	bool backlog;               /* the last claim gave all that was asked */
 	bool short_of_room; /* the last claim asked for less than limit */
+	bool contended;     /* somebody waits for another copy's round */
 	bool woken, stopping;
-	int64_t rounds;
 };
 
 static void look(void *arg);
@@ -47,7 +49,8 @@ static void look(void *arg);
 struct worker *
 worker_create(struct loop *loop, struct db *db, const struct clock *clock,
     struct gateways *gateways, struct messages *messages,
-    struct dispatch *dispatch, const struct worker_settings *settings)
+    struct dispatch *dispatch, struct stop_book *stops, struct rule_book *rules,
+    const struct worker_settings *settings)
 {
 	struct worker *worker = mem_alloc(sizeof(*worker));
 
@@ -57,24 +60,15 @@ worker_create(struct loop *loop, struct db *db, const struct clock *clock,
 	worker->gateways = gateways;
 	worker->messages = messages;
 	worker->dispatch = dispatch;
+	worker->stops = stops;
+	worker->rules = rules;
 	worker->settings = *settings;
-	worker->planner =
-	    (struct planner){clock, gateways, messages, *program_default()};
-	worker->planner.rules.ask_after_us = settings->ask_after_us;
+	worker->planner = (struct planner){clock, gateways, messages, rules};
 	worker->timer = loop_timer_create(loop, look, worker);
 	worker->limit = settings->claim_max;
 	worker->first_bucket = -1;
 	db_array_init(&worker->slice, DB_I16);
 	return worker;
-}
-
-void
-worker_free(struct worker *worker)
-{
-	assert(worker->round == NULL);
-	loop_timer_free(worker->timer);
-	db_array_free(&worker->slice);
-	free(worker);
 }
 
 void
@@ -117,12 +111,6 @@ worker_idle(const struct worker *worker)
 	return worker->round == NULL;
 }
 
-int64_t
-worker_rounds(const struct worker *worker)
-{
-	return worker->rounds;
-}
-
 /* ---- the end of a round ---- */
 
 static void
@@ -150,6 +138,7 @@ unreserve(struct look_round *round, const bool *keep)
 {
 	struct delivery **list = round->deliveries.data;
 
+	planning_drop(round);
 	for (size_t i = 0; i < round->deliveries.count; i++)
 		if (keep == NULL || !keep[i])
 			list[i]->gateway->queued--;
@@ -200,6 +189,19 @@ fail_round(struct worker *worker, const char *sqlstate)
 
 /* ---- after the COMMIT ---- */
 
+/* Until the next round, if nobody wakes us. */
+static int64_t
+next_pause(const struct worker *worker)
+{
+	uint32_t random;
+
+	if (!worker->contended)
+		return worker->backlog ? 0 : worker->settings.look_us;
+	/* so that two copies in step fall out of it */
+	crypto_random(&random, sizeof(random));
+	return random % AGAIN_US;
+}
+
 static void
 dispatch_all(struct worker *worker)
 {
@@ -221,10 +223,9 @@ dispatch_all(struct worker *worker)
 	for (size_t i = 0; i < round->asks.count; i++)
 		dispatch_ask(worker->dispatch, asks[i].gateway, &asks[i].key,
 		    asks[i].address, asks[i].provider_id, asks[i].sent_at);
-	worker->rounds++;
 	if (worker->limit < worker->settings.claim_max)
 		worker->limit *= 2;
-	end_round(worker, worker->backlog ? 0 : worker->settings.look_us);
+	end_round(worker, next_pause(worker));
 }
 
 static void ask_mine(void *arg);
@@ -291,6 +292,59 @@ on_written(enum db_outcome outcome, const char *sqlstate, void *arg)
 /* ---- planning ---- */
 
 static void
+write_all(struct worker *worker)
+{
+	struct db_unit *unit;
+
+	worker->contended = !planning_finish(&worker->planner, worker->round);
+	unit = db_unit_begin(worker->db);
+	writing_statements(worker->round->writing, unit);
+	db_unit_send(unit, on_written, worker);
+}
+
+/* The answer about shared addresses did not come. */
+static void
+give_up(struct worker *worker, enum db_outcome outcome, const char *sqlstate)
+{
+	if (outcome == DB_FAILED) {
+		fail_round(worker, sqlstate);
+		return;
+	}
+	unreserve(worker->round, NULL);
+	end_round(worker, AGAIN_US);
+}
+
+static void
+on_recent(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct worker *worker = arg;
+
+	if (outcome == DB_OK)
+		write_all(worker);
+	else
+		give_up(worker, outcome, sqlstate);
+}
+
+static void
+on_shared(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct worker *worker = arg;
+	struct db_unit *unit;
+
+	if (outcome != DB_OK) {
+		give_up(worker, outcome, sqlstate);
+		return;
+	}
+	if (!sharing_found(worker->round->sharing)) {
+		write_all(worker);
+		return;
+	}
+	unit = db_unit_begin(worker->db);
+	sharing_ask_recent(worker->round->sharing, unit);
+	db_unit_send(unit, on_recent, worker);
+}
+
+static void
 plan_all(struct worker *worker)
 {
 	struct look_round *round = worker->round;
@@ -305,11 +359,16 @@ plan_all(struct worker *worker)
 	round->sending->batch_ref &= INT64_MAX;
 	round->writing = writing_create(worker->settings.copy, round->care_now,
 	    round->now, round->sending->batch_ref, round->sending->lease_until);
+	planning_begin(round);
 	for (size_t i = 0; i < round->people.count; i++)
 		planning_plan(&worker->planner, round, &people[i]);
+	if (sharing_empty(round->sharing)) {
+		write_all(worker);
+		return;
+	}
 	unit = db_unit_begin(worker->db);
-	writing_statements(round->writing, unit);
-	db_unit_send(unit, on_written, worker);
+	sharing_ask(round->sharing, unit);
+	db_unit_send(unit, on_shared, worker);
 }
 
 /* ---- loading ---- */
@@ -361,36 +420,16 @@ take_open(const struct db_result *result, void *arg)
 {
 	struct worker *worker = arg;
 	struct look_round *round = worker->round;
-	int64_t offset = worker->clock->care_offset;
 
 	for (int row = 0; row < db_rows(result); row++) {
 		struct person *person = find_person(round, result, row);
-		struct delivery_key key = delivery_key_read(result, row, 0);
 		struct open_row *o;
 
 		if (person == NULL)
 			continue;
 		o = list_add(&person->open);
-		o->open = (struct open_delivery){
-		    .kind = key.kind,
-		    .channel = key.channel,
-		    .state = (enum delivery_state)db_i64(result, row, 7),
-		    .source = key.source,
-		    .occurrence_on = key.occurrence_on,
-		    .slot = key.slot,
-		    .attempts = (int32_t)db_i64(result, row, 8),
-		    .repeated = db_bool(result, row, 9),
-		    .asked = (int32_t)db_i64(result, row, 10),
-		    .due_at = db_at(result, row, 11),
-		    /* stored unmoved; plan lives in care time */
-		    .sent_at = db_null(result, row, 12)
-				   ? round->care_now
-				   : db_at(result, row, 12) + offset,
-		    .retry_at = db_null(result, row, 13)
-				    ? round->care_now
-				    : db_at(result, row, 13),
-		    .valid_until = db_at(result, row, 14),
-		};
+		o->open = delivery_open_read(
+		    result, row, worker->clock->care_offset, round->care_now);
 		o->gateway = arena_text(round->arena, db_text(result, row, 15));
 		o->provider_id =
 		    arena_text(round->arena, db_text(result, row, 16));
@@ -417,30 +456,30 @@ load(struct worker *worker)
 	struct look_round *round = worker->round;
 	struct person *people = round->people.data;
 	struct db_unit *unit = db_unit_begin(worker->db);
-	struct db_array buckets[2], ids[2]; /* all; with open deliveries */
+	struct db_array buckets, ids;
+	struct delivery_keys recent;
 
 	qsort(people, round->people.count, sizeof(*people), compare_people);
-	for (int i = 0; i < 2; i++) {
-		db_array_init(&buckets[i], DB_I16);
-		db_array_init(&ids[i], DB_I64);
+	db_array_init(&buckets, DB_I16);
+	db_array_init(&ids, DB_I64);
+	delivery_keys_init(&recent);
+	for (size_t i = 0; i < round->people.count; i++) {
+		db_array_i64(&buckets, people[i].bucket);
+		db_array_i64(&ids, people[i].patient_id);
+		if (people[i].attention)
+			planning_add_recent(&people[i], round->arena, &recent);
 	}
-	for (size_t i = 0; i < round->people.count; i++)
-		for (int j = 0; j <= (people[i].attention ? 1 : 0); j++) {
-			db_array_i64(&buckets[j], people[i].bucket);
-			db_array_i64(&ids[j], people[i].patient_id);
-		}
+	rule_book_read(worker->rules, unit, round->now);
 	db_unit_add(unit, "dossier_load", take_dossiers, worker);
-	db_param_array(unit, &buckets[0]);
-	db_param_array(unit, &ids[0]);
-	if (buckets[1].count > 0) {
-		db_unit_add(unit, "delivery_open", take_open, worker);
-		db_param_array(unit, &buckets[1]);
-		db_param_array(unit, &ids[1]);
+	db_param_array(unit, &buckets);
+	db_param_array(unit, &ids);
+	if (recent.bucket.count > 0) {
+		db_unit_add(unit, "delivery_recent", take_open, worker);
+		delivery_keys_params(&recent, unit);
 	}
-	for (int i = 0; i < 2; i++) {
-		db_array_free(&buckets[i]);
-		db_array_free(&ids[i]);
-	}
+	db_array_free(&buckets);
+	db_array_free(&ids);
+	delivery_keys_free(&recent);
 	db_unit_send(unit, on_loaded, worker);
 }
 
@@ -461,6 +500,7 @@ take_people(const struct db_result *result, void *arg)
 		person->planned_through = db_at(result, row, 4);
 		person->attention = db_bool(result, row, 5);
 		person->standing = (enum reason)db_i64(result, row, 6);
+		person->stopped = db_bool(result, row, 8);
 		recent = db_bytes(result, row, 7, &person->recent_bytes);
 		person->recent =
 		    arena_copy(round->arena, recent, person->recent_bytes);
@@ -526,7 +566,9 @@ on_claimed(enum db_outcome outcome, const char *sqlstate, void *arg)
 		load(worker);
 		return;
 	}
+	/* an alarm about a program waits for nobody to be due */
 	unit = db_unit_begin(worker->db);
+	rule_book_read(worker->rules, unit, worker->round->now);
 	db_unit_add(unit, "commit", NULL, NULL);
 	db_unit_send(unit, on_nothing, worker);
 }
@@ -603,9 +645,13 @@ claim(struct worker *worker, uint32_t limit)
 		next_slice(worker);
 		worker->asked = limit;
 		worker->asked_bulk = limit < 5 ? 1 : limit / 5;
-		add_claim(worker, unit, 1, worker->asked, take_timed);
-		add_claim(worker, unit, 2, worker->asked_bulk, take_bulk);
+		add_claim(worker, unit, CLASS_TIMED, worker->asked, take_timed);
+		add_claim(
+		    worker, unit, CLASS_BULK, worker->asked_bulk, take_bulk);
 	}
+	/* behind the row locks: what was stopped before is not planned */
+	stop_book_read(worker->stops, unit);
+	rule_book_ask(worker->rules, unit);
 	db_unit_send(unit, on_claimed, worker);
 }
 

@@ -14,21 +14,18 @@ struct worker_settings {
 	const char *copy; /* owner of batches */
 	int64_t look_us;
 	int64_t lease_us;
-	int64_t ask_after_us;
 	uint32_t claim_max;
 };
 
 struct worker *worker_create(struct loop *loop, struct db *db,
     const struct clock *clock, struct gateways *gateways,
     struct messages *messages, struct dispatch *dispatch,
+    struct stop_book *stops, struct rule_book *rules,
     const struct worker_settings *settings);
-void worker_free(struct worker *worker); /* when idle */
 void worker_start(struct worker *worker);
 void worker_wake(struct worker *worker); /* somebody may be due */
 void worker_room(struct worker *worker); /* a gateway may have room again */
 void worker_stop(struct worker *worker); /* no new round */
 bool worker_idle(const struct worker *worker);
-/* Rounds that ended well: for health, and for tests. */
-int64_t worker_rounds(const struct worker *worker);
 
 #endif

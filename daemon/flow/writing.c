@@ -15,7 +15,7 @@ struct items {
 struct rows_insert {
 	struct delivery_keys keys;
 	struct db_array tenant, stage, state, reason, contact_no, index,
-	    gateway, due_at, valid_until;
+	    gateway, due_at, valid_until, version;
 	struct items items;
 	int64_t sending; /* rows that are messages */
 };
@@ -33,13 +33,13 @@ struct rows_close {
 
 struct rows_task {
 	struct delivery_keys keys; /* channel is not used */
-	struct db_array tenant, stage, reason, due_at;
+	struct db_array tenant, stage, reason, due_at, version;
 	struct items items;
 };
 
 struct rows_people {
 	struct db_array bucket, patient_id, next_at, lane, attention, standing,
-	    recent;
+	    stopped, recent;
 };
 
 struct rows_obstacle {
@@ -118,6 +118,7 @@ list_arrays(struct writing *w, struct array_field fields[])
 	    {&w->insert.gateway, DB_TEXT},
 	    {&w->insert.due_at, DB_AT},
 	    {&w->insert.valid_until, DB_AT},
+	    {&w->insert.version, DB_I32},
 	    {&w->again.believed, DB_I16},
 	    {&w->again.repeat, DB_BOOL},
 	    {&w->again.contact_no, DB_I32},
@@ -130,12 +131,14 @@ list_arrays(struct writing *w, struct array_field fields[])
 	    {&w->task.stage, DB_I16},
 	    {&w->task.reason, DB_I16},
 	    {&w->task.due_at, DB_AT},
+	    {&w->task.version, DB_I32},
 	    {&w->people.bucket, DB_I16},
 	    {&w->people.patient_id, DB_I64},
 	    {&w->people.next_at, DB_AT},
 	    {&w->people.lane, DB_I16},
 	    {&w->people.attention, DB_BOOL},
 	    {&w->people.standing, DB_I16},
+	    {&w->people.stopped, DB_BOOL},
 	    {&w->people.recent, DB_BYTES},
 	    {&w->ended.bucket, DB_I16},
 	    {&w->ended.patient_id, DB_I64},
@@ -150,7 +153,7 @@ list_arrays(struct writing *w, struct array_field fields[])
 	return COUNT(all);
 }
 
-#define ARRAYS_MAX 40
+#define ARRAYS_MAX 48
 
 struct writing *
 writing_create(const char *owner, int64_t care_now, int64_t now,
@@ -251,6 +254,7 @@ add_insert(struct writing *w, const struct delivery_key *key, int32_t tenant_id,
 	db_array_text(&rows->gateway, gateway);
 	db_array_at(&rows->due_at, step->due_at);
 	db_array_at(&rows->valid_until, step->valid_until);
+	db_array_i64(&rows->version, step->program_version);
 	items_add(&rows->items, step);
 	rows->sending += state == DELIVERY_SENDING;
 }
@@ -302,6 +306,7 @@ writing_add_task(struct writing *w, const struct dossier *dossier,
 	db_array_i64(&rows->stage, step->stage);
 	db_array_i64(&rows->reason, step->reason);
 	db_array_at(&rows->due_at, step->due_at);
+	db_array_i64(&rows->version, step->program_version);
 	items_add(&rows->items, step);
 }
 
@@ -341,6 +346,7 @@ writing_add_looked(struct writing *w, const struct looked *looked)
 	db_array_i64(&rows->lane, looked->lane);
 	db_array_bool(&rows->attention, looked->attention);
 	db_array_i64(&rows->standing, looked->standing);
+	db_array_bool(&rows->stopped, looked->stopped);
 	db_array_bytes(&rows->recent, recent.data == NULL ? "" : recent.data,
 	    recent.bytes);
 	buf_free(&recent);
@@ -393,6 +399,7 @@ add_insert_statement(struct writing *w, struct db_unit *unit)
 	db_param_i64(unit, w->batch_ref);
 	db_param_at(unit, w->care_now);
 	db_param_at(unit, w->now);
+	db_param_array(unit, &rows->version);
 }
 
 static void
@@ -444,6 +451,7 @@ add_task_statement(struct writing *w, struct db_unit *unit)
 	items_params(&rows->items, unit);
 	db_param_array(unit, &rows->due_at);
 	db_param_at(unit, w->care_now);
+	db_param_array(unit, &rows->version);
 }
 
 static void
@@ -489,6 +497,7 @@ add_agenda_statement(struct writing *w, struct db_unit *unit)
 	db_param_array(unit, &rows->standing);
 	db_param_array(unit, &rows->recent);
 	db_param_at(unit, w->care_now);
+	db_param_array(unit, &rows->stopped);
 }
 
 void

@@ -18,6 +18,7 @@ struct looked { /* a person of the round, for the agenda row */
 	int16_t lane;
 	bool attention;
 	enum reason standing_before, standing;
+	bool stopped;
 	const struct said *said;
 	uint32_t said_count;
 };

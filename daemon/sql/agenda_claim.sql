@@ -4,11 +4,11 @@
 -- $3 timestamptz  now, care time
 -- $4 integer      at most so many
 -- Returns bucket, patient_id, tenant_id, next_at, planned_through,
--- attention, standing, recent.
+-- attention, standing, recent, stopped.
 -- Locks: the agenda rows, until the transaction ends; locked ones are
 -- skipped.  Index: agenda_due.
 SELECT bucket, patient_id, tenant_id, next_at, planned_through, attention,
-	standing, recent
+	standing, recent, stopped
 FROM agenda
 WHERE bucket = ANY ($1::smallint[]) AND class = $2::smallint
 	AND next_at <= $3::timestamptz

@@ -6,7 +6,7 @@
 -- Returns as agenda_claim.  Locks: the agenda rows; locked ones are skipped.
 -- Index: agenda_parked.
 SELECT bucket, patient_id, tenant_id, next_at, planned_through, attention,
-	standing, recent
+	standing, recent, stopped
 FROM agenda
 WHERE lane = $1::smallint AND lane > 0 AND next_at > $2::timestamptz
 ORDER BY next_at

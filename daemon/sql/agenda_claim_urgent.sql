@@ -4,7 +4,7 @@
 -- Returns as agenda_claim.  Locks: the agenda rows; locked ones are skipped.
 -- Index: agenda_urgent.
 SELECT bucket, patient_id, tenant_id, next_at, planned_through, attention,
-	standing, recent
+	standing, recent, stopped
 FROM agenda
 WHERE class = 0 AND next_at <= $1::timestamptz
 ORDER BY next_at

@@ -1,8 +1,8 @@
 -- The texts that providers approved.
 -- Returns tenant_id, gateway, kind, stage, locale, code, signature,
--- parameters joined by spaces, text_hash.  Locks: none.
+-- parameters joined by spaces, text_hash, class.  Locks: none.
 -- Index: none, the whole table is read.
 SELECT tenant_id, gateway, kind, stage, locale, code, signature,
-	array_to_string(parameters, ' '), text_hash
+	array_to_string(parameters, ' '), text_hash, class
 FROM template_registration
 WHERE approved_at IS NOT NULL

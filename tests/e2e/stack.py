@@ -259,6 +259,35 @@ callback-secret-file = {self.folder}/callback
     def number(self, text):
         return int(self.sql(text)[0][0])
 
+    def wait_looked_at(self, limit_s=20):
+        """Until all who were imported or touched are looked at."""
+        wait_until(lambda: self.number(
+            "SELECT count(*) FROM agenda WHERE class = 2") == 0, limit_s,
+            "they are looked at")
+
+    def begin(self, resources, faults=(), limit_s=20):
+        """Start the copies and import; looked at when it returns, closed
+        where that fails."""
+        try:
+            for fault in faults:
+                self.fault(**fault)
+            for copy in self.copies:
+                copy.start()
+            if resources:
+                self.import_bundle("clinic", resources)
+                self.wait_looked_at(limit_s)
+            return self
+        except BaseException:
+            self.close()
+            raise
+
+    def at_rest(self):
+        """Nobody is due and nothing is on its way."""
+        return self.number(
+            "SELECT (SELECT count(*) FROM batch) + (SELECT count(*) FROM "
+            "agenda WHERE next_at <= clock_timestamp() + (SELECT offset_us "
+            "FROM care_clock) * interval '1 us')") == 0
+
     def fault(self, **switch):
         status, text = post(f"{self.sim}/control", json.dumps(switch))
         assert status == 200, text

@@ -23,31 +23,9 @@ def states(stack):
         "SELECT state, count(*) FROM delivery GROUP BY 1")}
 
 
-def looked_at(stack):
-    return stack.number("SELECT count(*) FROM agenda WHERE class = 2") == 0
-
-
-def at_rest(stack):
-    """Nobody is due and nothing is on its way."""
-    return stack.number(
-        "SELECT (SELECT count(*) FROM batch) + (SELECT count(*) FROM agenda "
-        "WHERE next_at <= clock_timestamp() + (SELECT offset_us FROM "
-        "care_clock) * interval '1 us')") == 0
-
-
 def ready_stack(count=1, **options):
     options.setdefault("settings", QUICK)
-    stack = Stack(BEGIN, **options)
-    try:
-        for copy in stack.copies:
-            copy.start()
-        if count:
-            stack.import_bundle("clinic", refill_patients(count))
-            wait_until(lambda: looked_at(stack), 20, "first look")
-        return stack
-    except BaseException:
-        stack.close()
-        raise
+    return Stack(BEGIN, **options).begin(refill_patients(count))
 
 
 def test_the_chinese_clinic_hears_on_the_phone():
@@ -73,7 +51,7 @@ def test_what_the_dry_run_said_is_what_was_sent():
     with Stack("2026-03-02T07:00:00+08:00", settings=QUICK) as stack:
         stack.copies[0].start()
         stack.import_fhir("clinic", SAMPLES / "cn-clinic-transaction.json")
-        wait_until(lambda: looked_at(stack), 20, "first look")
+        stack.wait_looked_at()
         said = stack.ctl("plan", "--fhir",
                          SAMPLES / "cn-clinic-transaction.json",
                          "--from", "2026-03-02", "--days", "1", "--json")
@@ -88,10 +66,10 @@ def test_what_the_dry_run_said_is_what_was_sent():
             for minute in (0, 32):
                 stack.move_clock(f"2026-03-02T{hour:02d}:{minute:02d}:00"
                                  "+08:00")
-                wait_until(lambda: at_rest(stack), 20, "all is sent")
+                wait_until(stack.at_rest, 20, "all is sent")
                 # the second kind of one instant leaves 2 minutes later
                 stack.move_clock("+2m")
-                wait_until(lambda: at_rest(stack), 20, "all is sent")
+                wait_until(stack.at_rest, 20, "all is sent")
         # who has another channel in the dry run gets SMS here, and what was
         # due before that day is still valid for a daemon that just began
         by_sms = {row[0] for row in wanted}
@@ -176,7 +154,8 @@ def test_garbage_is_unknown_and_repeated_once_at_most():
         stack.move_clock(DUE)
         # taken, answered with half a body: nobody knows, the provider does
         wait_until(lambda: len(stack.entries()) >= 2, 20, "both were taken")
-        wait_until(lambda: at_rest(stack) and not {1, 5} & set(states(stack)),
+        wait_until(lambda: stack.at_rest() and
+                   not {1, 5} & set(states(stack)),
                    20, "nothing is on its way")
         assert states(stack) == {6: 2}, states(stack)
         # that nothing happens takes time to see: asked several times by then

@@ -474,6 +474,7 @@ def test_hospital_pauses_supply_and_holds_messages():
     got = plan([b], "2026-03-09", 3, *DOSE)
     expect(got, "03-09 08:00 p1 send dose due sms m1",
            "03-10 08:00 p1 hold dose due patient_in_hospital m1",
+           "03-10 10:00 p1 hold refill -3d patient_in_hospital m1",
            "03-11 08:00 p1 send dose due sms m1")
 
 
@@ -619,7 +620,7 @@ def test_problems_go_to_stderr_and_the_rest_goes_on():
     broken = fill("2026-02-11", id="bad", status="done")
     orphan = fill("2026-02-11", id="lost", of="nobody")
     out, err = run([bundle(patient(), rx(), fill("2026-02-11"), broken,
-                           orphan)], "2026-03-08", 1, *REFILL)
+                           orphan)], "2026-03-08", 1, *REFILL, status=65)
     assert len(out.splitlines()) == 1, out
     told = err.splitlines()
     assert len(told) == 2, err
@@ -647,7 +648,8 @@ UPDATE = "cn-hospital-update-transaction.json"
 
 
 def sample(start, count, who, kind, *files, options=()):
-    out, _ = run(files or [CLINIC], start, count, *options)
+    out, _ = run(files or [CLINIC], start, count, *options,
+                 status=65 if PHARMACY in files else 0)
     return [x for x in map(json.loads, out.splitlines())
             if x["patient"] == who and x["kind"] == kind]
 
@@ -682,7 +684,7 @@ def test_samples_zones():
 
 def test_samples_problems():
     """README fact 10: nothing is invented, the duplicate adds nothing"""
-    _, err = run([CLINIC, PHARMACY], "2026-03-10", 1)
+    _, err = run([CLINIC, PHARMACY], "2026-03-10", 1, status=65)
     told = err.splitlines()
     assert any("cn-pharmacy-batch.json: entry[5].resource.subject: " in x
                for x in told), err
@@ -713,7 +715,7 @@ def test_samples_after_the_update_levothyroxine():
 def test_samples_after_the_update_people():
     """README fact 12"""
     files = (CLINIC, PHARMACY, UPDATE)
-    out, _ = run(files, "2026-04-10", 50)
+    out, _ = run(files, "2026-04-10", 50, status=65)
     every = [json.loads(x) for x in out.splitlines()]
 
     def sent(who, since):

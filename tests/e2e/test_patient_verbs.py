@@ -60,10 +60,21 @@ def test_why_tells_what_is_and_why():
     equal([(x["kind"], x["stage"]) for x in steps], [("refill", "-3d")])
     traces = [x["text"] for x in lines if x["what"] == "trace"]
     assert any("sent by wechat_oa" in text for text in traces), traces
-    supplies = {x["run_out"]: x["derivation"] for x in lines
-                if x["what"] == "supply"}
+    supplies = {x["run_out"]: x for x in lines if x["what"] == "supply"}
     equal(sorted(supplies), ["2026-03-03", "2026-03-09"])
-    assert all(supplies.values())
+    assert all(x["derivation"] for x in supplies.values())
+    first = supplies["2026-03-03"]
+    equal((first["on"], first["on_hand_days"]), ("2026-03-01", 2))
+    assert "MedicationDispense/cn-d-0202-2, 2026-02-05" in first["from"], \
+        first
+    equal((first["cycle"]["of"], first["cycle"]["program_version"]),
+          ("2026-03-03", 0))
+    equal(first["cycle"]["stages"]["+1d"], "to come")
+    equal(lines[0]["what"], "patient")
+    equal(lines[0]["status"], ["active"])
+    nexts = [x["step"] for x in lines if x["what"] == "next"]
+    assert ("2026-03-02T10:00:00+08:00", "refill", "-1d") in [
+        (x["at"], x["kind"], x["stage"]) for x in nexts], nexts
     equal([x["what"] for x in lines][-1], "agenda")
 
 
@@ -81,8 +92,9 @@ def test_why_tells_what_was_decided():
           f" '2026-02-28T19:30+06', '2026-02-28T18:30+06' {where}")
     s.sql("INSERT INTO obstacle (bucket, patient_id, began_at, reason)"
           f" SELECT bucket, patient_id, '2026-02-20T10:00+06', 10 {where}")
-    lines = s.lines("why", "cn-p03", "--at", START, status=0)
-    equal([x["what"] for x in lines[:2]], ["obstacle", "delivery"])
+    lines = [x for x in s.lines("why", "cn-p03", "--at", START, status=0)
+             if x["what"] in ("obstacle", "delivery")]
+    equal([x["what"] for x in lines], ["obstacle", "delivery"])
     equal(lines[0]["reason"], "no_consent")
     equal([lines[1][key] for key in
            ("at", "kind", "stage", "state", "reason", "items")],
@@ -92,6 +104,69 @@ def test_why_tells_what_was_decided():
                    status=0)
     equal([x["what"] for x in told if x["what"] in ("obstacle", "delivery")],
           ["obstacle"])
+
+
+def test_a_day_without_a_record_is_planned_again():
+    s = site()
+
+    def told(day, now):
+        return [(x["what"], x["step"]["at"][11:16], x["step"]["kind"],
+                 x["step"]["stage"]) for x in s.lines(
+            "why", "cn-p02", "--on", day, "--at", now, status=0)
+            if "step" in x]
+    past = told("2026-03-02", "2026-03-20T08:00:00+08:00")
+    assert ("replayed", "10:00", "refill", "-1d") in past, past
+    assert {what for what, *_ in past} == {"replayed"}
+    # a day to come: what plan says of it
+    future = told("2026-03-04", START)
+    assert ("next", "10:00", "refill", "+1d") in future, future
+    planned = [(x["at"][11:16], x["kind"], x["stage"]) for x in s.lines(
+        "plan", "cn-p02", "--at", START, "--days", "4", status=0)
+        if x["at"].startswith("2026-03-04")]
+    equal([x[1:] for x in future], planned)
+
+
+def test_doses_that_one_look_closed_are_one_line():
+    s = site()
+    no = s.value("SELECT prescription_no FROM prescription r JOIN patient p"
+                 " USING (bucket, patient_id) WHERE p.source_id = 'cn-p02'"
+                 " AND r.source_id = 'cn-rx-0201'")
+
+    def at_eight(day):
+        return [x["what"] for x in s.lines(
+            "why", "cn-p02", "--on", day, "--at", START, status=0)
+            if x.get("step", {}).get("at") == day + "T08:00:00+08:00"]
+    equal(at_eight("2026-02-22"), ["replayed"])
+    for day in (20, 21, 22):
+        s.sql("INSERT INTO delivery (bucket, patient_id, occurrence_on, kind,"
+              " source, slot, channel, tenant_id, stage, state, reason,"
+              " items, due_at, valid_until, planned_at) SELECT bucket,"
+              f" patient_id, '2026-02-{day}', 1, {no}, 28800, 0, 1, 1, 2, 8,"
+              f" ARRAY[{no}, {20504 + day - 20}, 28800],"
+              f" '2026-02-{day} 08:00+08', '2026-02-{day} 09:00+08',"
+              " '2026-02-23 07:00+08' FROM patient WHERE source_id ="
+              " 'cn-p02'")
+    _, out, _ = s.ctl("why", "cn-p02", "--at", START, status=0)
+    assert out.count("expired") == 1 and "3 of them" in out, out
+    equal(len([x for x in s.lines("why", "cn-p02", "--at", START, status=0)
+               if x["what"] == "delivery"]), 3)
+    # what is on record is not planned once more; what is not, is
+    equal(at_eight("2026-02-22"), [])
+    equal(at_eight("2026-02-23"), ["replayed"])
+
+
+def test_a_tenant_narrows_the_search():
+    s = site()
+    s.sql("INSERT INTO tenant (tenant_id, name) VALUES (2, 'north')")
+    s.sql("INSERT INTO identity SELECT 2, source, system, value, bucket,"
+          " patient_id FROM identity WHERE system = '' AND value = 'cn-p09'")
+    s.sql("UPDATE identity SET value = 'cn-p12' WHERE tenant_id = 2")
+    equal(s.ctl("why", "cn-p12", "--at", START)[0], 65)
+    for tenant, who in (("north", "cn-p09"), ("default", "cn-p12")):
+        lines = s.lines("why", "cn-p12", "--tenant", tenant, "--at", START,
+                        status=0)
+        equal(lines[0]["patient"], who)
+    s.sql("DELETE FROM identity WHERE tenant_id = 2")
 
 
 def test_no_name_and_no_number_is_told():

@@ -26,20 +26,10 @@ OVER = "state NOT IN (1, 5) AND NOT (state = 6 AND settled_at IS NULL)"
 
 
 def stack_with_patients(**options):
-    stack = Stack(BEGIN, settings=SETTINGS, **options)
-    try:
-        stack.fault(fault="delay", ms=15)
-        for copy in stack.copies:
-            copy.start()
-        stack.import_bundle("clinic", refill_patients(MESSAGES))
-        wait_until(lambda: stack.number(
-            "SELECT count(*) FROM agenda WHERE class = 2") == 0, 60,
-            "everybody was looked at once")
-        assert stack.number("SELECT count(*) FROM delivery") == 0
-        return stack
-    except BaseException:
-        stack.close()
-        raise
+    stack = Stack(BEGIN, settings=SETTINGS, **options).begin(
+        refill_patients(MESSAGES), [{"fault": "delay", "ms": 15}], 60)
+    assert stack.number("SELECT count(*) FROM delivery") == 0
+    return stack
 
 
 def settle(stack):

@@ -2,14 +2,15 @@
  * Any bytes as a template and as values.  A file is refused or compiled;
  * whatever the values, the message is text, has no control or bidi
  * character, signature, field or link of theirs, and every parameter fits
- * the strictest provider.
+ * the strictest provider.  Whatever is read, all that is wrong with it can be
+ * told, with any list of words and any registration.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
 #include "care/segment.h"
-#include "care/template.h"
+#include "care/template_approval.h"
 
 #define LINES_MAX 16
 #define TEXT_CHARACTERS_MAX 500
@@ -150,6 +151,64 @@ check_template(struct input *input, const struct template *template)
 	check_parameters(input, template, &values);
 }
 
+/* A finding names a line of the text and a column within it. */
+static void
+check_findings(const struct findings *findings, const char *text)
+{
+	const struct finding *list = findings->list.data;
+
+	for (size_t i = 0; i < findings->list.count; i++) {
+		must(list[i].rule[0] != '\0' && list[i].text[0] != '\0');
+		must(list[i].place.line <= 2 + LINES_MAX);
+		must(list[i].place.column <= (int)strlen(text) + 64);
+	}
+}
+
+/* Every further check of what was read, faulty or not. */
+static void
+check_set(struct input *input, struct template_set *set, enum kind kind,
+    const char *stage, const char *locale, const char *text)
+{
+	static const char *const plugins[] = {
+	    "sms_aliyun", "sms_tencent", "wechat_mini", "none"};
+	const char *plugin = plugins[input->choice >> 6];
+	const struct template_approval approval = {
+	    .kind = kind,
+	    .stage = stage_from_word(stage),
+	    .locale = locale,
+	    .code = "x",
+	    .signature = input->lines[2],
+	    .parameters = input->lines,
+	    .parameter_count = input->count,
+	};
+	const struct template_gateway gateway = {
+	    .name = plugin,
+	    .channel = CHANNEL_SMS,
+	    .limits = template_limits_find(plugin),
+	    .source = "x",
+	    .approval_needed = true,
+	};
+	struct word_lists words = {0};
+	struct findings findings;
+	const struct template_check check = {
+	    .set = set,
+	    .words = &words,
+	    .rules = program_default(),
+	    .findings = &findings,
+	};
+
+	findings_init(&findings, input->arena);
+	template_set_read(
+	    set, kind, locale, CHANNEL_NONE, "x.tpl", text, &findings);
+	for (uint32_t i = 0; i < input->count && i < WORDS_COUNT; i++)
+		word_list_read(
+		    &words.lists[i], "w.txt", input->lines[i], &findings);
+	template_check_set(&check);
+	template_check_gateway(&check, &gateway, &approval, 1);
+	findings_sort(&findings);
+	check_findings(&findings, text);
+}
+
 static void
 check_file(
     struct input *input, enum kind kind, const char *stage, const char *text)
@@ -157,17 +216,20 @@ check_file(
 	const char *locale = input->choice & 4 ? "zh-CN" : "en";
 	struct template_set *set = template_set_create(locale);
 	struct conf_error error;
+	const char *file = arena_printf(
+	    input->arena, "[stage \"%s\"]\ntext = %s\n", stage, text);
 
-	if (template_set_add(set, kind, locale, CHANNEL_NONE, "x.tpl",
-		arena_printf(
-		    input->arena, "[stage \"%s\"]\ntext = %s\n", stage, text),
-		&error) == 0) {
+	if (template_set_add(
+		set, kind, locale, CHANNEL_NONE, "x.tpl", file, &error) == 0) {
 		const struct template *template = template_find(
 		    set, kind, stage_from_word(stage), CHANNEL_SMS, NULL);
 
 		if (template != NULL)
 			check_template(input, template);
 	}
+	template_set_free(set);
+	set = template_set_create(locale);
+	check_set(input, set, kind, stage, locale, file);
 	template_set_free(set);
 }
 

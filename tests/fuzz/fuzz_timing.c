@@ -70,7 +70,7 @@ static void
 check(const struct timing *timing, const uint8_t *data, size_t bytes,
     struct arena *arena)
 {
-	struct day_profile profile = {-1, -1, -1, -1, -1};
+	struct day_profile profile = DAY_PROFILE_DEFAULT;
 	const struct zone *zone =
 	    zone_open(zones[bytes > 0 ? data[bytes - 1] % 4 : 0]);
 	int64_t numerator, denominator;

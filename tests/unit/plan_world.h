@@ -128,7 +128,7 @@ world_empty(void)
 	    .deceased_at = AT_NEVER,
 	    .paused_until = AT_UNKNOWN,
 	    .birth_on = ON_UNKNOWN,
-	    .profile = {-1, -1, -1, -1, -1},
+	    .profile = DAY_PROFILE_DEFAULT,
 	};
 	w.planned_through = AT_UNKNOWN;
 }

@@ -138,7 +138,8 @@ play(const struct fhir_people *all)
 		    .know = know,
 		    .source = all->persons[i],
 		};
-	count = dry_run(patients, all->count, w.arena, &lines);
+	count =
+	    dry_run(patients, all->count, program_default(), w.arena, &lines);
 	for (uint32_t i = 0; i < count; i++) {
 		char when[32];
 
@@ -329,10 +330,25 @@ know_retry(
 static void
 an_open_attempt_is_made_once(void **state)
 {
-	static const struct contact contact = {1, CHANNEL_SMS, OWNER_SELF, 1,
-	    AT_UNKNOWN, AT_NEVER, true, false, NULL, NULL, 0, {0}};
-	static const struct consent consent = {1, AT_UNKNOWN, AT_UNKNOWN,
-	    AT_NEVER, true, false, 0, TOPIC_ALL, CHANNEL_ALL, OWNER_SELF};
+	static const struct contact contact = {
+	    .no = 1,
+	    .channel = CHANNEL_SMS,
+	    .owner = OWNER_SELF,
+	    .rank = 1,
+	    .from_at = AT_UNKNOWN,
+	    .until_at = AT_NEVER,
+	    .usable = true,
+	};
+	static const struct consent consent = {
+	    .no = 1,
+	    .given_at = AT_UNKNOWN,
+	    .from_at = AT_UNKNOWN,
+	    .until_at = AT_NEVER,
+	    .permit = true,
+	    .topics = TOPIC_ALL,
+	    .channels = CHANNEL_ALL,
+	    .actor = OWNER_SELF,
+	};
 	struct said said = {
 	    .kind = KIND_FOLLOW_UP,
 	    .channel = CHANNEL_SMS,
@@ -369,7 +385,8 @@ an_open_attempt_is_made_once(void **state)
 	(void)state;
 	said.occurrence_on =
 	    zone_local(d.zone, at("2026-03-11T09:00:00+08:00"), NULL);
-	assert_int_equal(dry_run(&patient, 1, w.arena, &lines), 2);
+	assert_int_equal(
+	    dry_run(&patient, 1, program_default(), w.arena, &lines), 2);
 	assert_int_equal(lines[0].action, PLAN_SEND);
 	assert_int_equal(lines[0].stage, STAGE_M3);
 	assert_int_equal(lines[1].stage, STAGE_M1);

@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -23,8 +22,8 @@
 #include "base/json.h"
 #include "base/zone.h"
 #include "flow/gateway_call.h"
+#include "read_json.h"
 
-#define FILE_BYTES_MAX (1u << 20)
 #define MESSAGES_MAX 8
 #define SETTINGS_MAX 8
 #define NOW "2026-01-05T00:30:00Z"
@@ -110,25 +109,6 @@ bench_init(struct bench *bench, const struct gw_api *api, struct arena *arena,
 	bench_host = gateway_call_host;
 	bench_host.random = bench_random;
 	bench->call.host = &bench_host;
-}
-
-static const struct json *
-read_json(const char *path, struct arena *arena)
-{
-	char *text = arena_alloc(arena, FILE_BYTES_MAX);
-	FILE *file = fopen(path, "r");
-	struct json_error error;
-	const struct json *value;
-	size_t bytes;
-
-	if (file == NULL)
-		fail_msg("%s: cannot be opened", path);
-	bytes = fread(text, 1, FILE_BYTES_MAX, file);
-	assert_int_equal(fclose(file), 0);
-	value = json_parse(text, bytes, NULL, arena, &error);
-	if (value == NULL)
-		fail_msg("%s:%d: %s", path, error.line, error.reason);
-	return value;
 }
 
 typedef void run_case(struct bench *bench);

@@ -372,7 +372,8 @@ adverse_event_holds_refills_alone(void **state)
 static void
 stopped_drug_is_held_and_the_rest_goes_on(void **state)
 {
-	static const char *const stops[] = {"b", NULL};
+	static const struct stop stop = {.stop_id = 1, .drug = "b"};
+	static const struct stops stops = {&stop, 1};
 
 	(void)state;
 	world();
@@ -380,7 +381,7 @@ stopped_drug_is_held_and_the_rest_goes_on(void **state)
 	daily("b", "08:00:00");
 	fill(&w.prescriptions[0], "2026-02-01", 30); /* 03-03 */
 	fill(&w.prescriptions[1], "2026-02-01", 30);
-	w.rules.stop_drugs = stops;
+	w.rules.stops = &stops;
 	expect("2026-03-02", 1,
 	    "03-02 08:00 send dose due sms a\n"
 	    "03-02 08:00 hold dose due stopped_by_operator b\n"
@@ -559,8 +560,7 @@ childs_own_consent_does_not_count(void **state)
 	expect("2026-03-01", 1, "03-01 08:00 hold dose due no_consent a\n");
 }
 
-/* "Gateways that carry data abroad are refused"; bad and ended contacts do
- * not count; lower rank first */
+/* bad and ended contacts do not count; lower rank first */
 static void
 unusable_contacts_do_not_count(void **state)
 {
@@ -571,7 +571,6 @@ unusable_contacts_do_not_count(void **state)
 	world_empty();
 	consent(NULL, true, TOPIC_ALL, CHANNEL_ALL);
 	contact(CHANNEL_SMS)->usable = false;
-	contact(CHANNEL_SMS)->foreign = true;
 	contact(CHANNEL_SMS)->owner = OWNER_CAREGIVER;
 	contact(CHANNEL_SMS)->until_at = at("2026-01-01");
 	contact(CHANNEL_SMS)->rank = 2;

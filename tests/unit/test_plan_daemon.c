@@ -31,6 +31,7 @@ open_delivery(enum kind kind, enum delivery_state state, const char *date,
 	    .slot = slot,
 	    .attempts = 1,
 	    .due_at = at(sent),
+	    .planned_at = at(sent),
 	    .sent_at = at(sent),
 	    .retry_at = at(sent) + MINUTE_US,
 	    .valid_until = at(until),
@@ -371,7 +372,7 @@ unknown_refill_is_repeated_once(void **state)
 	assert_int_equal(plan.step_count, 1);
 	assert_true(plan.steps[0].attempt_again && plan.steps[0].repeat);
 	open_one.repeated = true;
-	open_one.sent_at = at("2026-03-03 14:00");
+	open_one.planned_at = open_one.sent_at = at("2026-03-03 14:00");
 	look_at("2026-03-03 18:00");
 	assert_int_equal(plan.step_count, 0);
 	look_at("2026-03-04 14:00");

@@ -554,6 +554,55 @@ unclear_fill_gives_one_task(void **state)
 	expect("2026-03-01", 20, "03-04 13:20 task refill supply - a\n");
 }
 
+/* whoever climbs along only since the fill of another is not told what was
+ * due before; c was on no ladder whose -7d came on 03-09 */
+static void
+late_joiner_is_not_told_of_the_past(void **state)
+{
+	(void)state;
+	world();
+	fill(rx("a"), "2026-02-10", 28); /* 03-10 */
+	fill(rx("b"), "2026-02-16", 28); /* 03-16 */
+	fill(rx("c"), "2026-02-19", 28); /* 03-19 */
+	fill(&w.prescriptions[0], "2026-03-09 15:00", 28);
+	expect("2026-03-09", 9,
+	    "03-09 10:00 send refill -1d sms a,b\n"
+	    "03-13 10:00 send refill -3d sms c\n"
+	    "03-15 10:00 send refill -1d sms c\n"
+	    "03-17 10:00 send refill +1d sms b,c\n");
+}
+
+/* … but what an outage kept back is told while valid, whatever else was
+ * filled since */
+static void
+outage_is_made_up_for_after_another_fill(void **state)
+{
+	struct plan plan;
+
+	(void)state;
+	world();
+	fill(rx("a"), "2026-02-10", 28); /* 03-10 */
+	fill(rx("z"), "2026-03-07 11:00", 28);
+	w.planned_through = at("2026-03-06 12:00");
+	plan_at(0, NULL, 0, at("2026-03-07 12:00"), &plan);
+	assert_int_equal(plan.step_count, 1);
+	assert_int_equal(plan.steps[0].action, PLAN_SEND);
+	assert_int_equal(plan.steps[0].stage, STAGE_M3);
+	assert_int_equal(plan.steps[0].item_count, 1);
+}
+
+/* in hospital until nobody knows when: there is no run-out date */
+static void
+open_stay_has_no_ladder(void **state)
+{
+	(void)state;
+	world();
+	fill(rx("a"), "2026-02-10", 28); /* 03-10 */
+	stay("2026-03-04 08:00", "2026-03-05");
+	w.stays[0].until_at = AT_NEVER;
+	expect("2026-03-01", 40, "");
+}
+
 /* "Hospital stay: … supply pauses": the stages move with the run-out */
 static void
 hospital_days_move_the_ladder(void **state)
@@ -561,9 +610,9 @@ hospital_days_move_the_ladder(void **state)
 	(void)state;
 	world();
 	fill(rx("a"), "2026-02-10", 28);              /* 03-10 */
-	stay("2026-03-06 08:00", "2026-03-08 08:00"); /* then 03-12 */
+	stay("2026-03-06 08:00", "2026-03-08 08:00"); /* known: 03-12 */
 	expect("2026-03-01", 14,
-	    "03-03 10:00 send refill -7d sms a\n"
+	    "03-05 10:00 send refill -7d sms a\n"
 	    "03-09 10:00 send refill -3d sms a\n"
 	    "03-11 10:00 send refill -1d sms a\n"
 	    "03-13 10:00 send refill +1d sms a\n");
@@ -634,6 +683,9 @@ main(void)
 	    cmocka_unit_test(refused_refills_are_held_stage_by_stage),
 	    cmocka_unit_test(no_task_where_nothing_was_consented_to),
 	    cmocka_unit_test(unclear_fill_gives_one_task),
+	    cmocka_unit_test(late_joiner_is_not_told_of_the_past),
+	    cmocka_unit_test(outage_is_made_up_for_after_another_fill),
+	    cmocka_unit_test(open_stay_has_no_ladder),
 	    cmocka_unit_test(hospital_days_move_the_ladder),
 	    cmocka_unit_test(ladder_follows_the_patients_clock),
 	    cmocka_unit_test(ladder_before_the_window_is_handled),

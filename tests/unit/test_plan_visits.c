@@ -299,6 +299,54 @@ two_moves_in_one_night_owe_one_correction(void **state)
 	    "05-06 08:00 send follow_up moved sms v\n");
 }
 
+/* back before anybody was told: what was told stands */
+static void
+move_back(void)
+{
+	w.visits[0].previous_start_at = w.visits[0].start_at;
+	w.visits[0].start_at = at("2026-05-07 10:00");
+	w.visits[0].moved_at = at("2026-05-06 07:00");
+}
+
+static void
+move_back_in_the_same_night_owes_nothing(void **state)
+{
+	(void)state;
+	world();
+	visit("v", "2026-05-07 10:00");
+	becomes_known("2026-05-05 21:00", night_move);
+	becomes_known("2026-05-06 07:00", move_back);
+	expect("2026-05-04", 12,
+	    "05-04 10:00 send follow_up -3d sms v\n"
+	    "05-06 10:00 send follow_up -1d sms v\n");
+}
+
+/* moved about on one day: each move is an occurrence of its own */
+static void
+move_within_the_day(void)
+{
+	w.visits[0].previous_start_at = w.visits[0].start_at;
+	w.visits[0].start_at += 2 * HOUR_US;
+	w.visits[0].moved_at = w.visits[0].moved_at == AT_NEVER
+				   ? at("2026-05-05 11:00")
+				   : at("2026-05-05 14:00");
+}
+
+static void
+moves_within_a_day_are_told_each(void **state)
+{
+	(void)state;
+	world();
+	visit("v", "2026-05-07 10:00");
+	becomes_known("2026-05-05 11:00", move_within_the_day);
+	becomes_known("2026-05-05 14:00", move_within_the_day);
+	expect("2026-05-04", 4,
+	    "05-04 10:00 send follow_up -3d sms v\n"
+	    "05-05 11:00 send follow_up moved sms v\n"
+	    "05-05 14:00 send follow_up moved sms v\n"
+	    "05-06 10:00 send follow_up -1d sms v\n");
+}
+
 /* "when the visit is recorded as missed: the next 10:00, and a task 14 days
  * after" */
 static void
@@ -317,9 +365,9 @@ missed_visit_has_a_notice_and_a_task(void **state)
 	    "03-17 10:00 task follow_up +14d - v\n");
 }
 
-/* "the next 10:00" is this one where it strikes */
+/* "the next 10:00" comes after the one at which it became known */
 static void
-missed_at_ten_is_told_at_ten(void **state)
+missed_at_ten_is_told_the_next_day(void **state)
 {
 	struct visit *v;
 
@@ -328,7 +376,7 @@ missed_at_ten_is_told_at_ten(void **state)
 	v = visit("v", "2026-03-03 09:00");
 	v->status = VISIT_NOSHOW;
 	v->status_at = at("2026-03-04 10:00");
-	expect("2026-03-03", 3, "03-04 10:00 send follow_up missed sms v\n");
+	expect("2026-03-03", 3, "03-05 10:00 send follow_up missed sms v\n");
 }
 
 /* "valid until the visit starts": one booked late is told of at once, by
@@ -426,8 +474,10 @@ main(void)
 	    cmocka_unit_test(new_appointment_takes_over),
 	    cmocka_unit_test(each_move_has_its_correction),
 	    cmocka_unit_test(two_moves_in_one_night_owe_one_correction),
+	    cmocka_unit_test(move_back_in_the_same_night_owes_nothing),
+	    cmocka_unit_test(moves_within_a_day_are_told_each),
 	    cmocka_unit_test(missed_visit_has_a_notice_and_a_task),
-	    cmocka_unit_test(missed_at_ten_is_told_at_ten),
+	    cmocka_unit_test(missed_at_ten_is_told_the_next_day),
 	    cmocka_unit_test(visit_booked_late_is_told_of_once),
 	    cmocka_unit_test(late_noshow_counts_from_the_visit),
 	    cmocka_unit_test(noshow_counts_from_the_start),

@@ -6,27 +6,19 @@
 #include "plan_world.h"
 
 #include "care/supply.h"
+#include "read_json.h"
 
 #define VECTORS "tests/vectors/vectors-adherence.json"
 
-static const struct json *
-read_vectors(void)
+/* A prescription of a drug from a date on. */
+static struct prescription *
+rx_from(const char *drug, const char *date)
 {
-	struct json_error error;
-	struct buf text = BUF_INIT(0);
-	FILE *file = fopen(VECTORS, "rb");
-	const struct json *json;
-	char chunk[4096];
-	size_t bytes;
+	struct prescription *p = rx(drug);
 
-	assert_non_null(file);
-	while ((bytes = fread(chunk, 1, sizeof(chunk), file)) > 0)
-		buf_add(&text, chunk, bytes);
-	(void)fclose(file);
-	json = json_parse(buf_string(&text), text.bytes, NULL, w.arena, &error);
-	assert_non_null(json);
-	buf_free(&text);
-	return json;
+	p->authored_at = at(date);
+	p->authored_has_time = false;
+	return p;
 }
 
 /* The supply of a drug as known at an instant, rows in a given order. */
@@ -143,7 +135,7 @@ vectors_hold(void **state)
 
 	(void)state;
 	world_empty();
-	vectors = json_get(read_vectors(), "vectors");
+	vectors = json_get(read_json(VECTORS, w.arena), "vectors");
 	own = w.arena;
 	w.arena = NULL;
 	json_each (vector, vectors) {
@@ -402,9 +394,7 @@ taper_walks_day_by_day(void **state)
 
 	(void)state;
 	world();
-	p = rx("a");
-	p->authored_at = at("2026-03-01");
-	p->authored_has_time = false;
+	p = rx_from("a", "2026-03-01");
 	takes(p,
 	    "{\"repeat\":{\"boundsDuration\":{\"value\":5,\"code\":\"d\"},"
 	    "\"frequency\":1,\"period\":1,\"periodUnit\":\"d\"}}",
@@ -441,9 +431,7 @@ therapy_that_ends_does_not_run_out(void **state)
 
 	(void)state;
 	world();
-	p = rx("a");
-	p->authored_at = at("2026-03-01");
-	p->authored_has_time = false;
+	p = rx_from("a", "2026-03-01");
 	takes(p,
 	    "{\"repeat\":{\"boundsDuration\":{\"value\":5,\"code\":\"d\"},"
 	    "\"frequency\":2,\"period\":1,\"periodUnit\":\"d\"}}",
@@ -470,9 +458,7 @@ monthly_doses_are_counted(void **state)
 
 	(void)state;
 	world();
-	p = rx("a");
-	p->authored_at = at("2026-01-31");
-	p->authored_has_time = false;
+	p = rx_from("a", "2026-01-31");
 	takes(p,
 	    "{\"repeat\":{\"frequency\":1,\"period\":1,"
 	    "\"periodUnit\":\"mo\"}}",
@@ -493,10 +479,8 @@ change_to_a_dose_without_daily_amount(void **state)
 
 	(void)state;
 	world();
-	p = rx("a");
+	p = rx_from("a", "2026-01-01");
 	p->name = "a";
-	p->authored_at = at("2026-01-01");
-	p->authored_has_time = false;
 	takes(p,
 	    "{\"repeat\":{\"frequency\":1,\"period\":1,"
 	    "\"periodUnit\":\"d\"}}",
@@ -618,15 +602,19 @@ hospital_days_move_the_end(void **state)
 	world();
 	fill(rx("a"), "2026-03-01", 10);              /* 03-11 */
 	stay("2026-03-05 15:00", "2026-03-08 10:00"); /* 6th and 7th */
-	check_runs_out("a", "2026-03-04", "2026-03-11");
+	/* from the moment that it is known */
+	check_runs_out("a", "2026-03-04", "2026-03-13");
 	check_runs_out("a", "2026-03-06", "2026-03-13");
 	/* two stays that overlap count once */
 	stay("2026-03-07", "2026-03-09"); /* … and the 8th */
 	check_runs_out("a", "2026-03-10", "2026-03-14");
-	/* supply is not needed on the day it ends, but at discharge */
+	/* the last day is spared; a stay from the day after spares nothing */
+	w.d.stay_count = 0;
+	stay("2026-03-10", "2026-03-15");
+	check_runs_out("a", "2026-03-12", "2026-03-16");
 	w.d.stay_count = 0;
 	stay("2026-03-11", "2026-03-15");
-	check_runs_out("a", "2026-03-12", "2026-03-15");
+	check_runs_out("a", "2026-03-12", "2026-03-11");
 }
 
 /* nobody knows when an open stay ends: it lasts through today */
@@ -640,6 +628,199 @@ open_stay_lasts_through_today(void **state)
 	w.stays[0].until_at = AT_NEVER;
 	check_runs_out("a", "2026-03-05 09:00", "2026-03-12");
 	check_runs_out("a", "2026-03-08 09:00", "2026-03-15");
+}
+
+/* ---- what the patient counted ---- */
+
+static struct correction counts[8];
+
+static struct correction *
+counted(const char *drug, const char *when, int32_t days)
+{
+	struct correction *c = &counts[w.d.correction_count++];
+
+	*c = (struct correction){
+	    .no = (int32_t)w.d.correction_count,
+	    .drug = drug,
+	    .at = at(when),
+	    .days = days,
+	    .quantity_micro = -1,
+	    .quantity_unit = "TAB",
+	};
+	w.d.corrections = counts;
+	return c;
+}
+
+static struct correction *
+counted_units(const char *drug, const char *when, int64_t quantity)
+{
+	struct correction *c = counted(drug, when, -1);
+
+	c->quantity_micro = quantity * 1000000;
+	return c;
+}
+
+/* "还剩10天": "resets stock at that date" */
+static void
+count_resets_the_stock(void **state)
+{
+	(void)state;
+	world();
+	fill(rx("a"), "2026-03-01", 30); /* 03-31 */
+	counted("a", "2026-03-11", 10);
+	check_runs_out("a", "2026-03-10", "2026-03-31");
+	check_runs_out("a", "2026-03-11", "2026-03-21");
+	/* more than reckoned as well: doses were left out */
+	counts[0].days = 25;
+	check_runs_out("a", "2026-03-11", "2026-04-05");
+	/* all of it lost */
+	counts[0].days = 0;
+	check_runs_out("a", "2026-03-11", "2026-03-11");
+	/* another drug's count is not this one's */
+	counts[0].drug = "b";
+	check_runs_out("a", "2026-03-11", "2026-03-31");
+}
+
+static void
+fills_go_on_from_a_count(void **state)
+{
+	const struct supply *s;
+
+	(void)state;
+	world();
+	fill(rx("a"), "2026-03-01", 30);
+	counted("a", "2026-03-11 09:00", 5); /* 03-16 */
+	fill(&w.prescriptions[0], "2026-03-13", 30);
+	check_runs_out("a", "2026-03-14", "2026-04-15");
+	s = supply("a", "2026-03-14");
+	assert_int_equal(s->last_days, 30);
+	assert_int_equal(s->last_start_on, on("2026-03-16"));
+	assert_int_equal(s->last_fill_on, on("2026-03-13"));
+	/* counted after the fill, that one is in it */
+	counts[0].at = at("2026-03-13");
+	check_runs_out("a", "2026-03-14", "2026-03-18");
+	s = supply("a", "2026-03-14");
+	assert_int_equal(supply_earliest_refill(s, NULL, 75), on("2026-03-11"));
+	/* counted before it on that day, it is not */
+	counts[0].at = at("2026-03-13") - 1;
+	check_runs_out("a", "2026-03-14", "2026-04-16");
+}
+
+/* "No supply data, no invented date": a count is data */
+static void
+count_stands_without_a_fill(void **state)
+{
+	const struct supply *s;
+
+	(void)state;
+	world();
+	(void)rx("a");
+	counted("a", "2026-03-11", 5);
+	check_runs_out("a", "2026-03-12", "2026-03-16");
+	s = supply("a", "2026-03-12");
+	assert_int_equal(s->last_fill_on, ON_UNKNOWN);
+	w.prescriptions[0].interval_days = 28;
+	assert_int_equal(supply_earliest_refill(s, &w.prescriptions[0], 75),
+	    on("2026-03-16"));
+	/* in days of hospital nothing of it is used */
+	stay("2026-03-12", "2026-03-14");
+	check_runs_out("a", "2026-03-12", "2026-03-18");
+}
+
+#define DAILY "{\"repeat\":{\"frequency\":1,\"period\":1,\"periodUnit\":\"d\"}}"
+
+static void
+units_are_counted_by_the_daily_amount(void **state)
+{
+	(void)state;
+	world();
+	takes(rx("a"), DAILY, 2000000);
+	units(fill(&w.prescriptions[0], "2026-03-01", -1), 60, "TAB");
+	counted_units("a", "2026-03-11", 25); /* 12 days, and a half */
+	check_runs_out("a", "2026-03-12", "2026-03-23");
+	/* of another unit: not known to be anything */
+	counts[0].quantity_unit = "box";
+	check_runs_out("a", "2026-03-12", "2026-03-31");
+	counts[0].quantity_unit = "TAB";
+	counts[0].quantity_micro = 0;
+	check_runs_out("a", "2026-03-12", "2026-03-11");
+}
+
+/* "Units on hand = dispensed units − units needed since" */
+static void
+rests_of_less_than_a_day_are_kept(void **state)
+{
+	const struct supply *s;
+
+	(void)state;
+	world();
+	takes(rx("a"), DAILY, 2000000);
+	units(fill(&w.prescriptions[0], "2026-03-01", -1), 25, "TAB");
+	check_runs_out("a", "2026-03-02", "2026-03-13");
+	units(fill(&w.prescriptions[0], "2026-03-10", -1), 25, "TAB");
+	check_runs_out("a", "2026-03-12", "2026-03-26"); /* 50 / 2 */
+	s = supply("a", "2026-03-12");
+	assert_true(s->by_units);
+	/* a count cuts it short, but not what it was meant for */
+	counted_units("a", "2026-03-15", 10);
+	check_runs_out("a", "2026-03-16", "2026-03-20");
+	assert_int_equal(supply("a", "2026-03-16")->last_days, 13);
+	w.d.correction_count = 0;
+	/* what is stated stays */
+	w.fills[0].days_supply = w.fills[1].days_supply = 12;
+	check_runs_out("a", "2026-03-12", "2026-03-25");
+}
+
+/* an empty box has nothing to spare in hospital, by units either */
+static void
+pause_after_the_last_dose_moves_nothing(void **state)
+{
+	(void)state;
+	world();
+	takes(rx("a"), DAILY, 2000000);
+	units(fill(&w.prescriptions[0], "2026-03-01", -1), 25, "TAB");
+	units(fill(&w.prescriptions[0], "2026-03-01", -1), 6, "TAB");
+	stay("2026-03-16", "2026-03-19"); /* one is left: no dose */
+	check_runs_out("a", "2026-03-02", "2026-03-16");
+	assert_true(supply("a", "2026-03-02")->by_units);
+	w.d.stay_count = 0;
+	stay("2026-03-15", "2026-03-18");
+	check_runs_out("a", "2026-03-02", "2026-03-19");
+}
+
+/* a taper, of which the patient counts days or tablets */
+static void
+count_within_a_taper(void **state)
+{
+	struct prescription *p;
+
+	(void)state;
+	world();
+	p = rx_from("a", "2026-03-01");
+	takes(p,
+	    "{\"repeat\":{\"boundsDuration\":{\"value\":5,\"code\":\"d\"},"
+	    "\"frequency\":1,\"period\":1,\"periodUnit\":\"d\"}}",
+	    4000000);
+	takes(p, DAILY, 2000000)->sequence = 2;
+	units(fill(p, "2026-03-01", -1), 40, "TAB");
+	/* 5 × 4, then 10 days of 2 */
+	check_runs_out("a", "2026-03-02", "2026-03-16");
+	/* 12 at the 4th: 4 + 4, then 2 days */
+	counted_units("a", "2026-03-04", 12);
+	check_runs_out("a", "2026-03-05", "2026-03-08");
+	assert_int_equal(supply("a", "2026-03-05")->last_days, 15);
+	/* days need no units; the next fill follows on */
+	counts[0].quantity_micro = -1;
+	counts[0].days = 4;
+	check_runs_out("a", "2026-03-05", "2026-03-08");
+	units(fill(p, "2026-03-06", -1), 20, "TAB");
+	check_runs_out("a", "2026-03-06", "2026-03-18");
+	assert_int_equal(
+	    supply("a", "2026-03-06")->last_start_on, on("2026-03-08"));
+	/* none left, and a day without a dose between */
+	counts[0].days = 0;
+	check_runs_out("a", "2026-03-05", "2026-03-04");
+	check_runs_out("a", "2026-03-06", "2026-03-16");
 }
 
 /* ---- questions ---- */
@@ -705,9 +886,11 @@ derivation_says_how(void **state)
 	    "2026-02-07",
 	    "2026-02-09: 14 days, after 2 days without, from 2026-02-09 until "
 	    "2026-02-23",
-	    "in hospital from 2026-01-25 until 2026-01-27: no own supply used",
-	    "fill 4: its days' supply cannot be worked out, not counted",
-	    "fill 5: entered in error, not counted",
+	    "in hospital or paused from 2026-01-25 until 2026-01-27: no own "
+	    "supply used",
+	    "fill of 2026-02-10: its days' supply cannot be worked out, not "
+	    "counted",
+	    "fill of 2026-02-11: entered in error, not counted",
 	    "runs out on 2026-02-23, the first day without",
 	};
 	struct prescription *p;
@@ -729,6 +912,85 @@ derivation_says_how(void **state)
 	assert_int_equal(count, COUNT(expected));
 	for (uint32_t i = 0; i < count; i++)
 		assert_string_equal(lines[i], expected[i]);
+}
+
+static void
+check_derivation(
+    const char *when, const char *const *expected, uint32_t expected_count)
+{
+	struct dossier d = world_dossier(0);
+	const struct supply *s = supply("a", when);
+	const char *const *lines;
+	uint32_t count = supply_derive(&d, s, w.arena, &lines);
+
+	for (uint32_t i = 0; i < count && i < expected_count; i++)
+		assert_string_equal(lines[i], expected[i]);
+	assert_int_equal(count, expected_count);
+}
+
+/* "that let a pharmacist redo the arithmetic by hand" */
+static void
+derivation_shows_counts_and_units(void **state)
+{
+	static const char *const by_days[] = {
+	    ("2026-03-01: 30 days (60 TAB at 2 TAB a day), from 2026-03-01 "
+	     "until 2026-03-31"),
+	    ("2026-03-11: the patient counts 10 days where 20 days were "
+	     "reckoned, from 2026-03-11 until 2026-03-21"),
+	    "runs out on 2026-03-21, the first day without",
+	};
+	static const char *const by_units[] = {
+	    "2026-03-01: 25 TAB, from 2026-03-01 until 2026-03-13",
+	    ("2026-03-10: 25 TAB, 3 days early, from 2026-03-13 until "
+	     "2026-03-26"),
+	    "from 2026-03-01: 2 TAB a day",
+	    "runs out on 2026-03-26, the first day without",
+	};
+	static const char *const lost[] = {
+	    ("2026-03-01: 28 days (4 TAB at 1 TAB in 7 days), from 2026-03-01 "
+	     "until 2026-03-29"),
+	    "count of 2026-03-02: its days cannot be worked out, not counted",
+	    "runs out on 2026-03-29, the first day without",
+	};
+
+	(void)state;
+	world();
+	takes(rx("a"), DAILY, 2000000);
+	units(fill(&w.prescriptions[0], "2026-03-01", -1), 60, "TAB");
+	counted("a", "2026-03-11", 10);
+	check_derivation("2026-03-12", by_days, COUNT(by_days));
+	w.d.correction_count = 0;
+	w.fills[0].quantity_micro = 25000000;
+	units(fill(&w.prescriptions[0], "2026-03-10", -1), 25, "TAB");
+	check_derivation("2026-03-12", by_units, COUNT(by_units));
+	world();
+	takes(rx("a"),
+	    "{\"repeat\":{\"dayOfWeek\":[\"mon\"],\"frequency\":1,"
+	    "\"period\":1,\"periodUnit\":\"wk\"}}",
+	    1000000);
+	units(fill(&w.prescriptions[0], "2026-03-01", -1), 4, "TAB");
+	counted_units("a", "2026-03-02", 3)->quantity_unit = "box";
+	check_derivation("2026-03-03", lost, COUNT(lost));
+}
+
+static void
+derivation_of_the_earliest_refill(void **state)
+{
+	struct prescription *p;
+	const struct supply *s;
+
+	(void)state;
+	world();
+	p = rx("a");
+	fill(p, "2026-03-01", 30);
+	s = supply("a", "2026-03-02");
+	assert_string_equal(supply_derive_refill(s, p, 75, w.arena),
+	    "next refill from 2026-03-24: 7 days before, 25 % of the last 30 "
+	    "days rounded down");
+	p->interval_days = 21;
+	assert_string_equal(supply_derive_refill(s, p, 75, w.arena),
+	    "next refill from 2026-03-22: 21 days after the last fill on "
+	    "2026-03-01");
 }
 
 int
@@ -754,9 +1016,18 @@ main(void)
 	    cmocka_unit_test(unclear_fill_adds_nothing),
 	    cmocka_unit_test(hospital_days_move_the_end),
 	    cmocka_unit_test(open_stay_lasts_through_today),
+	    cmocka_unit_test(count_resets_the_stock),
+	    cmocka_unit_test(fills_go_on_from_a_count),
+	    cmocka_unit_test(count_stands_without_a_fill),
+	    cmocka_unit_test(units_are_counted_by_the_daily_amount),
+	    cmocka_unit_test(rests_of_less_than_a_day_are_kept),
+	    cmocka_unit_test(pause_after_the_last_dose_moves_nothing),
+	    cmocka_unit_test(count_within_a_taper),
 	    cmocka_unit_test(earliest_refill),
 	    cmocka_unit_test(refills_left),
 	    cmocka_unit_test(derivation_says_how),
+	    cmocka_unit_test(derivation_shows_counts_and_units),
+	    cmocka_unit_test(derivation_of_the_earliest_refill),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

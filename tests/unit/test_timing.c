@@ -8,35 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "base/json.h"
 #include "care/dose_schedule.h"
 #include "care/timing.h"
+#include "read_json.h"
 
 #define VECTORS "tests/vectors/vectors-timing.json"
 
-static const struct day_profile usual = {-1, -1, -1, -1, -1};
-static struct arena *arena;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	arena = arena_create();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
+static const struct day_profile usual = DAY_PROFILE_DEFAULT;
 
 static const struct json *
 parse_json(const char *text)
@@ -46,24 +30,6 @@ parse_json(const char *text)
 	    json_parse(text, strlen(text), NULL, arena, &error);
 
 	assert_non_null(json);
-	return json;
-}
-
-static const struct json *
-read_vectors(void)
-{
-	struct buf text = BUF_INIT(0);
-	FILE *file = fopen(VECTORS, "rb");
-	const struct json *json;
-	char chunk[4096];
-	size_t bytes;
-
-	assert_non_null(file);
-	while ((bytes = fread(chunk, 1, sizeof(chunk), file)) > 0)
-		buf_add(&text, chunk, bytes);
-	(void)fclose(file);
-	json = parse_json(buf_string(&text));
-	buf_free(&text);
 	return json;
 }
 
@@ -87,16 +53,10 @@ static struct day_profile
 read_profile(const struct json *json)
 {
 	struct day_profile profile = usual;
-	int hour, minute;
+	struct timing_error error;
 
-	if (json == NULL)
-		return profile;
-	/* the only one that a vector sets */
-	assert_int_equal(json->count, 1);
-	assert_int_equal(
-	    sscanf(json_get_text(json, "breakfast"), "%d:%d", &hour, &minute),
-	    2);
-	profile.breakfast = hour * 3600 + minute * 60;
+	if (json != NULL)
+		assert_true(timing_read_profile(json, arena, &profile, &error));
 	return profile;
 }
 
@@ -188,7 +148,8 @@ check_vector(const struct json *vector)
 static void
 vectors_hold(void **state)
 {
-	const struct json *vectors = json_get(read_vectors(), "vectors");
+	const struct json *vectors =
+	    json_get(read_json(VECTORS, arena), "vectors");
 	int count = 0;
 
 	(void)state;
@@ -205,7 +166,8 @@ vectors_hold(void **state)
 static void
 window_changes_nothing(void **state)
 {
-	const struct json *vectors = json_get(read_vectors(), "vectors");
+	const struct json *vectors =
+	    json_get(read_json(VECTORS, arena), "vectors");
 
 	(void)state;
 	json_each (vector, vectors) {
@@ -385,6 +347,98 @@ when_codes_have_their_times(void **state)
 	    "06-10 17:00 06-10 21:30");
 }
 
+static const char *
+expand_day(const char *profile_json, const struct timing *timing)
+{
+	const struct zone *zone = zone_open("Asia/Shanghai");
+	struct day_profile profile = read_profile(parse_json(profile_json));
+	struct timing_start start = moment("2025-06-10", zone);
+	struct buf out = BUF_INIT(0);
+	const int64_t *doses;
+	const char *text;
+	int count = timing_expand(timing, start, zone, &profile, start.at,
+	    start.at + DAY_US, arena, &doses);
+
+	for (int i = 0; i < count; i++) {
+		char when[32];
+
+		zone_format(zone, doses[i], when, sizeof(when));
+		when[16] = '\0';
+		buf_printf(&out, "%s%s", i > 0 ? " " : "", when + 11);
+	}
+	text = arena_text(arena, buf_string(&out));
+	buf_free(&out);
+	return text;
+}
+
+/* "policy; per tenant and per patient" */
+static void
+patients_have_days_of_their_own(void **state)
+{
+	static const char *const cases[][3] = {
+	    {"{\"breakfast\":\"06:30\"}", "\"when\":[\"ACM\"]", "06:00"},
+	    {"{\"meal_lead_min\":15}", "\"when\":[\"AC\"]",
+		"07:15 11:45 17:45"},
+	    {"{\"meal_lead_min\":15}", "\"when\":[\"PCM\"],\"offset\":5",
+		"07:35"},
+	    {"{\"MORN\":\"07:10\",\"EVE.late\":\"20:20\"}",
+		"\"when\":[\"MORN\",\"EVE.late\",\"NOON\"]",
+		"07:10 12:00 20:20"},
+	    {"{\"once\":\"09:00\"}",
+		"\"frequency\":1,\"period\":2,\"periodUnit\":\"d\"", "09:00"},
+	    {"{\"once\":\"09:00\"}", "\"count\":1", "09:00"},
+	    {"{\"once\":\"09:00\"}",
+		"\"frequency\":1,\"period\":8,\"periodUnit\":\"h\"",
+		"09:00 17:00"},
+	    /* "once" is not "once daily" */
+	    {"{\"once\":\"09:00\"}",
+		"\"frequency\":1,\"period\":1,\"periodUnit\":\"d\"", "08:00"},
+	    {"{\"daily\":{\"1\":[\"10:00\"],\"2\":[\"09:00\",\"21:00\"]}}",
+		"\"frequency\":2,\"period\":1,\"periodUnit\":\"d\"",
+		"09:00 21:00"},
+	    {"{\"daily\":{\"1\":[\"10:00\"]}}",
+		"\"frequency\":1,\"period\":1,\"periodUnit\":\"d\"", "10:00"},
+	    {"{\"wake\":\"06:00\",\"sleep\":\"22:00:00\"}",
+		"\"frequency\":5,\"period\":1,\"periodUnit\":\"d\"",
+		"06:00 10:00 14:00 18:00 22:00"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++)
+		assert_string_equal(
+		    expand_day(cases[i][0], repeat(cases[i][1])), cases[i][2]);
+	assert_string_equal(
+	    expand_day("{\"am\":\"07:00\"}", code("AM")), "07:00");
+	assert_string_equal(
+	    expand_day("{\"pm\":\"16:00\"}", code("PM")), "16:00");
+}
+
+static void
+unknown_parts_of_a_day_are_refused(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"{\"brunch\":\"10:00\"}", "profile.brunch"},
+	    {"{\"wake\":\"7:00\"}", "profile.wake"},
+	    {"{\"wake\":\"24:00\"}", "profile.wake"},
+	    {"{\"wake\":\"07:00:\"}", "profile.wake"},
+	    {"{\"wake\":7}", "profile.wake"},
+	    {"{\"meal_lead_min\":-1}", "profile.meal_lead_min"},
+	    {"{\"daily\":{\"2\":[\"09:00\"]}}", "profile.daily"},
+	    {"{\"daily\":{\"1\":[\"9\"]}}", "profile.daily"},
+	    {"[]", "profile"},
+	};
+	struct timing_error error;
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		struct day_profile profile = usual;
+
+		assert_false(timing_read_profile(
+		    parse_json(cases[i][0]), arena, &profile, &error));
+		assert_string_equal(error.at, cases[i][1]);
+	}
+}
+
 /* whoever sleeps after midnight takes the evening's dose that night */
 static void
 late_bedtime_belongs_to_its_evening(void **state)
@@ -441,6 +495,12 @@ calendar_mode(void **state)
 			  "\"dayOfWeek\":[\"wed\",\"thu\"]"),
 		"2025-06-13"),
 	    "06-11 08:00 06-11 20:00 06-12 08:00 06-12 20:00");
+	/* as many a week as days and times: every day */
+	assert_string_equal(
+	    expand(repeat("\"frequency\":14,\"period\":1,\"periodUnit\":"
+			  "\"wk\",\"when\":[\"MORN\",\"EVE\"]"),
+		"2025-06-12"),
+	    "06-10 08:00 06-10 19:00 06-11 08:00 06-11 19:00");
 	/* years, from 29 February */
 	assert_string_equal(
 	    expand_from(
@@ -465,6 +525,18 @@ calendar_mode(void **state)
 			  "\"periodUnit\":\"d\",\"count\":2,\"countMax\":4"),
 		"2025-07-01"),
 	    "06-10 08:00 06-11 08:00");
+}
+
+/* an offset may carry a dose past the next day's first one */
+static void
+count_takes_the_earliest(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    expand(repeat("\"when\":[\"ACM\",\"PCV\"],\"offset\":420,"
+			  "\"count\":2"),
+		"2025-07-01"),
+	    "06-10 00:30 06-11 00:30");
 }
 
 /* rules 6 and 7 */
@@ -825,6 +897,140 @@ shorthand_is_understood(void **state)
 	}
 }
 
+static const char *
+as_fhir(const char *text)
+{
+	struct shorthand shorthand;
+	struct buf out = BUF_INIT(0);
+	struct json_writer w;
+	const char *json;
+
+	timing_read_text(text, arena, &shorthand);
+	json_write_init(&w, &out);
+	json_write_object(&w);
+	timing_write_text(&shorthand, &w);
+	json_write_end_object(&w);
+	json = arena_text(arena, buf_string(&out));
+	buf_free(&out);
+	/* what is written is what was meant */
+	if (shorthand.review == NULL && !shorthand.as_needed) {
+		const struct json *read = parse_json(json);
+		const struct json *timing = json_get(read, "timing");
+		struct timing_error error;
+		const struct timing *again =
+		    timing_parse(timing != NULL ? timing : read, arena, &error);
+
+		assert_non_null(again);
+		assert_string_equal(expand(again, "2025-07-01"),
+		    expand(shorthand.timing, "2025-07-01"));
+	}
+	return json;
+}
+
+#define DAYS(frequency, period) \
+	"\"frequency\":" #frequency ",\"period\":" #period \
+	",\"periodUnit\":\"d\""
+#define REPEAT(rest) "{\"repeat\":{" rest "}}"
+#define TID REPEAT(DAYS(3, 1))
+#define TID_PC DAYS(3, 1) ",\"when\":[\"PC\"]"
+#define DOSE(value, unit) \
+	"\"doseAndRate\":[{\"doseQuantity\":{\"value\":" value \
+	",\"unit\":\"" unit "\"}}]"
+
+/* 3.6, and the ways in which people write it */
+static void
+shorthand_is_written_as_fhir(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"t.i.d.", TID},
+	    {"TID", TID},
+	    {"ｔｉｄ", TID},
+	    {"一日3次", TID},
+	    {"每天三次", TID},
+	    {"每日３次", TID},
+	    {"每日 3 次", TID},
+	    {"3次/天", TID},
+	    {"日三次。", TID},
+	    {"每日三次 饭后", REPEAT(TID_PC)},
+	    {"每日三次，飯後", REPEAT(TID_PC)},
+	    {"三餐后", REPEAT(TID_PC)},
+	    {"饭后半小时 每日三次", REPEAT(TID_PC ",\"offset\":30")},
+	    {"餐后2小时 tid", REPEAT(TID_PC ",\"offset\":120")},
+	    {"睡前30分钟",
+		REPEAT(DAYS(1, 1) ",\"when\":[\"HS\"],\"offset\":30")},
+	    {"1片 tid pc po",
+		"{\"timing\":" REPEAT(
+		    TID_PC) ",\"route\":{\"text\":\"po\"}," DOSE("1",
+		    "片") "}"},
+	    {"每次1片半 每日三次",
+		"{\"timing\":" TID "," DOSE("1.5", "片") "}"},
+	    {"半片 tid", "{\"timing\":" TID "," DOSE("0.5", "片") "}"},
+	    {"1/4片 tid", "{\"timing\":" TID "," DOSE("0.25", "片") "}"},
+	    {"每8小时1片", "{\"timing\":" REPEAT(
+			       "\"frequency\":1,\"period\":8,\"periodUnit\":"
+			       "\"h\"") "," DOSE("1", "片") "}"},
+	    {"qn", REPEAT(DAYS(1, 1) ",\"when\":[\"HS\"]")},
+	    {"qm",
+		REPEAT("\"frequency\":1,\"period\":1,\"periodUnit\":\"mo\"")},
+	    {"biw", REPEAT("\"frequency\":2,\"period\":1,\"periodUnit\":"
+			   "\"wk\"")},
+	    {"每3个月一次",
+		REPEAT("\"frequency\":1,\"period\":3,\"periodUnit\":\"mo\"")},
+	    {"每隔一天一次", REPEAT(DAYS(1, 2))},
+	    {"早晚各一次 饭后",
+		REPEAT(DAYS(2, 1) ",\"when\":[\"PCM\",\"PCV\"]")},
+	    {"早中晚各一次",
+		REPEAT(DAYS(3, 1) ",\"when\":[\"MORN\",\"NOON\",\"EVE\"]")},
+	    {"空腹", "{\"repeat\":{" DAYS(1, 1) ",\"when\":[\"ACM\"]},"
+						"\"confirm\":\"空腹\"}"},
+	    {"biw 空腹",
+		"{\"repeat\":{\"frequency\":2,\"period\":1,\"periodUnit\":"
+		"\"wk\",\"when\":[\"ACM\"]},\"confirm\":\"空腹\"}"},
+	    {"st", REPEAT("\"count\":1")},
+	    {"sos", "{\"asNeededBoolean\":true}"},
+	    {"tid 必要时", "{\"timing\":" TID ",\"asNeededBoolean\":true}"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++)
+		assert_string_equal(as_fhir(cases[i][0]), cases[i][1]);
+}
+
+/* a person is told which words */
+static void
+unclear_shorthand_names_the_words(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"每日3次,连服7天", "not understood: 连, 7天"},
+	    {"TID×７天", "not understood: ７天"},
+	    {"QDX", "not understood: QDX"},
+	    {"每周一", "not understood: 每周一"},
+	    {".5片 qd", "not understood: ."},
+	    {"每次1-2片 tid", "not understood: 每次1-"},
+	    {"每日1-2次", "not understood: 1-2次"},
+	    {"qd, BID", "does not fit together: qd, BID"},
+	    {"饭后30分钟 睡前", "does not fit together: 饭后30分钟, 睡前"},
+	    {"早餐前30分钟、晚餐后", "does not fit together: 早餐前30分钟, "
+				     "晚餐后"},
+	    {"早1片晚2片", "does not fit together: 早, 1片, 晚, 2片"},
+	    {"空腹 tid pc", "does not fit together: 空腹, tid, pc"},
+	    {"qod 早晚", "does not fit together: qod, 早晚"},
+	    {"立即 tid", "does not fit together: 立即, tid"},
+	    {"每日 qw", "does not fit together: 每日, qw"},
+	    {"每日两次 饭后", "which meals is not said: 每日两次, 饭后"},
+	    {"每日1片", "how often is not said: 每日, 1片"},
+	    {"每月2次", "several doses in a month or year: 每月2次"},
+	    {"遵醫囑", "as directed: 遵醫囑"},
+	    {"", "how often is not said"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++)
+		assert_string_equal(as_fhir(cases[i][0]),
+		    arena_printf(
+			arena, "{\"needs_review\":\"%s\"}", cases[i][1]));
+}
+
 /* "biw" is twice a week; qm is not qn */
 static void
 look_alikes_are_kept_apart(void **state)
@@ -925,7 +1131,8 @@ damaged_rules_are_refused_or_safe(void **state)
 	buf_free(&out);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) \
+	cmocka_unit_test_setup_teardown(name, arena_set_up, arena_tear_down)
 
 int
 main(void)
@@ -935,8 +1142,11 @@ main(void)
 	    TEST(window_changes_nothing),
 	    TEST(codes_state_their_schedule),
 	    TEST(when_codes_have_their_times),
+	    TEST(patients_have_days_of_their_own),
+	    TEST(unknown_parts_of_a_day_are_refused),
 	    TEST(late_bedtime_belongs_to_its_evening),
 	    TEST(calendar_mode),
+	    TEST(count_takes_the_earliest),
 	    TEST(single_and_elapsed),
 	    TEST(events_count_among_the_doses),
 	    TEST(bounds_end_the_course),
@@ -946,6 +1156,8 @@ main(void)
 	    TEST(end_is_the_bound_or_the_next_dose),
 	    TEST(far_windows_are_found_directly),
 	    TEST(shorthand_is_understood),
+	    TEST(shorthand_is_written_as_fhir),
+	    TEST(unclear_shorthand_names_the_words),
 	    TEST(look_alikes_are_kept_apart),
 	    TEST(unclear_shorthand_is_never_guessed),
 	    TEST(as_needed_and_as_directed_have_no_doses),

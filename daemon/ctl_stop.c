@@ -1,0 +1,304 @@
+/*
+ * adherctl stop, stop list: nothing leaves that matches, from each copy's
+ * next look on.  A stop is a row that is ended later, never deleted: who,
+ * when, why.
+ */
+#include "ctl_stop.h"
+
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ctl_line.h"
+#include "flow/stop_book.h"
+
+#define WORDS_MAX 1024 /* bytes of a reason, a name, a key */
+
+static int run_stop(struct ctl *ctl, int argc, char **argv);
+static int run_list(struct ctl *ctl, int argc, char **argv);
+
+const struct ctl_verb ctl_stop = {
+    .words = "stop",
+    .usage = "--product DRUG|--kind KIND|--template KIND/STAGE|"
+	     "--tenant NAME|--all\n"
+	     "           [--reason TEXT] [--by NAME] [--json]",
+    .help = "let nothing more leave that matches all that is named",
+    .run = run_stop,
+};
+
+const struct ctl_verb ctl_stop_list = {
+    .words = "stop list",
+    .usage = "[--all] [--json]",
+    .help = "the stops that stand; with --all those that were ended, too",
+    .run = run_list,
+};
+
+/* ---- the command line ---- */
+
+static enum kind
+parse_kind(const char *word)
+{
+	if (kind_from_word(word) == 0)
+		ctl_fail(EXIT_USAGE_,
+		    "no kind \"%s\": dose, refill, renewal, follow_up", word);
+	return kind_from_word(word);
+}
+
+/* --kind and --template both name one: it must be the same. */
+static void
+set_kind(struct stop *stop, const char *word)
+{
+	enum kind kind = parse_kind(word);
+
+	if (stop->kind != 0 && stop->kind != kind)
+		ctl_fail(EXIT_USAGE_, "two kinds: %s and %s",
+		    kind_word(stop->kind), word);
+	stop->kind = kind;
+}
+
+/* "refill/-7d" */
+static void
+parse_template(struct ctl *ctl, const char *text, struct stop *stop)
+{
+	const char *slash = strchr(text, '/');
+
+	if (slash == NULL)
+		ctl_fail(EXIT_USAGE_,
+		    "--template takes KIND/STAGE, like refill/-7d");
+	set_kind(stop, arena_text_n(ctl->arena, text, (size_t)(slash - text)));
+	stop->stage = stage_from_word(slash + 1);
+	if (stop->stage == STAGE_NONE)
+		ctl_fail(EXIT_USAGE_, "no stage \"%s\"", slash + 1);
+}
+
+static const char *
+bounded(const char *text)
+{
+	if (*text == '\0' || strlen(text) > WORDS_MAX)
+		ctl_fail(
+		    EXIT_USAGE_, "\"%.20s…\": 1 to %d bytes", text, WORDS_MAX);
+	return text;
+}
+
+static int32_t
+parse_number(const char *text)
+{
+	int32_t number;
+
+	if (!ctl_number(text, INT32_MAX, &number))
+		ctl_fail(EXIT_USAGE_, "\"%s\" is no number of a stop", text);
+	return number;
+}
+
+/* What is stopped; false: it is another word. */
+static bool
+take_name(struct ctl *ctl, const struct ctl_verb *verb, int argc, char **argv,
+    int *at, struct stop_wish *wish)
+{
+	const char *value;
+
+	if ((value = ctl_option(verb, argc, argv, at, "--product")) != NULL)
+		wish->stop.drug = bounded(value);
+	else if ((value = ctl_option(verb, argc, argv, at, "--kind")) != NULL)
+		set_kind(&wish->stop, value);
+	else if ((value = ctl_option(verb, argc, argv, at, "--template")) !=
+		 NULL)
+		parse_template(ctl, value, &wish->stop);
+	else if ((value = ctl_option(verb, argc, argv, at, "--tenant")) != NULL)
+		wish->tenant = value;
+	else
+		return false;
+	wish->named = true;
+	return true;
+}
+
+void
+stop_wish_read(struct ctl *ctl, const struct ctl_verb *verb, int argc,
+    char **argv, struct stop_wish *wish)
+{
+	const char *value;
+	bool all = false;
+
+	*wish = (struct stop_wish){0};
+	for (int i = 0; i < argc; i++) {
+		if (take_name(ctl, verb, argc, argv, &i, wish))
+			continue;
+		if ((value = ctl_option(verb, argc, argv, &i, "--reason")))
+			wish->reason = bounded(value);
+		else if ((value = ctl_option(verb, argc, argv, &i, "--by")))
+			wish->by = bounded(value);
+		else if (strcmp(argv[i], "--all") == 0)
+			all = true;
+		else if (strcmp(argv[i], "--yes") == 0)
+			wish->yes = true;
+		else if (strcmp(argv[i], "--list") == 0)
+			wish->list = true;
+		else if (argv[i][0] != '-' && wish->number == 0)
+			wish->number = parse_number(argv[i]);
+		else
+			ctl_usage(verb);
+	}
+	if ((wish->number != 0) + wish->named + all != 1)
+		ctl_usage(verb);
+	if (wish->tenant != NULL)
+		wish->stop.tenant_id = ctl_tenant(ctl, wish->tenant).tenant_id;
+}
+
+const char *
+stop_who(struct ctl *ctl, const struct stop_wish *wish)
+{
+	const char *user = getenv("SUDO_USER");
+	const struct passwd *entry;
+
+	if (wish->by != NULL)
+		return wish->by;
+	if (user != NULL && *user != '\0')
+		return user;
+	entry = getpwuid(geteuid());
+	return entry != NULL
+		   ? arena_text(ctl->arena, entry->pw_name)
+		   : arena_printf(ctl->arena, "uid %u", (unsigned)geteuid());
+}
+
+/* ---- the verbs ---- */
+
+static void
+take_id(const struct db_result *result, void *arg)
+{
+	if (db_rows(result) == 1)
+		*(int32_t *)arg = (int32_t)db_i64(result, 0, 0);
+}
+
+/* 0: it stands already, or too many do. */
+static int32_t
+begin_stop(struct ctl *ctl, const struct stop_wish *wish)
+{
+	struct db_unit *unit = db_unit_begin(ctl_database(ctl));
+	int64_t now = ctl_now(ctl, NULL);
+	int32_t stop_id = 0;
+
+	db_unit_add(unit, "stop_begin", take_id, &stop_id);
+	db_param_i32(unit, wish->stop.tenant_id);
+	db_param_i16(unit, (int16_t)wish->stop.kind);
+	db_param_i16(unit, (int16_t)wish->stop.stage);
+	db_param_text(unit, wish->stop.drug);
+	db_param_text(unit, wish->reason == NULL ? "" : wish->reason);
+	db_param_at(unit, now);
+	db_param_text(unit, stop_who(ctl, wish));
+	db_param_i32(unit, STOPS_MAX);
+	db_unit_add(unit, "agenda_notify", NULL, NULL);
+	ctl_run(unit);
+	return stop_id;
+}
+
+/* The row that is equal to what was wished for, and stands. */
+static const struct stop_row *
+standing_row(struct ctl *ctl, const struct stop *stop)
+{
+	const struct stop_row *rows;
+	uint32_t count = stop_rows_load(ctl, false, &rows);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (stop_same(&rows[i].stop, stop))
+			return &rows[i];
+	ctl_fail(EXIT_DATA, "%d stops stand, as many as may: end some first",
+	    STOPS_MAX);
+}
+
+struct due {
+	int64_t people, soon;
+};
+
+static void
+take_due(const struct db_result *result, void *arg)
+{
+	*(struct due *)arg =
+	    (struct due){db_i64(result, 0, 0), db_i64(result, 0, 1)};
+}
+
+/* Whom it may concern: counted when it holds already. */
+static struct due
+count_due(struct ctl *ctl, const struct stop *stop)
+{
+	int64_t now = ctl_now(ctl, NULL);
+	struct db_unit *unit = db_unit_begin(ctl_database(ctl));
+	struct due due = {0};
+
+	db_unit_add(unit, "stop_due", take_due, &due);
+	db_param_i32(unit, stop->tenant_id);
+	db_param_text(unit, stop->drug);
+	db_param_at(unit, now + DAY_US);
+	ctl_run(unit);
+	return due;
+}
+
+static void
+print_due(struct ctl *ctl, const struct due *due)
+{
+	struct buf out = BUF_INIT(0);
+	struct json_writer w;
+
+	if (!ctl->json) {
+		(void)printf("%" PRId64 " people may be concerned, %" PRId64
+			     " of them are looked at within 24 h\n",
+		    due->people, due->soon);
+		return;
+	}
+	w = ctl_line_begin(&out, "concerns");
+	ctl_line_number(&w, "people", due->people);
+	ctl_line_number(&w, "within_24_h", due->soon);
+	ctl_line_end(&w);
+	buf_free(&out);
+}
+
+static int
+run_stop(struct ctl *ctl, int argc, char **argv)
+{
+	struct stop_wish wish;
+	const struct stop_row *row;
+	int32_t begun;
+	struct due due;
+
+	stop_wish_read(ctl, &ctl_stop, argc, argv, &wish);
+	if (wish.number != 0 || wish.yes || wish.list)
+		ctl_usage(&ctl_stop);
+	begun = begin_stop(ctl, &wish);
+	row = standing_row(ctl, &wish.stop);
+	stop_row_print(ctl, row);
+	(void)fflush(stdout);
+	if (begun == 0)
+		(void)fputs("adherctl: it stood already: reason and name "
+			    "stay as they were\n",
+		    stderr);
+	due = count_due(ctl, &wish.stop);
+	print_due(ctl, &due);
+	if (wish.stop.drug == NULL || due.people > 0)
+		return 0;
+	(void)fprintf(stderr,
+	    "adherctl: the stop stands, but nobody has a prescription of "
+	    "\"%s\": it wants the drug's key or the code in it\n",
+	    wish.stop.drug);
+	return EXIT_DATA;
+}
+
+static int
+run_list(struct ctl *ctl, int argc, char **argv)
+{
+	bool all = argc == 1 && strcmp(argv[0], "--all") == 0;
+	const struct stop_row *rows;
+	uint32_t count;
+
+	if (argc > 1 || (argc == 1 && !all))
+		ctl_usage(&ctl_stop_list);
+	count = stop_rows_load(ctl, all, &rows);
+	for (uint32_t i = 0; i < count; i++)
+		stop_row_print(ctl, &rows[i]);
+	if (count == 0 && !ctl->json)
+		(void)puts(
+		    all ? "nothing was ever stopped" : "nothing is stopped");
+	return 0;
+}

@@ -1,0 +1,210 @@
+/*
+ * adherctl template register: what a provider approved of our texts, from a
+ * file into the database.  A text that changes afterwards is held until it
+ * is registered anew.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "ctl_template.h"
+#include "flow/gateway_host.h"
+
+#define REGISTRATIONS_BYTES_MAX ((size_t)4 << 20)
+#define NAMES_BYTES_MAX 4096 /* of the parameters of one text */
+
+/* The parameter names of one registration. */
+static void
+read_names(struct ctl *ctl, const char *file, uint32_t index,
+    const struct json *list, struct template_approval *approval)
+{
+	const char **names = arena_array(
+	    ctl->arena, (list == NULL ? 0 : list->count) + 1, sizeof(*names));
+
+	json_each (name, list) {
+		if (json_text(name) == NULL ||
+		    strchr(json_text(name), ' ') != NULL)
+			ctl_fail(EXIT_DATA, "%s: [%u].parameters: not names",
+			    file, index);
+		names[approval->parameter_count++] = json_text(name);
+	}
+	approval->parameters = names;
+}
+
+static void
+read_approval(struct ctl *ctl, const char *file, uint32_t index,
+    const struct json *row, struct template_approval *approval)
+{
+	const char *kind = json_get_text(row, "kind");
+	const char *stage = json_get_text(row, "stage");
+	const char *class = json_get_text(row, "class");
+
+	*approval = (struct template_approval){
+	    .locale = json_get_text(row, "locale"),
+	    .code = json_get_text(row, "code"),
+	    .signature = json_get_text(row, "signature"),
+	    .promotion = class != NULL && strcmp(class, "promotion") == 0,
+	};
+	if (kind == NULL || stage == NULL || approval->locale == NULL ||
+	    approval->code == NULL || approval->signature == NULL)
+		ctl_fail(EXIT_DATA,
+		    "%s: [%u]: kind, stage, locale, code, signature and "
+		    "parameters are needed",
+		    file, index);
+	approval->kind = kind_from_word(kind);
+	approval->stage = stage_from_word(stage);
+	if (approval->kind == 0 || approval->stage == STAGE_NONE)
+		ctl_fail(EXIT_DATA, "%s: [%u]: no text for %s %s %s", file,
+		    index, kind, stage, approval->locale);
+	read_names(ctl, file, index, json_get(row, "parameters"), approval);
+}
+
+void
+ctl_read_approvals(struct ctl *ctl, const char *file, struct list *approvals)
+{
+	const struct json *list =
+	    ctl_read_json(ctl, file, REGISTRATIONS_BYTES_MAX);
+	uint32_t index = 0;
+
+	if (!json_is(list, JSON_ARRAY))
+		ctl_fail(EXIT_DATA, "%s: not an array", file);
+	list_init(approvals, ctl->arena, sizeof(struct template_approval));
+	json_each (row, list)
+		read_approval(ctl, file, index++, row, list_add(approvals));
+}
+
+struct registering {
+	struct ctl *ctl;
+	struct template_set *set;
+	enum channel channel; /* of the gateway: its own texts go first */
+	const char *file;
+	struct db_array kind, stage, locale, code, signature, parameters, hash;
+};
+
+/* The parameter names as one text, checked against the template. */
+static const char *
+join_parameters(struct registering *r, const struct template *template,
+    const struct template_approval *approval, uint32_t index)
+{
+	struct conf_error error = {""};
+	struct buf joined = BUF_INIT(NAMES_BYTES_MAX);
+	char *text;
+
+	for (uint32_t i = 0; i < approval->parameter_count; i++)
+		buf_printf(
+		    &joined, "%s%s", i > 0 ? " " : "", approval->parameters[i]);
+	if (template_parameters_parse(template, approval->parameters,
+		approval->parameter_count, r->ctl->arena, &error) == NULL)
+		ctl_fail(EXIT_DATA, "%s: [%u].parameters: %s", r->file, index,
+		    error.text);
+	text = arena_text(r->ctl->arena, buf_string(&joined));
+	buf_free(&joined);
+	return text;
+}
+
+static void
+take_registration(struct registering *r,
+    const struct template_approval *approval, uint32_t index)
+{
+	const struct template *template = template_of_locale(r->set,
+	    approval->kind, approval->stage, r->channel, approval->locale);
+
+	if (template == NULL)
+		ctl_fail(EXIT_DATA, "%s: [%u]: no text for %s %s %s", r->file,
+		    index, kind_word(approval->kind),
+		    stage_word(approval->stage), approval->locale);
+	if (approval->promotion)
+		ctl_fail(EXIT_DATA,
+		    "%s: [%u]: a promotion; reminders are notifications",
+		    r->file, index);
+	db_array_i64(&r->kind, template->kind);
+	db_array_i64(&r->stage, template->stage);
+	db_array_text(&r->locale, template->locale);
+	db_array_text(&r->code, approval->code);
+	db_array_text(&r->signature, approval->signature);
+	db_array_text(
+	    &r->parameters, join_parameters(r, template, approval, index));
+	db_array_bytes(
+	    &r->hash, template->text_hash, sizeof(template->text_hash));
+}
+
+/* The channel of a gateway of the configuration, or exits. */
+static enum channel
+channel_of(struct ctl *ctl, const char *name)
+{
+	struct gateways *gateways = ctl_gateways(ctl);
+	const struct gateway *gateway = gateways_find(gateways, name);
+	enum channel channel;
+
+	if (gateway == NULL)
+		ctl_fail(EXIT_DATA, "no [gateway \"%s\"] in the configuration",
+		    name);
+	channel = gateway->channel;
+	gateways_free(gateways);
+	return channel;
+}
+
+static void
+store_registrations(struct registering *r, const char *gateway)
+{
+	struct clock clock = ctl_clock(r->ctl);
+	struct db_unit *unit = db_unit_begin(ctl_database(r->ctl));
+
+	db_unit_add(unit, "registration_store", NULL, NULL);
+	db_param_i32(unit, 1);
+	db_param_text(unit, gateway);
+	db_param_array(unit, &r->kind);
+	db_param_array(unit, &r->stage);
+	db_param_array(unit, &r->locale);
+	db_param_array(unit, &r->code);
+	db_param_array(unit, &r->signature);
+	db_param_array(unit, &r->parameters);
+	db_param_array(unit, &r->hash);
+	db_param_at(unit, clock_unmoved(&clock));
+	ctl_run(unit);
+}
+
+static int
+run_register(struct ctl *ctl, int argc, char **argv)
+{
+	struct registering r = {.ctl = ctl};
+	struct list approvals;
+	uint32_t index = 0;
+
+	if (argc != 2)
+		ctl_usage(&ctl_template_register);
+	r.file = argv[1];
+	r.channel = channel_of(ctl, argv[0]);
+	r.set = ctl_load_templates(ctl, NULL);
+	ctl_read_approvals(ctl, r.file, &approvals);
+	db_array_init(&r.kind, DB_I16);
+	db_array_init(&r.stage, DB_I16);
+	db_array_init(&r.locale, DB_TEXT);
+	db_array_init(&r.code, DB_TEXT);
+	db_array_init(&r.signature, DB_TEXT);
+	db_array_init(&r.parameters, DB_TEXT);
+	db_array_init(&r.hash, DB_BYTES);
+	for (; index < approvals.count; index++)
+		take_registration(&r,
+		    (const struct template_approval *)approvals.data + index,
+		    index);
+	store_registrations(&r, argv[0]);
+	(void)printf("%u texts registered for %s\n", index, argv[0]);
+	db_array_free(&r.kind);
+	db_array_free(&r.stage);
+	db_array_free(&r.locale);
+	db_array_free(&r.code);
+	db_array_free(&r.signature);
+	db_array_free(&r.parameters);
+	db_array_free(&r.hash);
+	template_set_free(r.set);
+	return 0;
+}
+
+const struct ctl_verb ctl_template_register = {
+    "template register",
+    "GATEWAY FILE",
+    "record what a provider approved: a JSON array of kind, stage, locale, "
+    "code, signature, parameters",
+    run_register,
+};
