@@ -80,6 +80,7 @@ extern const struct ctl_verb ctl_program_check, ctl_program_list,
 extern const struct ctl_verb ctl_product_set, ctl_product_list;
 extern const struct ctl_verb ctl_template_list, ctl_template_render,
     ctl_template_register;
+extern const struct ctl_verb ctl_timing, ctl_supply;
 /* ctl_patient.c */
 extern const struct ctl_verb ctl_queue, ctl_consent;
 /* ctl_schema.c */
