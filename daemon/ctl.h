@@ -79,7 +79,7 @@ extern const struct ctl_verb ctl_program_check, ctl_program_list,
     ctl_program_show, ctl_program_store;
 extern const struct ctl_verb ctl_product_set, ctl_product_list;
 extern const struct ctl_verb ctl_template_list, ctl_template_render,
-    ctl_template_register;
+    ctl_template_register, ctl_template_check;
 extern const struct ctl_verb ctl_timing, ctl_supply;
 /* ctl_patient.c */
 extern const struct ctl_verb ctl_queue, ctl_consent;
