@@ -74,7 +74,7 @@ const struct json *ctl_read_json(
 
 /* The verbs: each stands in the file of its name, else in the file named. */
 extern const struct ctl_verb ctl_plan, ctl_why, ctl_import_fhir;
-extern const struct ctl_verb ctl_stop, ctl_stop_list;
+extern const struct ctl_verb ctl_stop, ctl_stop_list, ctl_resume;
 extern const struct ctl_verb ctl_program_check, ctl_program_list,
     ctl_program_show, ctl_program_store;
 extern const struct ctl_verb ctl_product_set, ctl_product_list;
