@@ -26,6 +26,7 @@ group -v clang "$build"/clang/tests/test_*[!.d]
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
 group -v sanitizers "$build"/san/tests/test_*[!.d]
 group tests/sql/test_* tests/sim/test_*.py tests/e2e/test_*.py
+group tests/second/compare_*.py
 BUILD="$build/san" ADHERD_SIM="$build/san/tests/adherd-sim" \
     group -v sanitizers tests/e2e/test_*.py
 echo
