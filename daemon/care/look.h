@@ -16,8 +16,8 @@ struct candidate {
 	const struct program *program; /* of its products: all the same */
 	enum stage stage;
 	bool task;
-	bool past_caps;   /* corrections */
-	bool any_hour; /* a dose outside its hours, which the consent allows */
+	bool past_caps; /* corrections */
+	bool any_hour;  /* a dose outside its hours, which the consent allows */
 	/*
 	 * Judged before merging: an obstacle of the item itself; of a task,
 	 * what it is about.  `final` closes a held occurrence.
@@ -26,8 +26,8 @@ struct candidate {
 	bool final;
 	int32_t anchor_on; /* run-out, visit or dose date: the order */
 	int64_t due_at;
-	int64_t ready_at;    /* due, or the next allowed hour after it */
-	int64_t turn_at;     /* its place in line: ready, or possible only now */
+	int64_t ready_at; /* due, or the next allowed hour after it */
+	int64_t turn_at;  /* its place in line: ready, or possible only now */
 	int64_t valid_until; /* exclusive */
 	struct plan_item *items;
 	uint32_t item_count;

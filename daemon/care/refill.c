@@ -257,11 +257,10 @@ refill_products(const struct look *look, enum kind kind,
 		    .run_out_on = supply->run_out_on,
 		    .supply = supply,
 		    .opened_at = last_fill_at(look, supply->drug),
-		    .visited_at =
-			kind == KIND_RENEWAL
-			    ? follow_up_last_kept_at(look, p->prescriber,
-				  supply->run_out_on)
-			    : AT_UNKNOWN,
+		    .visited_at = kind == KIND_RENEWAL
+				      ? follow_up_last_kept_at(look,
+					    p->prescriber, supply->run_out_on)
+				      : AT_UNKNOWN,
 		};
 		product.anchor_on = cycle_anchor(look, &product, kind);
 		if (!has_left(look, &product))

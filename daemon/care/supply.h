@@ -8,40 +8,44 @@
  * tapers → run-out date with its derivation.  The only source of refill
  * dates; no supply data, no date.
  */
-struct supply_fill {	/* one fill that counts, or one correction */
-	int32_t fill_no;	/* the correction's, where it is one */
-	bool correction;	/* the patient counted what is left */
-	int32_t given_on;	/* local date handed over */
-	int32_t start_on, end_on;	/* end exclusive */
+struct supply_fill {              /* one fill that counts, or one correction */
+	int32_t fill_no;          /* the correction's, where it is one */
+	bool correction;          /* the patient counted what is left */
+	int32_t given_on;         /* local date handed over */
+	int32_t start_on, end_on; /* end exclusive */
 	int32_t days;
 	bool days_from_units;
 };
 
-struct supply_need {	/* by units: what is needed a day, from a date */
+struct supply_need { /* by units: what is needed a day, from a date */
 	int32_t from_on;
 	int64_t micro;
 };
 
 enum { SUPPLY_NEEDS_MAX = 24 };
 
-struct supply {	/* of one drug of the patient */
+struct supply { /* of one drug of the patient */
 	const char *drug;
-	int32_t run_out_on;	/* first day without medicine; ON_UNKNOWN: no date */
-	int32_t last_start_on;	/* start of the last supply (half-supply rule) */
-	int32_t last_days;	/* its days' supply */
-	int32_t last_fill_on;	/* ON_UNKNOWN: nothing but corrections */
-	int32_t prescription_no;	/* the one that goes on: newest that is not over */
+	/* the first day without medicine; ON_UNKNOWN: no date */
+	int32_t run_out_on;
+	int32_t last_start_on; /* start of the last supply (half-supply rule) */
+	int32_t last_days;     /* its days' supply */
+	int32_t last_fill_on;  /* ON_UNKNOWN: nothing but corrections */
+	/* the one that goes on: the newest that is not over */
+	int32_t prescription_no;
 	const struct supply_fill *fills;
 	uint32_t fill_count;
-	const int32_t *unclear;	/* completed fills whose days cannot be worked out: fill nos */
+	/* fill nos: completed, but their days cannot be worked out */
+	const int32_t *unclear;
 	uint32_t unclear_count;
-	bool by_units;	/* walked in units, day by day */
-	const struct supply_need *needs;	/* by_units: at most SUPPLY_NEEDS_MAX */
+	bool by_units; /* walked in units, day by day */
+	/* by_units: at most SUPPLY_NEEDS_MAX */
+	const struct supply_need *needs;
 	uint32_t need_count;
-	int64_t known_at;	/* the `now` of the walk */
+	int64_t known_at; /* the `now` of the walk */
 	/* in hospital with no end known: it runs out some time after that */
 	bool paused;
-	const struct pause *pauses;	/* for supply_left_days() */
+	const struct pause *pauses; /* for supply_left_days() */
 	uint32_t pause_count;
 };
 

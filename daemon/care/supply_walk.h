@@ -7,21 +7,21 @@
  * One walk over the fills of a patient, drug by drug; internal to
  * supply*.c.
  */
-enum { SUPPLY_DAYS_MAX = 3660 };	/* of one fill; beyond the last one */
+enum { SUPPLY_DAYS_MAX = 3660 }; /* of one fill; beyond the last one */
 
-struct pause {	/* days in hospital; until exclusive */
+struct pause { /* days in hospital; until exclusive */
 	int32_t from_on, until_on;
 };
 
-struct item {	/* a fill that counts, or what the patient counted */
-	const struct fill *fill;	/* NULL: a correction */
-	const struct correction *correction;	/* NULL: a fill */
-	const struct prescription *prescription;	/* NULL: not known */
+struct item { /* a fill that counts, or what the patient counted */
+	const struct fill *fill;                 /* NULL: a correction */
+	const struct correction *correction;     /* NULL: a fill */
+	const struct prescription *prescription; /* NULL: not known */
 	int64_t at;
 	int32_t given_on;
 };
 
-struct rate {	/* micro units a day, exact */
+struct rate { /* micro units a day, exact */
 	int64_t numerator, denominator;
 };
 
@@ -29,13 +29,13 @@ struct walk {
 	const struct dossier *dossier;
 	int64_t now;
 	struct arena *arena;
-	struct pause *pauses;	/* ascending, apart */
+	struct pause *pauses; /* ascending, apart */
 	uint32_t pause_count;
-	int32_t open_on;	/* the first day of a stay without an end */
-	const struct item *items;	/* of the drug at hand, by date */
+	int32_t open_on;          /* the first day of a stay without an end */
+	const struct item *items; /* of the drug at hand, by date */
 	uint32_t item_count;
-	struct supply *supply;	/* being filled in */
-	struct supply_fill *fills;	/* the supply's, one place an item */
+	struct supply *supply;     /* being filled in */
+	struct supply_fill *fills; /* the supply's, one place an item */
 	int32_t *unclear;
 };
 
@@ -60,11 +60,11 @@ int64_t supply_quantity(const struct item *item, const char **unit);
  * expected by the prescription, quantity by daily amount; -1: cannot be
  * worked out.
  */
-int32_t supply_days(const struct dossier *dossier, const struct item *item,
-    bool *from_units);
+int32_t supply_days(
+    const struct dossier *dossier, const struct item *item, bool *from_units);
 /* Does one dosage follow another, or end before it? */
-bool supply_takes_turns(const struct dossier *dossier,
-    const struct prescription *prescription);
+bool supply_takes_turns(
+    const struct dossier *dossier, const struct prescription *prescription);
 /*
  * What is taken a day, in one unit: false unless it is stated and the same
  * from the first day to the last.
