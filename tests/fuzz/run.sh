@@ -21,6 +21,9 @@ seed() {
 	fuzz_timing)
 		cp "$here"/tests/vectors/vectors-timing.json "$2"
 		;;
+	fuzz_program)
+		cp "$here"/tests/samples/program-*.json "$2"
+		;;
 	fuzz_template)
 		for each in "$here"/templates/*/*.tpl; do
 			cp "$each" "$2/$(basename "$(dirname "$each")")-${each##*/}"
