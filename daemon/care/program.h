@@ -36,6 +36,8 @@ struct program { /* of one kind, and of one class of products */
 	uint32_t channel_count;
 };
 
+#define PROGRAM_CAP_MAX 200 /* no cap is higher */
+
 struct program_caps { /* all kinds but doses and answers */
 	int32_t sms_day, sms_week, other_day;
 };

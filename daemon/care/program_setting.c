@@ -72,9 +72,9 @@ const struct program_setting program_settings[] = {
     ROW_ALL("sms_per_day", FORM_NUMBER, caps.sms_day, 1, 50,
 	"SMS a local day, to a patient and to an address; doses and answers "
 	"do not count."),
-    ROW_ALL("sms_per_7_days", FORM_NUMBER, caps.sms_week, 1, 200,
+    ROW_ALL("sms_per_7_days", FORM_NUMBER, caps.sms_week, 1, PROGRAM_CAP_MAX,
 	"The same in that day and the six before."),
-    ROW_ALL("others_per_day", FORM_NUMBER, caps.other_day, 1, 200,
+    ROW_ALL("others_per_day", FORM_NUMBER, caps.other_day, 1, PROGRAM_CAP_MAX,
 	"WeChat or push messages a local day, counted likewise."),
     ROW_ALL("gap", FORM_US, gap_us, 0, HOUR_US,
 	"Between two messages on one channel."),

@@ -382,7 +382,7 @@ planning_finish(struct planner *planner, struct look_round *round)
 		enum sharing_answer answer =
 		    sharing_uses(round->sharing, p->dossier.bucket,
 			p->dossier.patient_id, round->care_now - USES_KEPT_US,
-			round->arena, &uses, &use_count);
+			round->care_now, round->arena, &uses, &use_count);
 
 		release(&list[i]);
 		if (answer == SHARING_LATER) {

@@ -7,7 +7,9 @@
 /*
  * Addresses that several patients share: the caps of an address count what
  * all of them were sent there.  Asked only for addresses about to be used
- * by a message that caps count: one index look-up each.
+ * by a message that caps count: one index look-up each.  One that more than
+ * 1,000 patients have is told of in the journal, and gets nothing that caps
+ * count.
  *
  * Two copies may be at work on two sharers at once.  Whoever asks locks the
  * others' agenda rows that are free, which keeps them from being claimed;
@@ -41,10 +43,12 @@ void sharing_planned(struct sharing *sharing, int16_t bucket,
 enum sharing_answer {
 	SHARING_ALONE,  /* nobody shares an address of theirs */
 	SHARING_SHARED, /* *uses has what the others got, from since_at on */
-	SHARING_LATER   /* another copy is at work on one of the others */
+	/* another copy is at work on one of the others, or there are too many
+	 */
+	SHARING_LATER
 };
 enum sharing_answer sharing_uses(const struct sharing *sharing, int16_t bucket,
-    int64_t patient_id, int64_t since_at, struct arena *arena,
+    int64_t patient_id, int64_t since_at, int64_t now, struct arena *arena,
     const struct address_use **uses, uint32_t *count);
 
 #endif

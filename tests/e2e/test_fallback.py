@@ -314,6 +314,20 @@ def refills(first, count, phone):
             for r in refill_patients(count, first=first)]
 
 
+def test_a_phone_of_hundreds_gets_three_and_one_of_a_thousand_none():
+    ward, exchange = "+8619900000042", "+8619900000044"
+    with channels(refills(1, 300, ward),
+                  gateway_settings="batch = 1") as stack:
+        stack.import_bundle("exchange", refills(301, 1001, exchange))
+        stack.move_clock(DUE)
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM delivery WHERE channel = 0 "
+            f"AND state = {HELD}") == 297 + 1001, 60, "all but three are held")
+        stack.settle()
+        assert taken(stack) == {ward: 3}, taken(stack)
+        assert "sharing.crowded" in stack.copies[0].log_text()
+
+
 def test_two_copies_keep_the_cap_of_a_phone_between_them():
     phone = "+8619900000042"
     with channels(refills(1, 2, phone), copies=2, settings=QUICK
