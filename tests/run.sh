@@ -24,7 +24,7 @@ export CMOCKA_MESSAGE_OUTPUT=TAP
 
 for program; do
 	start=$(date +%s)
-	timeout -k 10 900 "$program" >"$out" 2>&1
+	timeout --foreground -k 20 900 "$program" >"$out" 2>&1
 	status=$?
 	ok=$(grep -c '^ok ' "$out")
 	bad=$(grep -c '^not ok ' "$out")

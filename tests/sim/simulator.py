@@ -10,7 +10,9 @@ import http.client
 import http.server
 import json
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -258,6 +260,8 @@ class Tap:
         self.failed = 0
 
     def run(self, tests):
+        # told to end: what was started is still cleared away
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         print(f"TAP version 13\n1..{len(tests)}", flush=True)
         for test in tests:
             self.count += 1
