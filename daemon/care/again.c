@@ -101,8 +101,8 @@ drug_of(const struct look *look, enum kind kind, int32_t source)
 	return p == NULL ? NULL : p->drug;
 }
 
-bool
-again_is_stopped(
+static bool
+is_stopped(
     const struct look *look, const struct open_delivery *open, int32_t source)
 {
 	return stops_find(look->rules->stops, look->dossier->tenant_id,
@@ -119,6 +119,47 @@ item_obstacle(
 
 	return policy_item_obstacle(look, open->kind, again_stage(open),
 	    drug_of(look, open->kind, source), look->now, &final);
+}
+
+bool
+again_is_stopped(const struct look *look, const struct open_delivery *open)
+{
+	return is_stopped(look, open, open->source);
+}
+
+/* Whatever was said of it in the message of another. */
+static void
+forget(struct look *look, enum kind kind, const struct said *item)
+{
+	struct said *said = look->said.data;
+	struct said key = *item; /* which may be moved */
+	size_t kept = 0;
+
+	for (size_t i = 0; i < look->said.count; i++) {
+		const struct said *s = &said[i];
+
+		if (s->kind != kind || s->source != key.source ||
+		    s->occurrence_on != key.occurrence_on ||
+		    s->slot != key.slot || s->leads || s->task)
+			said[kept++] = *s;
+	}
+	look->said.count = kept;
+}
+
+void
+again_part(struct look *look, const struct open_delivery *open)
+{
+	struct message message = again_message(look, open);
+	bool stopped = is_stopped(look, open, open->source);
+
+	for (uint32_t i = message.count; i > 1; i--) {
+		const struct said *s = &message.leader[i - 1];
+
+		if (is_stopped(look, open, s->source) == stopped)
+			continue;
+		forget(look, open->kind, s);
+		message = again_message(look, open);
+	}
 }
 
 static int64_t

@@ -40,7 +40,12 @@ struct message again_message(
 /* Note how it ended, or that it is on its way again. */
 void again_note(const struct look *look, const struct open_delivery *open,
     enum delivery_state state);
+/*
+ * A stop parts a message that is about to be said again: items that fare
+ * otherwise than its first are forgotten, so that each comes by itself.
+ */
+void again_part(struct look *look, const struct open_delivery *open);
 bool again_is_stopped(
-    const struct look *look, const struct open_delivery *open, int32_t source);
+    const struct look *look, const struct open_delivery *open);
 
 #endif

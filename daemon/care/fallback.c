@@ -11,10 +11,11 @@
  *   time since it was due is over; for it surely did not leave.
  *
  * The next channel gets a second delivery of the same occurrence: the natural
- * key has the channel, so each channel once, in the program's order, never
- * back.  It is judged anew in full: a message that is done, stopped, past its
- * hours or over a cap waits or ends like any other.  Its items go along as a
- * whole, less what is done by then.
+ * key has the channel, so each channel once, of those left the most preferred
+ * one that can.  Where none can, whatever changes that touches the person,
+ * and a touched person's deliveries are read.  It is judged anew in full: a
+ * message that is done, stopped, past its hours or over a cap waits or ends
+ * like any other.  Its items go along as a whole, less what is done by then.
  *
  * `said` has the chain, one entry a channel, the newest last.  Only the last
  * one speaks: what a receipt says of a channel that was left does not lead to
@@ -41,32 +42,16 @@ same_occurrence(const struct said *s, const struct open_delivery *open)
 	       s->slot == open->slot && !s->task && s->channel != CHANNEL_NONE;
 }
 
-/* A channel and those before it in the order of its kind. */
-static uint32_t
-channels_until(const struct look *look, enum kind kind, enum channel channel)
-{
-	const struct program *program = &look->rules->kinds[kind];
-	uint32_t before = 0;
-
-	for (uint32_t i = 0; i < program->channel_count; i++) {
-		before |= CHANNEL_BIT(program->channels[i]);
-		if (program->channels[i] == channel)
-			return before;
-	}
-	return CHANNEL_BIT(channel);
-}
-
-/* Where it cannot go any more: tried, or left behind. */
-static uint32_t
-channels_past(const struct look *look, const struct open_delivery *open)
+uint32_t
+fallback_tried(const struct look *look, const struct open_delivery *open)
 {
 	const struct said *said = look->said.data;
-	uint32_t past = channels_until(look, open->kind, open->channel);
+	uint32_t tried = CHANNEL_BIT(open->channel);
 
 	for (size_t i = 0; i < look->said.count; i++)
 		if (same_occurrence(&said[i], open))
-			past |= CHANNEL_BIT(said[i].channel);
-	return past;
+			tried |= CHANNEL_BIT(said[i].channel);
+	return tried;
 }
 
 bool
@@ -99,25 +84,32 @@ is_over(const struct look *look, const struct open_delivery *open)
 /* Could another channel carry it at all, whatever stands in its way now? */
 static bool
 has_next(
-    const struct look *look, enum kind kind, enum stage stage, uint32_t past)
+    const struct look *look, enum kind kind, enum stage stage, uint32_t tried)
 {
 	struct choice choice;
 
-	policy_choose_except(look, kind, stage, false, true, past, &choice);
+	policy_choose_except(look, kind, stage, false, true, tried, &choice);
 	return !choice.standing;
+}
+
+bool
+fallback_has_next(const struct look *look, const struct open_delivery *open)
+{
+	return has_next(
+	    look, open->kind, again_stage(open), fallback_tried(look, open));
 }
 
 void
 fallback_watch(struct look *look, const struct program *program,
-    enum stage stage, enum channel channel, int64_t valid_until)
+    enum stage stage, enum channel channel, uint32_t tried, int64_t valid_until)
 {
 	int64_t at =
 	    policy_next_hours(look, program, look->now + program->fallback_us);
 
 	if (program->fallback_us == 0 ||
-	    !look->gateways->channels[channel].receipts || at >= valid_until ||
-	    !has_next(look, program->kind, stage,
-		channels_until(look, program->kind, channel)))
+	    !look->gateways->channels[channel].receipts || at >= valid_until)
+		return;
+	if (!has_next(look, program->kind, stage, tried | CHANNEL_BIT(channel)))
 		return;
 	look->attention = true;
 	look_wake(look, at);
@@ -127,12 +119,12 @@ int64_t
 fallback_at(const struct look *look, const struct open_delivery *open)
 {
 	const struct program *program = again_program(look, open);
+	const struct gateway_view *view =
+	    &look->gateways->channels[open->channel];
 
-	if (program->fallback_us == 0 ||
-	    !look->gateways->channels[open->channel].receipts ||
-	    is_over(look, open) ||
-	    !has_next(
-		look, open->kind, again_stage(open), channels_past(look, open)))
+	/* an unplugged gateway had receipts, or it would be unconfirmed */
+	if (program->fallback_us == 0 || (view->exists && !view->receipts) ||
+	    is_over(look, open))
 		return AT_NEVER;
 	return open->planned_at + program->fallback_us;
 }
@@ -177,7 +169,7 @@ fallback_send(struct look *look, const struct again *again)
 	if (again->program->fallback_us == 0 || is_over(look, open))
 		return FALLBACK_NONE;
 	policy_choose_except(look, open->kind, stage, again->any_hour,
-	    stage == STAGE_MOVED, channels_past(look, open), &choice);
+	    stage == STAGE_MOVED, fallback_tried(look, open), &choice);
 	if (choice.channel == CHANNEL_NONE && (!choice.later || choice.capped))
 		return FALLBACK_NONE;
 	if (choice.channel == CHANNEL_NONE || choice.full) {
@@ -197,8 +189,8 @@ fallback_send(struct look *look, const struct again *again)
 	    look_reference(look, open->kind, open->source),
 	    channel_word(open->channel), channel_word(choice.channel));
 	say(look, open, &choice);
-	fallback_watch(
-	    look, again->program, stage, choice.channel, open->valid_until);
+	fallback_watch(look, again->program, stage, choice.channel,
+	    fallback_tried(look, open), open->valid_until);
 	return FALLBACK_SENT;
 }
 
@@ -207,11 +199,11 @@ fallback_begin(struct look *look, const struct open_delivery *open)
 {
 	struct again again;
 
-	if (again_program(look, open)->fallback_us == 0 ||
-	    is_over(look, open) ||
-	    !has_next(
-		look, open->kind, again_stage(open), channels_past(look, open)))
+	if (again_program(look, open)->fallback_us == 0 || is_over(look, open))
 		return FALLBACK_NONE;
+	if (!fallback_has_next(look, open))
+		return FALLBACK_NOWHERE;
+	again_part(look, open);
 	again_judge(look, open, &again);
 	if (again.reason == REASON_ALREADY_DONE ||
 	    again.opens_at >= open->valid_until)

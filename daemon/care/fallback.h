@@ -4,7 +4,12 @@
 #include "care/again.h"
 
 /* See the top of fallback.c. */
-enum fallback { FALLBACK_NONE, FALLBACK_WAITS, FALLBACK_SENT };
+enum fallback {
+	FALLBACK_NONE,    /* and there will be none */
+	FALLBACK_NOWHERE, /* no channel can carry it, as things stand */
+	FALLBACK_WAITS,
+	FALLBACK_SENT
+};
 
 /*
  * A message leaves by that channel now: have it looked at when its fallback
@@ -12,7 +17,14 @@ enum fallback { FALLBACK_NONE, FALLBACK_WAITS, FALLBACK_SENT };
  * it.
  */
 void fallback_watch(struct look *look, const struct program *program,
-    enum stage stage, enum channel channel, int64_t valid_until);
+    enum stage stage, enum channel channel, uint32_t tried,
+    int64_t valid_until);
+/* The channels that it went by, as CHANNEL_BIT()s. */
+uint32_t fallback_tried(
+    const struct look *look, const struct open_delivery *open);
+/* Could another channel carry it, whatever stands in its way now? */
+bool fallback_has_next(
+    const struct look *look, const struct open_delivery *open);
 /*
  * When its delivery may be taken for lost for want of a receipt; AT_NEVER:
  * not at all.

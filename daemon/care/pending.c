@@ -37,28 +37,6 @@ close_delivery(struct look *look, const struct open_delivery *open,
 }
 
 /*
- * A stop parts a message that did not leave: items that fare otherwise than
- * its first are forgotten, so that each comes again by itself.
- */
-static void
-part_items(struct look *look, const struct open_delivery *open)
-{
-	struct message message = again_message(look, open);
-	bool stopped = again_is_stopped(look, open, open->source);
-
-	for (uint32_t i = message.count; i > 1; i--) {
-		struct said *said = look->said.data;
-		struct said *s = &message.leader[i - 1];
-
-		if (again_is_stopped(look, open, s->source) == stopped)
-			continue;
-		look->said.count--;
-		memmove(s, s + 1,
-		    (size_t)(said + look->said.count - s) * sizeof(*s));
-	}
-}
-
-/*
  * Its own channel is gone, or cannot take it and has had its time: true if
  * that settles it for now.
  */
@@ -122,7 +100,7 @@ attempt_by_channel(struct look *look, const struct again *again, bool repeat)
 	for (uint32_t i = 0; i < message.count; i++)
 		message.leader[i].contact_no = contact_no;
 	fallback_watch(look, again->program, again_stage(open), open->channel,
-	    open->valid_until);
+	    fallback_tried(look, open), open->valid_until);
 }
 
 /* Judge it anew and send, wait, or close. */
@@ -131,8 +109,7 @@ attempt(struct look *look, const struct open_delivery *open, bool repeat)
 {
 	struct again again;
 
-	if (!repeat)
-		part_items(look, open);
+	again_part(look, open);
 	again_judge(look, open, &again);
 	if (again.reason == REASON_STOPPED_BY_OPERATOR) {
 		/* it waits while valid: what is resumed leaves */
@@ -156,9 +133,8 @@ collect_retry(struct look *look, const struct open_delivery *open)
 {
 	if (open->valid_until <= look->now) {
 		close_delivery(look, open, DELIVERY_EXPIRED,
-		    again_is_stopped(look, open, open->source)
-			? REASON_STOPPED_BY_OPERATOR
-			: REASON_EXPIRED);
+		    again_is_stopped(look, open) ? REASON_STOPPED_BY_OPERATOR
+						 : REASON_EXPIRED);
 		return;
 	}
 	look_wake(look, open->valid_until);
@@ -243,7 +219,8 @@ collect_accepted(struct look *look, const struct open_delivery *open)
 {
 	int64_t at = fallback_at(look, open);
 
-	if (at == AT_NEVER)
+	if (at == AT_NEVER ||
+	    (at > look->now && !fallback_has_next(look, open)))
 		return;
 	if (at > look->now)
 		look_wake(look,
@@ -257,9 +234,11 @@ collect_accepted(struct look *look, const struct open_delivery *open)
 static void
 collect_failed(struct look *look, const struct open_delivery *open)
 {
-	if (fallback_begin(look, open) == FALLBACK_WAITS)
+	enum fallback fallback = fallback_begin(look, open);
+
+	if (fallback == FALLBACK_WAITS)
 		look->attention = true;
-	else
+	else if (fallback != FALLBACK_NOWHERE)
 		again_note(look, open, open->state);
 }
 

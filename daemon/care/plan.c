@@ -308,7 +308,7 @@ send(struct look *look, const struct candidate *c, const struct choice *choice)
 	remember(look, c, DELIVERY_SENDING, choice->channel, REASON_NONE)
 	    ->contact_no = choice->contact_no;
 	fallback_watch(
-	    look, c->program, c->stage, choice->channel, c->valid_until);
+	    look, c->program, c->stage, choice->channel, 0, c->valid_until);
 	trace_candidate(look, c, "sent by", channel_word(choice->channel));
 }
 

@@ -1,4 +1,5 @@
--- Have people looked at again: something about them is about to change.
+-- Have people looked at again, and at their open deliveries: something about
+-- them is about to change.
 -- The first statement of a transaction that writes facts of a patient.
 -- $1 smallint[]   bucket
 -- $2 bigint[]     patient id
@@ -13,7 +14,7 @@ WITH locked AS MATERIALIZED (
 	FOR UPDATE OF a
 )
 UPDATE agenda a
-SET next_at = least(a.next_at, $3::timestamptz), lane = 0,
+SET next_at = least(a.next_at, $3::timestamptz), lane = 0, attention = true,
 	class = CASE WHEN a.next_at <= $3::timestamptz
 		THEN least(a.class, $4::smallint) ELSE $4::smallint END
 FROM locked l

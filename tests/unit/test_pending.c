@@ -495,6 +495,108 @@ merged_message_falls_back_as_a_whole(void **state)
 	assert_int_equal(plan.steps[0].item_count, 2);
 }
 
+static void
+item_that_is_stopped_meanwhile_comes_by_itself(void **state)
+{
+	struct stop stop = {.drug = "b"};
+	struct stops stops = {&stop, 1};
+
+	(void)state;
+	three_channels();
+	fill(rx("a"), "2026-02-10", 28);
+	fill(rx("b"), "2026-02-11", 28);
+	look_at("2026-03-03 10:00");
+	assert_int_equal(plan.steps[0].item_count, 2);
+	w.rules.stops = &stops;
+	becomes(CHANNEL_WECHAT_MINI, DELIVERY_UNDELIVERED);
+	look_at("2026-03-03 11:00");
+	assert_int_equal(plan.step_count, 2);
+	assert_int_equal(plan.steps[0].channel, CHANNEL_PUSH);
+	assert_int_equal(plan.steps[0].item_count, 1);
+	assert_int_equal(plan.steps[1].action, PLAN_HOLD);
+	assert_int_equal(plan.steps[1].reason, REASON_STOPPED_BY_OPERATOR);
+	assert_int_equal(plan.steps[1].source, 2);
+	becomes(CHANNEL_PUSH, DELIVERY_DELIVERED);
+	w.rules.stops = NULL;
+	touched = true;
+	look_at("2026-03-03 12:00");
+	assert_sent(CHANNEL_WECHAT_MINI);
+	assert_int_equal(plan.steps[0].source, 2);
+	assert_int_equal(plan.steps[0].item_count, 1);
+}
+
+static void
+first_item_that_is_stopped_meanwhile_waits_alone(void **state)
+{
+	struct stop stop = {.drug = "a"};
+	struct stops stops = {&stop, 1};
+
+	(void)state;
+	three_channels();
+	fill(rx("a"), "2026-02-10", 28);
+	fill(rx("b"), "2026-02-11", 28);
+	look_at("2026-03-03 10:00");
+	w.rules.stops = &stops;
+	becomes(CHANNEL_WECHAT_MINI, DELIVERY_UNDELIVERED);
+	look_at("2026-03-03 11:00");
+	assert_sent(CHANNEL_WECHAT_MINI);
+	assert_int_equal(plan.steps[0].source, 2);
+	assert_int_equal(plan.steps[0].item_count, 1);
+	assert_true(plan.stopped);
+	w.rules.stops = NULL;
+	touched = true;
+	look_at("2026-03-03 12:00");
+	assert_sent(CHANNEL_PUSH);
+	assert_int_equal(plan.steps[0].source, 1);
+	assert_int_equal(plan.steps[0].item_count, 1);
+}
+
+/* nobody could carry it on; then somebody can */
+static void
+channel_that_turns_up_later_carries_it(void **state)
+{
+	uint32_t count;
+
+	(void)state;
+	three_channels();
+	count = w.d.contact_count;
+	w.d.contact_count = 1;
+	fill(rx("r"), "2026-02-10", 28);
+	look_at("2026-03-03 10:00");
+	assert_sent(CHANNEL_WECHAT_MINI);
+	becomes(CHANNEL_WECHAT_MINI, DELIVERY_UNDELIVERED);
+	look_at("2026-03-03 11:00");
+	assert_nothing();
+	w.d.contact_count = count;
+	touched = true;
+	look_at("2026-03-05 11:00");
+	assert_sent(CHANNEL_PUSH);
+	becomes(CHANNEL_PUSH, DELIVERY_ACCEPTED);
+	/* and where a receipt is missing, though its gateway is gone */
+	w.gateways.channels[CHANNEL_PUSH].exists = false;
+	look_at("2026-03-05 15:00");
+	assert_sent(CHANNEL_SMS);
+}
+
+/* each channel once, in whatever order they stand by now */
+static void
+order_that_changed_still_leaves_a_channel(void **state)
+{
+	struct program *program = &w.rules.kinds[KIND_REFILL];
+
+	(void)state;
+	refill_sent();
+	program->channels[0] = CHANNEL_SMS;
+	program->channels[1] = CHANNEL_WECHAT_MINI;
+	program->channel_count = 2;
+	becomes(CHANNEL_WECHAT_MINI, DELIVERY_UNDELIVERED);
+	look_at("2026-03-03 10:01");
+	assert_sent(CHANNEL_SMS);
+	becomes(CHANNEL_SMS, DELIVERY_UNDELIVERED);
+	look_at("2026-03-03 10:05");
+	assert_nothing();
+}
+
 /* "After unknown: one repeat, after the fallback time", then the next */
 static void
 repeat_comes_before_the_next_channel(void **state)
@@ -726,6 +828,10 @@ main(void)
 	    cmocka_unit_test(fallback_keeps_the_gap),
 	    cmocka_unit_test(fallback_counts_for_the_cap),
 	    cmocka_unit_test(merged_message_falls_back_as_a_whole),
+	    cmocka_unit_test(item_that_is_stopped_meanwhile_comes_by_itself),
+	    cmocka_unit_test(first_item_that_is_stopped_meanwhile_waits_alone),
+	    cmocka_unit_test(channel_that_turns_up_later_carries_it),
+	    cmocka_unit_test(order_that_changed_still_leaves_a_channel),
 	    cmocka_unit_test(repeat_comes_before_the_next_channel),
 	    cmocka_unit_test(repeat_that_is_unknown_too_goes_on),
 	    cmocka_unit_test(repeat_that_cannot_leave_goes_on),
