@@ -286,30 +286,60 @@ ctl_person_load(struct ctl *ctl, struct ctl_person *person)
 		    (int)person->bucket, person->patient_id);
 }
 
+/* ---- a dry run ---- */
+
+struct dry_source {
+	const struct ctl_person *person;
+	const struct rules *rules; /* NULL: nothing is on its way */
+	int64_t from;
+};
+
+/*
+ * Does it wait for another attempt, its repeat or the next channel?  What was
+ * accepted counts as delivered while its receipt can still come in time.
+ */
+static bool
+is_waiting(const struct dry_source *source, const struct open_delivery *open)
+{
+	const struct prescription *p =
+	    open->kind == KIND_FOLLOW_UP
+		? NULL
+		: dossier_prescription(&source->person->dossier, open->source);
+	const struct program *program = program_for(
+	    source->rules, open->kind, p == NULL ? NULL : p->product_class);
+
+	return open->state != DELIVERY_DELIVERED &&
+	       (open->state != DELIVERY_ACCEPTED ||
+		   open->planned_at + program->fallback_us <= source->from);
+}
+
 /* All that the database knows it knows now. */
 static int64_t
-know_stored(const void *source, int64_t at, struct arena *arena,
-    struct dossier *dossier)
+know_stored(
+    const void *arg, int64_t at, struct arena *arena, struct dossier *dossier)
 {
-	const struct ctl_person *person = source;
+	const struct dry_source *source = arg;
+	const struct dossier *d = &source->person->dossier;
 	struct open_delivery *open =
-	    arena_array(arena, person->dossier.open_count + 1, sizeof(*open));
+	    arena_array(arena, d->open_count + 1, sizeof(*open));
 
 	(void)at;
-	*dossier = person->dossier;
+	*dossier = *d;
 	dossier->open = open;
 	dossier->open_count = 0;
-	/* what went out counts as delivered, known or not */
-	for (uint32_t i = 0; i < person->dossier.open_count; i++)
-		if (person->dossier.open[i].state == DELIVERY_RETRY)
-			open[dossier->open_count++] = person->dossier.open[i];
+	for (uint32_t i = 0; i < d->open_count && source->rules != NULL; i++)
+		if (is_waiting(source, &d->open[i]))
+			open[dossier->open_count++] = d->open[i];
 	return AT_NEVER;
 }
 
 void
-ctl_person_dry(const struct ctl_person *person, int64_t from, int64_t to,
-    struct dry_patient *patient)
+ctl_person_dry(const struct ctl_person *person, const struct rules *rules,
+    int64_t from, int64_t to, struct arena *arena, struct dry_patient *patient)
 {
+	struct dry_source *source = arena_alloc(arena, sizeof(*source));
+
+	*source = (struct dry_source){person, rules, from};
 	*patient = (struct dry_patient){
 	    .id = person->label,
 	    .from = from,
@@ -320,6 +350,6 @@ ctl_person_dry(const struct ctl_person *person, int64_t from, int64_t to,
 	    .said = person->dossier.said,
 	    .said_count = person->dossier.said_count,
 	    .know = know_stored,
-	    .source = person,
+	    .source = source,
 	};
 }

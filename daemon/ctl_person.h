@@ -36,10 +36,12 @@ void ctl_people_load(struct ctl *ctl, struct ctl_person *people, size_t count,
     struct arena *arena);
 /*
  * For a dry run of [from, to) with what is stored of that person, who must
- * live as long: it knows now all that it knows, and gateways are free.
+ * live as long: it knows now all that it knows, and gateways are free.  What
+ * waits for another attempt or channel is part of it; without rules, for a
+ * day that is over, nothing is.
  */
-void ctl_person_dry(const struct ctl_person *person, int64_t from, int64_t to,
-    struct dry_patient *patient);
+void ctl_person_dry(const struct ctl_person *person, const struct rules *rules,
+    int64_t from, int64_t to, struct arena *arena, struct dry_patient *patient);
 /* Add two parameters, as most statements want them: [bucket], [patient_id]. */
 void ctl_person_keys(struct db_unit *unit, const struct ctl_person *person);
 

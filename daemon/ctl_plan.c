@@ -234,6 +234,7 @@ plan_patient(struct ctl *ctl, const struct plan_request *request)
 	struct ctl_world *world = ctl_world_load(ctl);
 	struct dry_patient patient;
 	struct ctl_person person;
+	const struct rules *rules;
 	const struct dry_line *lines;
 	int64_t now;
 	uint32_t count;
@@ -241,12 +242,12 @@ plan_patient(struct ctl *ctl, const struct plan_request *request)
 	ctl_person_find(ctl, request->tenant, request->patient, &person);
 	ctl_person_load(ctl, &person);
 	now = ctl_now(ctl, request->at);
-	ctl_person_dry(&person, now, now + days * DAY_US, &patient);
+	rules = ctl_world_rules(world, person.dossier.tenant_id);
+	ctl_person_dry(
+	    &person, rules, now, now + days * DAY_US, ctl->arena, &patient);
 	patient.gateways = ctl_world_gateways(
 	    world, person.dossier.tenant_id, person.dossier.locale);
-	count = dry_run(&patient, 1,
-	    ctl_world_rules(world, person.dossier.tenant_id), ctl->arena,
-	    &lines);
+	count = dry_run(&patient, 1, rules, ctl->arena, &lines);
 	print_lines(ctl, lines, count);
 	ctl_world_warn(world);
 	ctl_world_free(world);

@@ -149,7 +149,8 @@ preview_person(struct preview *preview, const struct ctl_person *person,
 	if (!person->known)
 		return;
 	without.stops = &preview->without;
-	ctl_person_dry(person, preview->now, preview->now + DAY_US, &patient);
+	ctl_person_dry(
+	    person, with, preview->now, preview->now + DAY_US, arena, &patient);
 	patient.gateways =
 	    ctl_world_gateways(preview->world, d->tenant_id, d->locale);
 	stay_count = dry_run(&patient, 1, with, arena, &stays);
@@ -263,7 +264,7 @@ struct ending {
 	const struct stop_row *rows[STOPS_MAX + 1]; /* that end */
 	uint32_t count;
 	struct stop what;      /* which all of them name */
-	bool over;             /* by number, and somebody ended it before */
+	bool over;             /* somebody ended it before */
 	struct stop *standing; /* what else stands */
 	uint32_t standing_count;
 };
@@ -274,6 +275,24 @@ is_meant(const struct stop_wish *wish, const struct stop_row *row)
 	if (wish->number != 0)
 		return row->stop.stop_id == wish->number;
 	return row->ended_at == AT_NEVER && stop_same(&row->stop, &wish->stop);
+}
+
+/*
+ * By its words, and none stands: the newest that did, for the call that ended
+ * it may have been cut short before everybody was looked at again.
+ */
+static void
+take_newest(const struct stop_wish *wish, const struct stop_row *rows,
+    uint32_t count, struct ending *ending)
+{
+	for (uint32_t i = count; i > 0; i--) {
+		if (wish->number != 0 ||
+		    !stop_same(&rows[i - 1].stop, &wish->stop))
+			continue;
+		ending->rows[ending->count++] = &rows[i - 1];
+		ending->over = true;
+		return;
+	}
 }
 
 static void
@@ -296,6 +315,8 @@ find_stops(struct ctl *ctl, const struct stop_wish *wish, struct ending *ending)
 			    rows[i].stop;
 		}
 	}
+	if (ending->count == 0)
+		take_newest(wish, rows, count, ending);
 	if (ending->count > 0)
 		ending->what = ending->rows[0]->stop;
 	else

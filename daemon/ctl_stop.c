@@ -39,21 +39,20 @@ const struct ctl_verb ctl_stop_list = {
 
 /* ---- the command line ---- */
 
-static enum kind
-parse_kind(const char *word)
-{
-	if (kind_from_word(word) == 0)
-		ctl_fail(EXIT_USAGE_,
-		    "no kind \"%s\": dose, refill, renewal, follow_up", word);
-	return kind_from_word(word);
-}
-
-/* --kind and --template both name one: it must be the same. */
+/*
+ * --kind and --template both name one: it must be the same.  Answers cannot
+ * be stopped: whoever writes to us is told that we heard.
+ */
 static void
 set_kind(struct stop *stop, const char *word)
 {
-	enum kind kind = parse_kind(word);
+	enum kind kind = kind_from_word(word);
 
+	if (kind == 0 || kind > KIND_FOLLOW_UP)
+		ctl_fail(EXIT_USAGE_,
+		    "no kind \"%s\" that can be stopped: dose, refill, "
+		    "renewal, follow_up",
+		    word);
 	if (stop->kind != 0 && stop->kind != kind)
 		ctl_fail(EXIT_USAGE_, "two kinds: %s and %s",
 		    kind_word(stop->kind), word);
@@ -69,19 +68,30 @@ parse_template(struct ctl *ctl, const char *text, struct stop *stop)
 	if (slash == NULL)
 		ctl_fail(EXIT_USAGE_,
 		    "--template takes KIND/STAGE, like refill/-7d");
+	if (stop->stage != STAGE_NONE)
+		ctl_fail(EXIT_USAGE_, "--template twice");
 	set_kind(stop, arena_text_n(ctl->arena, text, (size_t)(slash - text)));
 	stop->stage = stage_from_word(slash + 1);
 	if (stop->stage == STAGE_NONE)
 		ctl_fail(EXIT_USAGE_, "no stage \"%s\"", slash + 1);
+	if (!stage_fits(stop->kind, stop->stage))
+		ctl_fail(EXIT_USAGE_, "kind %s has no stage \"%s\"",
+		    kind_word(stop->kind), slash + 1);
 }
 
-static const char *
-bounded(const char *text)
+/* Said once, of a sensible length, and fit for a terminal. */
+static void
+take_text(const char *option, const char *value, const char **text)
 {
-	if (*text == '\0' || strlen(text) > WORDS_MAX)
-		ctl_fail(
-		    EXIT_USAGE_, "\"%.20s…\": 1 to %d bytes", text, WORDS_MAX);
-	return text;
+	if (*text != NULL)
+		ctl_fail(EXIT_USAGE_, "%s twice", option);
+	if (*value == '\0' || strlen(value) > WORDS_MAX)
+		ctl_fail(EXIT_USAGE_, "%s: 1 to %d bytes", option, WORDS_MAX);
+	for (const char *at = value; *at != '\0'; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			ctl_fail(
+			    EXIT_USAGE_, "%s: a control character", option);
+	*text = value;
 }
 
 static int32_t
@@ -102,14 +112,14 @@ take_name(struct ctl *ctl, const struct ctl_verb *verb, int argc, char **argv,
 	const char *value;
 
 	if ((value = ctl_option(verb, argc, argv, at, "--product")) != NULL)
-		wish->stop.drug = bounded(value);
+		take_text("--product", value, &wish->stop.drug);
 	else if ((value = ctl_option(verb, argc, argv, at, "--kind")) != NULL)
 		set_kind(&wish->stop, value);
 	else if ((value = ctl_option(verb, argc, argv, at, "--template")) !=
 		 NULL)
 		parse_template(ctl, value, &wish->stop);
 	else if ((value = ctl_option(verb, argc, argv, at, "--tenant")) != NULL)
-		wish->tenant = value;
+		take_text("--tenant", value, &wish->tenant);
 	else
 		return false;
 	wish->named = true;
@@ -128,9 +138,9 @@ stop_wish_read(struct ctl *ctl, const struct ctl_verb *verb, int argc,
 		if (take_name(ctl, verb, argc, argv, &i, wish))
 			continue;
 		if ((value = ctl_option(verb, argc, argv, &i, "--reason")))
-			wish->reason = bounded(value);
+			take_text("--reason", value, &wish->reason);
 		else if ((value = ctl_option(verb, argc, argv, &i, "--by")))
-			wish->by = bounded(value);
+			take_text("--by", value, &wish->by);
 		else if (strcmp(argv[i], "--all") == 0)
 			all = true;
 		else if (strcmp(argv[i], "--yes") == 0)

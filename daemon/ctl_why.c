@@ -79,8 +79,8 @@ tell_next(struct why *why)
 	struct dry_patient patient;
 	uint32_t count, doses = 0;
 
-	ctl_person_dry(
-	    why->person, why->now + 1, why->now + why->days * DAY_US, &patient);
+	ctl_person_dry(why->person, why->rules, why->now + 1,
+	    why->now + why->days * DAY_US, why->ctl->arena, &patient);
 	patient.gateways = why->gateways;
 	count = dry_run(&patient, 1, why->rules, why->ctl->arena, &lines);
 	if (!why->ctl->json)
@@ -177,8 +177,8 @@ tell_day(struct why *why)
 	uint32_t count, told = 0;
 	struct stops stops;
 
-	ctl_person_dry(
-	    why->person, past ? why->from : why->now, why->until, &patient);
+	ctl_person_dry(why->person, past ? NULL : why->rules,
+	    past ? why->from : why->now, why->until, why->ctl->arena, &patient);
 	patient.gateways = past ? NULL : why->gateways;
 	if (past) {
 		patient.handled_before = why->from;

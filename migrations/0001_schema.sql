@@ -89,6 +89,9 @@ CREATE TABLE stop (
 	ended_by   text
 );
 CREATE INDEX stop_standing ON stop (stop_id) WHERE ended_at IS NULL;
+-- What stands stands once, whoever says it at the same time.
+CREATE UNIQUE INDEX stop_once ON stop (tenant_id, kind, stage, drug)
+	NULLS NOT DISTINCT WHERE ended_at IS NULL;
 
 -- ---- look-ups by another key ----
 

@@ -544,6 +544,26 @@ stage_day(enum stage stage, int32_t *day)
 	return true;
 }
 
+bool
+stage_fits(enum kind kind, enum stage stage)
+{
+	int32_t day;
+
+	switch (kind) {
+	case KIND_DOSE:
+		return stage == STAGE_DUE;
+	case KIND_REFILL:
+	case KIND_RENEWAL:
+		return stage_day(stage, &day);
+	case KIND_FOLLOW_UP:
+		return (stage_day(stage, &day) && day <= 0) ||
+		       stage == STAGE_MOVED || stage == STAGE_MISSED;
+	case KIND_ANSWER:
+		break;
+	}
+	return false;
+}
+
 uint32_t
 topic_from_word(const char *word)
 {

@@ -346,6 +346,8 @@ const char *delivery_state_word(enum delivery_state state);
 enum kind kind_from_word(const char *word);
 enum channel channel_from_word(const char *word);
 enum stage stage_from_word(const char *word);
+/* Is it a stage at which this kind may have a message? */
+bool stage_fits(enum kind kind, enum stage stage);
 enum stage stage_of_day(int32_t day);           /* within STAGE_DAY_MAX */
 bool stage_day(enum stage stage, int32_t *day); /* false: not of a day */
 uint32_t topic_from_word(const char *word);     /* one bit */

@@ -251,27 +251,6 @@ compile(
 
 /* ---- reading a file ---- */
 
-/* Is it a stage at which this kind may have a message? */
-static bool
-stage_fits(enum kind kind, enum stage stage)
-{
-	int32_t day;
-
-	switch (kind) {
-	case KIND_DOSE:
-		return stage == STAGE_DUE;
-	case KIND_REFILL:
-	case KIND_RENEWAL:
-		return stage_day(stage, &day);
-	case KIND_FOLLOW_UP:
-		return (stage_day(stage, &day) && day <= 0) ||
-		       stage == STAGE_MOVED || stage == STAGE_MISSED;
-	case KIND_ANSWER:
-		break;
-	}
-	return false;
-}
-
 static bool
 same_text(const struct template *a, const struct template *b)
 {

@@ -198,6 +198,22 @@ def test_withdrawn_and_done_get_no_fallback():
         stack.check_ledger()
 
 
+def test_stopped_fallback_is_told_of_and_leaves_when_it_is_resumed():
+    with channels(faults=({"fault": "receipts_off", "endpoint": "loopback"},)
+                  ) as stack:
+        stack.move_clock(DUE)
+        stack.reaches([(MINI, ACCEPTED)], "on its way")
+        assert "by sms" not in stack.ctl("plan", "p1", "--days", "1")
+        stack.ctl("stop", "--kind", "refill")
+        stack.move_clock("2026-03-02T14:00:05+08:00")
+        stack.settle()
+        stack.reaches([(MINI, ACCEPTED)], "stopped")
+        run = stack.ctl("resume", "--kind", "refill", check=False)
+        assert "refill -7d by sms, 1 at once" in run.stdout, run
+        stack.ctl("resume", "--kind", "refill", "--yes")
+        stack.reaches([(MINI, ACCEPTED), (SMS, DELIVERED)], "resumed")
+
+
 def test_crash_in_the_middle_of_a_fallback_sends_no_third_message():
     with channels() as stack:
         stack.fault(fault="receipts_undelivered", endpoint="loopback",

@@ -121,6 +121,19 @@ def test_resume_says_first_what_would_leave_and_asks():
         assert len(stack.entries()) == 4
 
 
+def test_everything_can_be_stopped_however_much_is():
+    with ready_stack(1) as stack:
+        stack.sql("INSERT INTO stop (drug, began_at, began_by) SELECT "
+                  "'X' || n, '2026-03-01', 'ann' FROM generate_series(1, "
+                  "1000) n")
+        run = stack.ctl("stop", "--product", "C08CA01", check=False)
+        assert run.returncode == 65 and "1000 stops" in run.stderr, run
+        assert "everything" in stack.ctl("stop", "--all")
+        stack.move_clock(DUE)
+        wait_until(stack.at_rest, 20, "nobody is due")
+        assert stack.entries() == []
+
+
 def test_resume_that_was_killed_is_called_again():
     with ready_stack(3) as stack:
         stack.ctl("stop", "--all")
@@ -130,7 +143,7 @@ def test_resume_that_was_killed_is_called_again():
         stack.sql("UPDATE stop SET ended_at = began_at, ended_by = 'bob'")
         time.sleep(0.5)
         assert count(stack, "channel > 0") == 0
-        assert "3 people" in stack.ctl("resume", "1")
+        assert "3 people" in stack.ctl("resume", "--all")
         delivered(stack, 3)
         # it stood against the person as a whole, from … to …
         assert stack.sql("SELECT reason, count(*), count(ended_at) "
@@ -164,10 +177,28 @@ def test_the_end_of_a_stop_waits_for_the_rounds_that_obey_it():
         held(stack, 2)
 
 
+def test_the_same_from_two_shells_at_once_stands_once():
+    with ready_stack(1) as stack:
+        for kind in ("dose", "refill", "renewal", "follow_up"):
+            shells = [subprocess.Popen(
+                [stack.build / "adherctl", "-c",
+                 stack.folder / "adherd-0.conf", "stop", "--kind", kind],
+                text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                for _ in range(3)]
+            told = [shell.communicate(timeout=30) for shell in shells]
+            assert all(shell.returncode == 0 for shell in shells), told
+            assert len({out.split(":")[0] for out, _ in told}) == 1, told
+            assert sum("stood already" in err for _, err in told) == 2, told
+        assert stack.number("SELECT count(*) FROM stop") == 4
+
+
 def refuses_what_is_not_clear(stack):
     for words in ((), ("--all", "--kind", "dose"), ("--kind", "doses"),
                   ("--template", "refill"), ("--template", "refill/-9x"),
-                  ("--product", ""), ("3",), ("--all", "--yes")):
+                  ("--product", ""), ("3",), ("--all", "--yes"),
+                  ("--product", "a", "--product", "b"),
+                  ("--kind", "answer"), ("--template", "dose/-7d"),
+                  ("--product", "a", "--reason", "\x1b[2J")):
         run = stack.ctl("stop", *words, check=False)
         assert run.returncode == 64, (words, run)
     for words in ((), ("1", "--all"), ("x",), ("0",)):
