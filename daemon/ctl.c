@@ -133,19 +133,47 @@ print_help(void)
 	return 0;
 }
 
+static void
+print_usage(const struct ctl_verb *verb)
+{
+	(void)printf("usage: adherctl [-c FILE] %s %s\n\n%s\n", verb->words,
+	    verb->usage, verb->help);
+}
+
+/* Does the verb begin with that word, and go on? */
+static bool
+goes_on(const struct ctl_verb *verb, const char *word)
+{
+	size_t bytes = strlen(word);
+
+	return strncmp(verb->words, word, bytes) == 0 &&
+	       verb->words[bytes] == ' ';
+}
+
+/* Of a verb, or of all that begin with one word. */
 static int
 print_verb_help(int argc, char **argv)
 {
 	const struct ctl_verb *verb;
+	bool printed;
 	int used;
 
 	if (argc == 0)
 		return print_help();
 	verb = take_verb(argc, argv, &used);
-	if (verb == NULL)
+	printed = verb != NULL;
+	if (verb != NULL)
+		print_usage(verb);
+	for (size_t i = 0; i < COUNT(verbs) && argc == 1; i++) {
+		if (!goes_on(verbs[i], argv[0]))
+			continue;
+		if (printed)
+			(void)putchar('\n');
+		print_usage(verbs[i]);
+		printed = true;
+	}
+	if (!printed)
 		fail_unknown(argc, argv);
-	(void)printf("usage: adherctl [-c FILE] %s %s\n\n%s\n", verb->words,
-	    verb->usage, verb->help);
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 
 struct product_class {
 	const char *drug, *word;
+	bool used; /* somebody takes it */
 };
 
 struct plan_request {
@@ -102,28 +103,44 @@ print_problems(const struct fhir_file *file)
 		    problems[i].text);
 }
 
+/* A name that nobody's drug has is a slip. */
+static void
+warn_unused(const struct list *products)
+{
+	const struct product_class *classes = products->data;
+
+	for (size_t i = 0; i < products->count; i++)
+		if (!classes[i].used)
+			(void)fprintf(stderr,
+			    "adherctl: nobody has a prescription of \"%s\": "
+			    "--product wants the drug's key or the code in "
+			    "it\n",
+			    classes[i].drug);
+}
+
 /* ---- files ---- */
 
 /* Whom a dry run asks about, and the classes of what they take. */
 struct known_person {
 	const struct fhir_person *person;
-	const struct list *products; /* struct product_class */
+	struct list *products; /* struct product_class */
 };
 
 /* Files say nothing of classes: --product does. */
 static void
-set_classes(
-    const struct list *products, struct arena *arena, struct dossier *dossier)
+set_classes(struct list *products, struct arena *arena, struct dossier *dossier)
 {
-	const struct product_class *classes = products->data;
+	struct product_class *classes = products->data;
 	struct prescription *list =
 	    arena_array(arena, dossier->prescription_count + 1, sizeof(*list));
 
 	for (uint32_t i = 0; i < dossier->prescription_count; i++) {
 		list[i] = dossier->prescriptions[i];
 		for (size_t k = 0; k < products->count; k++)
-			if (strcmp(list[i].drug, classes[k].drug) == 0)
+			if (drug_is_named(list[i].drug, classes[k].drug)) {
 				list[i].product_class = classes[k].word;
+				classes[k].used = true;
+			}
 	}
 	dossier->prescriptions = list;
 }
@@ -179,7 +196,7 @@ print_diff(struct ctl *ctl, const struct plan_request *request,
 }
 
 static int
-plan_files(struct ctl *ctl, const struct plan_request *request)
+plan_files(struct ctl *ctl, struct plan_request *request)
 {
 	struct fhir_file *files = read_files(ctl, request);
 	const struct fhir_people *people = fhir_people_create(
@@ -221,6 +238,8 @@ plan_files(struct ctl *ctl, const struct plan_request *request)
 		    ctl->arena, &lines);
 		print_lines(ctl, lines, count);
 	}
+	(void)fflush(stdout);
+	warn_unused(&request->products);
 	return refused_count > 0 ? EXIT_DATA : differs;
 }
 

@@ -545,6 +545,18 @@ stage_day(enum stage stage, int32_t *day)
 }
 
 bool
+drug_is_named(const char *drug, const char *name)
+{
+	const char *bar;
+
+	if (drug == NULL)
+		return false;
+	bar = strchr(drug, '|');
+	return strcmp(name, drug) == 0 ||
+	       (bar != NULL && strcmp(name, bar + 1) == 0);
+}
+
+bool
 stage_fits(enum kind kind, enum stage stage)
 {
 	int32_t day;

@@ -346,6 +346,11 @@ const char *delivery_state_word(enum delivery_state state);
 enum kind kind_from_word(const char *word);
 enum channel channel_from_word(const char *word);
 enum stage stage_from_word(const char *word);
+/*
+ * Does a person mean this drug?  By its key, "http://www.whocc.no/atc|C08CA01",
+ * or by the code in it.  The drug may be NULL.
+ */
+bool drug_is_named(const char *drug, const char *name);
 /* Is it a stage at which this kind may have a message? */
 bool stage_fits(enum kind kind, enum stage stage);
 enum stage stage_of_day(int32_t day);           /* within STAGE_DAY_MAX */

@@ -212,6 +212,14 @@ def test_a_wish_that_is_not_clear_is_refused():
     equal(s.value("SELECT count(*) FROM consent"), before)
 
 
+def test_help_of_a_group_names_all_of_it():
+    out = site().ctl("help", "stop", status=0)[1]
+    assert " stop --product" in out and " stop list " in out, out
+    out = site().ctl("help", "program", status=0)[1]
+    equal(out.count("usage: "), 4)
+    equal(site().ctl("help", "prog")[0], 64)
+
+
 def test_queue_counts():
     s = site()
     s.sql("INSERT INTO batch VALUES (1, 'copy-1', '2026-01-01', '{1}',"

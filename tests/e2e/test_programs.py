@@ -193,7 +193,10 @@ def test_a_class_concerns_its_products_alone():
           [x for x in after if x["kind"] == "refill"])
     by_class = plan(*rules, *drugs)
     assert by_class != after
+    equal(plan(*rules, "--product", "A10BA02=strips"), by_class)
     equal(offline("plan", *WINDOW, "--product", "A10BA02")[0], 64)
+    status, _, err = offline("plan", *WINDOW, "--product", "A10XX99=strips")
+    assert status == 0 and 'nobody has a prescription of "A10XX99"' in err, err
 
 
 # ---- the database and the daemon ----
