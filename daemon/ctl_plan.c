@@ -53,7 +53,16 @@ const struct ctl_verb ctl_plan = {
 	"       adherctl [-c FILE] plan PATIENT [--days N] [--at INSTANT]\n"
 	"           [--tenant NAME] [--json]",
     .help = "what would be sent, held and given to people, day by day\n"
-	    "  (exit 65 if some of a file is refused)",
+	    "  --fhir FILE…      bundles: the dossier, without a database\n"
+	    "  --from, --days    the window, from local midnight on\n"
+	    "  --assume-consent  to dose, refill, follow_up: where none is "
+	    "recorded\n"
+	    "  --phone-is-mobile any phone takes SMS\n"
+	    "  --zone ZONE       of patients whose bundle names none\n"
+	    "  --program         rules to plan by; --diff: what they change\n"
+	    "  --product         the class of a drug, by its key or code\n"
+	    "  PATIENT           one out of the database, by what is stored\n"
+	    "Exits with 65 if some of a file is refused.",
     .run = run,
 };
 

@@ -26,7 +26,12 @@ const struct ctl_verb ctl_resume = {
     .usage = "NUMBER|--product DRUG|--kind KIND|--template KIND/STAGE|"
 	     "--tenant NAME|--all\n"
 	     "           [--list] [--yes] [--by NAME] [--json]",
-    .help = "end a stop: says what would leave, and asks",
+    .help = "end a stop: says what would leave, and asks\n"
+	    "  NUMBER  as `stop list` has it; or the words of the stop\n"
+	    "  --list  name each message that would leave, not only how many\n"
+	    "  --yes   do not ask\n"
+	    "  --by    who, for the trace\n"
+	    "Whatever is still valid leaves; what is over stays held.",
     .run = run,
 };
 

@@ -26,7 +26,16 @@ const struct ctl_verb ctl_stop = {
     .usage = "--product DRUG|--kind KIND|--template KIND/STAGE|"
 	     "--tenant NAME|--all\n"
 	     "           [--reason TEXT] [--by NAME] [--json]",
-    .help = "let nothing more leave that matches all that is named",
+    .help =
+	"let nothing more leave that matches all that is named\n"
+	"  --product DRUG         a drug's key, or the code in it: C08CA01\n"
+	"  --kind KIND            dose, refill, renewal or follow_up\n"
+	"  --template KIND/STAGE  one text: refill/-7d\n"
+	"  --tenant NAME          one tenant alone\n"
+	"  --all                  everything\n"
+	"  --reason, --by         what the trace says; by: who runs this\n"
+	"It holds from each copy's next look on, in all copies; what was\n"
+	"handed to a provider before has left.  Answers are not stopped.",
     .run = run_stop,
 };
 

@@ -20,7 +20,13 @@ const struct ctl_verb ctl_why = {
     .words = "why",
     .usage = "PATIENT [--on DATE] [--days N] [--at INSTANT] "
 	     "[--tenant NAME] [--json]",
-    .help = "what was decided about a patient and why, and what is next",
+    .help = "what was decided about a patient and why, and what is next\n"
+	    "  PATIENT        the resource's id, system|value, or "
+	    "bucket/number\n"
+	    "  --on DATE      that day alone: what was decided, what was not\n"
+	    "  --days N       how far to look ahead; 14\n"
+	    "  --at INSTANT   as if it were then; now\n"
+	    "  --tenant NAME  where the id occurs in several",
     .run = run,
 };
 
