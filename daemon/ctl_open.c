@@ -83,11 +83,31 @@ ctl_gateways(struct ctl *ctl)
 	return gateways;
 }
 
+/*
+ * What comes from files was checked there, so this is an argument; the
+ * server would refuse it without saying which.
+ */
+static _Noreturn void
+refuse_text(const char *text)
+{
+	struct buf out = BUF_INIT(0);
+
+	for (const char *at = text; *at != '\0'; at++)
+		if (*at >= ' ' && *at <= '~')
+			buf_char(&out, *at);
+		else
+			buf_printf(&out, "\\x%02x", (unsigned char)*at);
+	ctl_fail(EXIT_USAGE_, "not valid UTF-8: \"%s\"", buf_string(&out));
+}
+
 void
 ctl_run(struct db_unit *unit)
 {
+	const char *bad_text = db_unit_bad_text(unit);
 	char sqlstate[6] = "";
 
+	if (bad_text != NULL)
+		refuse_text(bad_text);
 	switch (db_unit_run(unit, sqlstate)) {
 	case DB_OK:
 		return;

@@ -70,12 +70,14 @@ print_product(struct ctl *ctl, const char *drug, const char *name,
     const char *product_class, bool sensitive, int64_t prescriptions)
 {
 	struct buf line = BUF_INIT(0);
+	bool named = strcmp(name, drug) != 0; /* or nothing but its key */
 	struct json_writer w;
 
 	if (!ctl->json) {
-		(void)printf("%-24s %-12s %-10s %6" PRId64 "  %s\n", drug,
+		(void)printf("%-24s %-12s %-10s %6" PRId64 "%s%s\n", drug,
 		    product_class[0] == '\0' ? "-" : product_class,
-		    sensitive ? "sensitive" : "", prescriptions, name);
+		    sensitive ? "sensitive" : "", prescriptions,
+		    named ? "  " : "", named ? name : "");
 		return;
 	}
 	w = ctl_line_begin(&line, NULL);

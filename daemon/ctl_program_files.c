@@ -47,6 +47,8 @@ read_file(struct reading *reading, const char *path)
 		take_document(reading, path, json);
 		return;
 	}
+	if (json->count == 0)
+		ctl_fail(EXIT_DATA, "%s: an array without a document", path);
 	json_each (item, json)
 		take_document(reading,
 		    arena_printf(arena, "%s[%u]", path, index++), item);
@@ -59,6 +61,19 @@ ends_in_json(const char *name)
 
 	return name[0] != '.' && bytes > 5 &&
 	       strcmp(name + bytes - 5, ".json") == 0;
+}
+
+/* A folder's own: what is no file there could be waited for for ever. */
+static void
+read_entry(struct reading *reading, const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0)
+		ctl_fail(EXIT_NO_INPUT, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		ctl_fail(EXIT_DATA, "%s: not a regular file", path);
+	read_file(reading, path);
 }
 
 /* NAME.json, by name. */
@@ -75,7 +90,7 @@ read_folder(struct reading *reading, const char *path)
 			if (found++ == FILES_MAX)
 				ctl_fail(EXIT_DATA, "%s: over %d files", path,
 				    FILES_MAX);
-			read_file(
+			read_entry(
 			    reading, arena_printf(reading->ctl->arena, "%s/%s",
 					 path, entries[i]->d_name));
 		}

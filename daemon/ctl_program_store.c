@@ -1,7 +1,7 @@
 /*
  * adherctl program store: rules put in force, as new versions, all of them
- * or none.  A stored program is obeyed by every claim after its COMMIT; then
- * those whom it may concern are looked at again.
+ * or none.  A stored program is obeyed by every claim after its COMMIT; only
+ * then is it said to be, and those whom it may concern are looked at again.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,8 +18,7 @@ struct storing {
 	const char *tenant;
 	int32_t tenant_id;
 	int64_t now;
-	int32_t version; /* of what was stored last; 0: it was there */
-	uint32_t count;
+	int32_t *version; /* of each document; 0: it was there */
 };
 
 /* The new documents, and of the stored ones those that they do not replace. */
@@ -70,31 +69,30 @@ take_version(const struct db_result *result, void *arg)
 {
 	struct storing *s = arg;
 
-	s->version = db_rows(result) == 1 ? (int32_t)db_i64(result, 0, 0) : 0;
-	s->count += s->version > 0;
+	if (db_rows(result) == 1)
+		*s->version = (int32_t)db_i64(result, 0, 0);
 }
 
 static void
-print_stored(const struct storing *s)
+print_stored(
+    struct ctl *ctl, const struct program_document *document, int32_t version)
 {
-	const struct program_document *document = s->document;
 	struct buf line = BUF_INIT(0);
 	struct json_writer w;
 
-	if (!s->ctl->json) {
-		if (s->version > 0)
+	if (!ctl->json) {
+		if (version > 0)
 			(void)printf("%s: version %d\n",
-			    ctl_program_name(s->ctl, document),
-			    (int)s->version);
+			    ctl_program_name(ctl, document), (int)version);
 		else
-			(void)printf("%s: unchanged\n",
-			    ctl_program_name(s->ctl, document));
+			(void)printf(
+			    "%s: unchanged\n", ctl_program_name(ctl, document));
 		return;
 	}
 	w = ctl_line_begin(&line, NULL);
 	json_write_member(&w, "kind", program_kind_word(document->kind));
 	json_write_member(&w, "product_class", document->product_class);
-	ctl_line_number_if(&w, "version", s->version);
+	ctl_line_number_if(&w, "version", version);
 	ctl_line_end(&w);
 	buf_free(&line);
 }
@@ -119,7 +117,6 @@ store_document(struct storing *s)
 	db_param_at(unit, s->now);
 	ctl_run(unit);
 	buf_free(&settings);
-	print_stored(s);
 }
 
 static void
@@ -148,14 +145,56 @@ begin(struct storing *s)
 		ctl_fail(EXIT_DATA, "no tenant \"%s\"", s->tenant);
 }
 
+/* A COMMIT whose answer is lost may have been obeyed. */
+static void
+commit(struct storing *s)
+{
+	struct db_unit *unit = db_unit_begin(s->ctl->db);
+	char sqlstate[6] = "";
+
+	db_unit_add(unit, "commit", NULL, NULL);
+	switch (db_unit_run(unit, sqlstate)) {
+	case DB_OK:
+		return;
+	case DB_FAILED:
+		ctl_fail(EXIT_INTERNAL,
+		    "the database refused, nothing is stored: %s", sqlstate);
+	case DB_LOST:
+		ctl_fail(EXIT_DEPENDENCY,
+		    "the database went away: unknown whether stored; look with "
+		    "program list");
+	}
+}
+
+/* All or none of them; how many were new. */
+static uint32_t
+store_documents(
+    struct storing *s, const struct program_file *files, uint32_t count)
+{
+	int32_t *versions =
+	    arena_array(s->ctl->arena, count + 1, sizeof(*versions));
+	uint32_t stored = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		s->document = &files[i].document;
+		s->version = &versions[i];
+		store_document(s);
+	}
+	commit(s);
+	for (uint32_t i = 0; i < count; i++) {
+		print_stored(s->ctl, &files[i].document, versions[i]);
+		stored += versions[i] > 0;
+	}
+	return stored;
+}
+
 static int
 run_store(struct ctl *ctl, int argc, char **argv)
 {
-	const struct program_file *files, *stored;
-	struct db_unit *unit;
+	const struct program_file *files, *old;
 	struct program_request r;
 	struct storing s = {.ctl = ctl};
-	uint32_t count, stored_count;
+	uint32_t count, old_count;
 
 	program_request_read(ctl, &ctl_program_store, argc, argv, &r);
 	if (r.paths.count == 0 && !r.touch)
@@ -163,18 +202,11 @@ run_store(struct ctl *ctl, int argc, char **argv)
 	count = ctl_programs_read(ctl, r.paths.data, r.paths.count, &files);
 	s.tenant = r.tenant;
 	begin(&s);
-	stored_count = ctl_programs_load(ctl, s.tenant_id, -1, 0, &stored);
+	old_count = ctl_programs_load(ctl, s.tenant_id, -1, 0, &old);
 	if (count > 0)
 		check_texts(
-		    ctl, rules_to_be(ctl, files, count, stored, stored_count));
-	for (uint32_t i = 0; i < count; i++) {
-		s.document = &files[i].document;
-		store_document(&s);
-	}
-	unit = db_unit_begin(ctl->db);
-	db_unit_add(unit, "commit", NULL, NULL);
-	ctl_run(unit);
-	if (s.count > 0 || r.touch) {
+		    ctl, rules_to_be(ctl, files, count, old, old_count));
+	if (store_documents(&s, files, count) > 0 || r.touch) {
 		uint64_t people = ctl_touch_people(ctl, next_people, &s, false);
 
 		if (!ctl->json)

@@ -78,6 +78,8 @@ const struct ctl_verb ctl_supply = {
     "  timezone     of the dates (UTC)\n"
     "One line each: \"stock\" by drug, or \"error\" with code and place.  A\n"
     "vector with an id but without fills or as_of is \"skipped\"; without an\n"
-    "id it has no line.  Fills after as_of are not looked at.",
+    "id it has no line.  Fills after as_of are not looked at.  A key of a\n"
+    "row or of options that is not known is an error; \"id\" and \"note\"\n"
+    "are free.",
     run_supply,
 };

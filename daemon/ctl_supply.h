@@ -48,6 +48,13 @@ must_check bool row_read_drug(const struct row *row, const char **drug);
 bool row_refuse(
     const struct row *row, const char *key, const char *code, const char *text);
 
+/*
+ * Has the object, "fills[2]", no other members than these, NULL-ended?
+ * False where it has, which is then answered.
+ */
+must_check bool stock_check_keys(struct stock *stock, const struct json *object,
+    const char *at, const char *const *keys);
+
 must_check bool stock_read_dosage(const struct row *row);
 /* The unit of an amount that names none: the dose's, or the fills'. */
 const char *stock_usual_unit(const struct stock *stock, const char *drug);

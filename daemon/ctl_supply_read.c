@@ -180,25 +180,75 @@ read_pause(const struct row *row)
 
 /* ---- the vector ---- */
 
+struct row_list {
+	const char *name;
+	bool (*read)(const struct row *row);
+	const char *keys[16]; /* NULL-ended */
+	bool of_options;
+};
+
+/* In the order in which they are read. */
+static const struct row_list row_lists[] = {
+    {"dosages", stock_read_dosage,
+	{"drug", "timing", "text", "dose", "unit", "from", "sequence",
+	    "as_needed", "id", "note"},
+	false},
+    {"fills", read_fill,
+	{"date", "drug", "days_supply", "quantity", "unit", "status",
+	    "returned", "delivered", "shipping_days", "as_needed", "id",
+	    "note"},
+	false},
+    {"corrections", read_correction,
+	{"date", "drug", "days", "quantity", "unit", "id", "note"}, false},
+    {"options.pauses", read_pause, {"from", "to", "id", "note"}, true},
+};
+
+/* The last two are read by other measures of the same vectors. */
+static const char *const option_keys[] = {"pauses", "early_refill_pct",
+    "dispense_interval_days", "shipping_days", "carry_in",
+    "permissible_gap_days", NULL};
+
 static bool
-read_rows(struct stock *stock, const struct json *list, const char *name,
-    bool (*read)(const struct row *row))
+read_rows(
+    struct stock *stock, const struct json *list, const struct row_list *rows)
 {
-	struct row row = {.stock = stock, .list = name};
+	struct row row = {.stock = stock, .list = rows->name};
 
 	if (list == NULL)
 		return true;
 	if (!json_is(list, JSON_ARRAY) || list->count > ROWS_MAX) {
 		vector_refuse(stock->vector,
 		    json_is(list, JSON_ARRAY) ? "too-costly" : "structure",
-		    name, "must be an array of at most 2,000");
+		    rows->name, "must be an array of at most 2,000");
 		return false;
 	}
 	json_each (item, list) {
 		row.json = item;
-		if (!read(&row))
+		if (!stock_check_keys(stock, item,
+			arena_printf(stock->arena, "%s[%u]", rows->name,
+			    (unsigned)row.index),
+			rows->keys) ||
+		    !rows->read(&row))
 			return false;
 		row.index++;
+	}
+	return true;
+}
+
+static bool
+read_lists(struct stock *stock)
+{
+	const struct json *json = stock->vector->json;
+
+	for (size_t i = 0; i < COUNT(row_lists); i++) {
+		const struct row_list *rows = &row_lists[i];
+		const struct json *list =
+		    rows->of_options
+			? json_get(json_get(json, "options"), "pauses")
+			: json_get(json, rows->name);
+
+		if (!read_rows(stock, list, rows))
+			return false;
 	}
 	return true;
 }
@@ -223,6 +273,26 @@ read_option(struct stock *stock, const char *key, int32_t max, int32_t *value)
 }
 
 static bool
+read_options(struct stock *stock)
+{
+	const struct json *options = json_get(stock->vector->json, "options");
+
+	if (options != NULL && !json_is(options, JSON_NULL) &&
+	    !json_is(options, JSON_OBJECT)) {
+		vector_refuse(
+		    stock->vector, "structure", "options", "must be an object");
+		return false;
+	}
+	return stock_check_keys(stock, options, "options", option_keys) &&
+	       read_option(
+		   stock, "early_refill_pct", 100, &stock->early_refill_pct) &&
+	       read_option(stock, "dispense_interval_days", SUPPLY_DAYS_MAX,
+		   &stock->interval_days) &&
+	       read_option(stock, "shipping_days", SUPPLY_DAYS_MAX,
+		   &stock->shipping_days);
+}
+
+static bool
 read_frame(struct stock *stock)
 {
 	const struct json *zone = json_get(stock->vector->json, "timezone");
@@ -241,19 +311,12 @@ read_frame(struct stock *stock)
 		    "must be a date, YYYY-MM-DD");
 		return false;
 	}
-	return read_option(
-		   stock, "early_refill_pct", 100, &stock->early_refill_pct) &&
-	       read_option(stock, "dispense_interval_days", SUPPLY_DAYS_MAX,
-		   &stock->interval_days) &&
-	       read_option(stock, "shipping_days", SUPPLY_DAYS_MAX,
-		   &stock->shipping_days);
+	return read_options(stock);
 }
 
 bool
 stock_read(struct stock *stock)
 {
-	const struct json *json = stock->vector->json;
-
 	list_init(&stock->fills, stock->arena, sizeof(struct fill));
 	list_init(
 	    &stock->prescriptions, stock->arena, sizeof(struct prescription));
@@ -261,12 +324,5 @@ stock_read(struct stock *stock)
 	list_init(&stock->corrections, stock->arena, sizeof(struct correction));
 	list_init(&stock->as_needed, stock->arena, sizeof(struct fill));
 	list_init(&stock->drugs, stock->arena, sizeof(const char *));
-	return read_frame(stock) &&
-	       read_rows(stock, json_get(json, "dosages"), "dosages",
-		   stock_read_dosage) &&
-	       read_rows(stock, json_get(json, "fills"), "fills", read_fill) &&
-	       read_rows(stock, json_get(json, "corrections"), "corrections",
-		   read_correction) &&
-	       read_rows(stock, json_get(json_get(json, "options"), "pauses"),
-		   "options.pauses", read_pause);
+	return read_frame(stock) && read_lists(stock);
 }

@@ -2,6 +2,9 @@
  * Values of one row of a supply vector: its dates, days, amounts and drug.
  * What is broken is answered with its place, "fills[2].date".
  */
+#include <string.h>
+
+#include "base/conf.h"
 #include "ctl_supply.h"
 
 bool
@@ -13,6 +16,36 @@ row_refuse(
 
 	vector_refuse(row->stock->vector, code, at, text);
 	return false;
+}
+
+bool
+stock_check_keys(struct stock *stock, const struct json *object, const char *at,
+    const char *const *keys)
+{
+	size_t count = 0;
+
+	while (keys[count] != NULL)
+		count++;
+	json_each (member, object) {
+		const char *nearest;
+		size_t i = 0;
+
+		if (member->key == NULL)
+			return true; /* no object: refused where it is read */
+		while (i < count && strcmp(keys[i], member->key) != 0)
+			i++;
+		if (i < count)
+			continue;
+		nearest = conf_nearest(member->key, keys, count);
+		vector_refuse(stock->vector, "structure",
+		    arena_printf(stock->arena, "%s.%s", at, member->key),
+		    nearest == NULL
+			? "is not known"
+			: arena_printf(stock->arena,
+			      "is not known; did you mean \"%s\"?", nearest));
+		return false;
+	}
+	return true;
 }
 
 bool

@@ -11,52 +11,108 @@
 #include "flow/gateway_host.h"
 
 #define REGISTRATIONS_BYTES_MAX ((size_t)4 << 20)
+#define REGISTRATIONS_MAX 5000
 #define NAMES_BYTES_MAX 4096 /* of the parameters of one text */
+
+/* One row of the file, for what is read from it and its errors. */
+struct row {
+	struct ctl *ctl;
+	const char *file;
+	uint32_t index;
+	const struct json *json;
+};
+
+#define REFUSE(row, format, ...) \
+	ctl_fail(EXIT_DATA, "%s: [%u]" format, (row)->file, (row)->index, \
+	    __VA_ARGS__)
+
+static const char *
+read_text(const struct row *row, const char *key)
+{
+	const char *text = json_get_text(row->json, key);
+
+	if (text == NULL)
+		REFUSE(row,
+		    ": no \"%s\": kind, stage, locale, code, signature and "
+		    "parameters are needed",
+		    key);
+	return text;
+}
+
+static const char *
+read_word(const struct row *row, const char *key)
+{
+	const char *text = read_text(row, key);
+
+	if (text[0] == '\0')
+		REFUSE(row, ".%s: is empty", key);
+	return text;
+}
 
 /* The parameter names of one registration. */
 static void
-read_names(struct ctl *ctl, const char *file, uint32_t index,
-    const struct json *list, struct template_approval *approval)
+read_names(const struct row *row, struct template_approval *approval)
 {
-	const char **names = arena_array(
-	    ctl->arena, (list == NULL ? 0 : list->count) + 1, sizeof(*names));
+	const struct json *list = json_get(row->json, "parameters");
+	const char **names = arena_array(row->ctl->arena,
+	    (list == NULL ? 0 : list->count) + 1, sizeof(*names));
 
+	if (!json_is(list, JSON_ARRAY))
+		REFUSE(row, ".parameters: %s", "not an array of names");
 	json_each (name, list) {
-		if (json_text(name) == NULL ||
+		if (json_text(name) == NULL || *json_text(name) == '\0' ||
 		    strchr(json_text(name), ' ') != NULL)
-			ctl_fail(EXIT_DATA, "%s: [%u].parameters: not names",
-			    file, index);
+			REFUSE(row, ".parameters: %s", "not names");
 		names[approval->parameter_count++] = json_text(name);
 	}
 	approval->parameters = names;
 }
 
-static void
-read_approval(struct ctl *ctl, const char *file, uint32_t index,
-    const struct json *row, struct template_approval *approval)
+static bool
+read_class(const struct row *row)
 {
-	const char *kind = json_get_text(row, "kind");
-	const char *stage = json_get_text(row, "stage");
-	const char *class = json_get_text(row, "class");
+	const struct json *json = json_get(row->json, "class");
+	const char *class = json == NULL ? "notification" : json_text(json);
+
+	if (class == NULL || (strcmp(class, "notification") != 0 &&
+				 strcmp(class, "promotion") != 0))
+		REFUSE(row, ".class: %s", "not notification or promotion");
+	return strcmp(class, "promotion") == 0;
+}
+
+static void
+read_approval(const struct row *row, struct template_approval *approval)
+{
+	const char *kind = read_word(row, "kind");
+	const char *stage = read_word(row, "stage");
 
 	*approval = (struct template_approval){
-	    .locale = json_get_text(row, "locale"),
-	    .code = json_get_text(row, "code"),
-	    .signature = json_get_text(row, "signature"),
-	    .promotion = class != NULL && strcmp(class, "promotion") == 0,
+	    .kind = kind_from_word(kind),
+	    .stage = stage_from_word(stage),
+	    .locale = read_word(row, "locale"),
+	    .code = read_word(row, "code"),
+	    .signature = read_text(row, "signature"),
+	    .promotion = read_class(row),
 	};
-	if (kind == NULL || stage == NULL || approval->locale == NULL ||
-	    approval->code == NULL || approval->signature == NULL)
-		ctl_fail(EXIT_DATA,
-		    "%s: [%u]: kind, stage, locale, code, signature and "
-		    "parameters are needed",
-		    file, index);
-	approval->kind = kind_from_word(kind);
-	approval->stage = stage_from_word(stage);
 	if (approval->kind == 0 || approval->stage == STAGE_NONE)
-		ctl_fail(EXIT_DATA, "%s: [%u]: no text for %s %s %s", file,
-		    index, kind, stage, approval->locale);
-	read_names(ctl, file, index, json_get(row, "parameters"), approval);
+		REFUSE(row, ": no text for %s %s %s", kind, stage,
+		    approval->locale);
+	read_names(row, approval);
+}
+
+/* One text has one approval; which of two would be a matter of luck. */
+static void
+check_new(const struct row *row, const struct template_approval *approvals)
+{
+	const struct template_approval *own = &approvals[row->index];
+
+	for (uint32_t i = 0; i < row->index; i++)
+		if (approvals[i].kind == own->kind &&
+		    approvals[i].stage == own->stage &&
+		    strcmp(approvals[i].locale, own->locale) == 0)
+			REFUSE(row, ": %s %s %s is registered by [%u] already",
+			    kind_word(own->kind), stage_word(own->stage),
+			    own->locale, i);
 }
 
 void
@@ -64,13 +120,20 @@ ctl_read_approvals(struct ctl *ctl, const char *file, struct list *approvals)
 {
 	const struct json *list =
 	    ctl_read_json(ctl, file, REGISTRATIONS_BYTES_MAX);
-	uint32_t index = 0;
+	struct row row = {.ctl = ctl, .file = file};
 
-	if (!json_is(list, JSON_ARRAY))
-		ctl_fail(EXIT_DATA, "%s: not an array", file);
+	if (!json_is(list, JSON_ARRAY) || list->count == 0)
+		ctl_fail(EXIT_DATA, "%s: not an array of registrations", file);
+	if (list->count > REGISTRATIONS_MAX)
+		ctl_fail(EXIT_DATA, "%s: over %d registrations", file,
+		    REGISTRATIONS_MAX);
 	list_init(approvals, ctl->arena, sizeof(struct template_approval));
-	json_each (row, list)
-		read_approval(ctl, file, index++, row, list_add(approvals));
+	json_each (json, list) {
+		row.json = json;
+		read_approval(&row, list_add(approvals));
+		check_new(&row, approvals->data);
+		row.index++;
+	}
 }
 
 struct registering {

@@ -12,6 +12,7 @@
 #define INPUT_BYTES_MAX ((size_t)64 << 20)
 #define ANSWER_BYTES_MAX ((size_t)16 << 20)
 #define VECTORS_MAX 100000
+#define DEPTH_MAX 16 /* brackets open at once */
 
 struct answering {
 	vector_answer *answer;
@@ -140,30 +141,50 @@ answer_value(struct answering *a, const struct json *json)
 
 /* ---- value by value ---- */
 
+/* Behind the text whose quote is here; NULL: it does not end on its line. */
+static const char *
+skip_text(const char *at)
+{
+	for (;; at++) {
+		at += 1 + strcspn(at + 1, "\"\\\n");
+		if (*at == '"')
+			return at + 1;
+		if (*at != '\\' || at[1] == '\0' || at[1] == '\n')
+			return NULL;
+	}
+}
+
 /*
  * The end of the object or array that begins here, by its brackets; of
- * anything else, of the line.  NULL where it never ends.
+ * anything else, of the line.  NULL with the reason where it has none.
+ * Of the lines that begin what never ends, at most DEPTH_MAX stand open at
+ * any byte, so it is looked at no more often than that.
  */
 static const char *
-find_end(const char *at)
+find_end(const char *at, const char **reason)
 {
-	bool text = false;
-	size_t depth = 0;
+	int depth = 0;
 
+	*reason = "is no whole JSON value";
 	if (*at != '{' && *at != '[')
 		return at + strcspn(at, "\n");
-	for (; *at != '\0'; at++) {
-		if (text && *at == '\\' && at[1] != '\0')
+	do {
+		if (*at == '"') {
+			at = skip_text(at);
+			if (at == NULL)
+				return NULL;
+		} else {
+			depth += *at == '{' || *at == '[' ? 1 : -1;
 			at++;
-		else if (text && *at == '\n')
+		}
+		if (depth == 0)
+			return at;
+		if (depth > DEPTH_MAX) {
+			*reason = "nested too deeply";
 			return NULL;
-		else if (*at == '"')
-			text = !text;
-		else if (!text && (*at == '{' || *at == '['))
-			depth++;
-		else if (!text && (*at == '}' || *at == ']') && --depth == 0)
-			return at + 1;
-	}
+		}
+		at += strcspn(at, "\"{}[]");
+	} while (*at != '\0');
 	return NULL;
 }
 
@@ -192,14 +213,15 @@ count_lines(const char *from, const char *to)
 static const char *
 answer_next(struct answering *a, const char *at, int line, struct arena *arena)
 {
-	static const struct json_limits limits = {
-	    .bytes_max = INPUT_BYTES_MAX, .values_max = 20000000};
-	const char *end = find_end(at);
+	static const struct json_limits limits = {.bytes_max = INPUT_BYTES_MAX,
+	    .depth_max = DEPTH_MAX,
+	    .values_max = 20000000};
+	const char *reason, *end = find_end(at, &reason);
 	const struct json *json;
 	struct json_error error;
 
 	if (end == NULL) {
-		answer_broken(a, line, "is no whole JSON value");
+		answer_broken(a, line, reason);
 		return find_next(at);
 	}
 	arena_reset(arena);

@@ -25,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/json.h"
 #include "base/log.h"
 
 #define CONNECT_TIMEOUT_US (3 * SECOND_US)
@@ -1369,6 +1370,22 @@ db_param_text(struct db_unit *unit, const char *text)
 	else
 		unit_param(unit, PARAM_TEXT)->bytes =
 		    arena_text(unit->arena, text);
+}
+
+const char *
+db_unit_bad_text(const struct db_unit *unit)
+{
+	const struct command *commands = unit->commands.data;
+
+	for (size_t i = 0; i < unit->commands.count; i++) {
+		const struct param *params = commands[i].params.data;
+
+		for (size_t j = 0; j < commands[i].params.count; j++)
+			if (params[j].kind == PARAM_TEXT &&
+			    !json_is_utf8(params[j].bytes))
+				return params[j].bytes;
+	}
+	return NULL;
 }
 
 void

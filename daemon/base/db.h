@@ -110,6 +110,8 @@ void db_param_bytes(struct db_unit *unit, const void *data, size_t bytes);
 void db_param_null(struct db_unit *unit);
 void db_param_array(
     struct db_unit *unit, const struct db_array *array); /* copied */
+/* The first text parameter that is not UTF-8: the server would refuse it. */
+const char *db_unit_bad_text(const struct db_unit *unit); /* NULL: none */
 /*
  * Send the unit and its sync.  done is called exactly once, from the loop,
  * after the results; then the unit is gone.  sqlstate is NULL unless

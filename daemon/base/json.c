@@ -84,6 +84,19 @@ utf8_bytes(const char *at, size_t left)
 	return bytes > 0 ? (size_t)bytes : 0;
 }
 
+bool
+json_is_utf8(const char *text)
+{
+	size_t left = strlen(text), bytes;
+
+	for (; left > 0; text += bytes, left -= bytes) {
+		bytes = utf8_bytes(text, left);
+		if (bytes == 0)
+			return false;
+	}
+	return true;
+}
+
 static bool
 is_space(char byte)
 {

@@ -46,6 +46,9 @@ must_check const struct json *json_parse(const char *text, size_t bytes,
     const struct json_limits *limits, struct arena *arena,
     struct json_error *error);
 
+/* Is a text, up to its NUL, UTF-8 as JSON has it?  For texts from elsewhere. */
+must_check bool json_is_utf8(const char *text);
+
 /* All of these take NULL and then find nothing. */
 const struct json *json_get(const struct json *object, const char *key);
 const struct json *json_at(const struct json *array, uint32_t index);

@@ -92,10 +92,27 @@ zone_read(struct zone *zone, GTimeZone *source)
 }
 
 /*
+ * What lies in tzdata's folder and names no zone: tables, the zone of this
+ * machine, the zones once more, and under "right/" with leap seconds, which
+ * nothing here counts.
+ */
+static bool
+name_reserved(const char *name)
+{
+	static const char *const files[] = {
+	    "leapseconds", "localtime", "posixrules"};
+
+	for (size_t i = 0; i < COUNT(files); i++)
+		if (strcmp(name, files[i]) == 0)
+			return true;
+	return strncmp(name, "posix/", 6) == 0 ||
+	       strncmp(name, "right/", 6) == 0;
+}
+
+/*
  * Could this be a name in tzdata?  GLib would also follow a path out of it,
  * and take "UTC+8" for a POSIX rule, which means eight hours west: digits
- * are let through only where tzdata's own names mean that.  The zones under
- * "right/" count leap seconds, which nothing here does.
+ * are let through only where tzdata's own names mean that.
  */
 static bool
 name_plausible(const char *name)
@@ -106,7 +123,7 @@ name_plausible(const char *name)
 	size_t bytes = strlen(name);
 
 	if (bytes == 0 || bytes > NAME_BYTES_MAX || name[0] == '/' ||
-	    strncmp(name, "right/", 6) == 0)
+	    name_reserved(name))
 		return false;
 	if (strncmp(name, "Etc/GMT", 7) == 0) {
 		name += 7;

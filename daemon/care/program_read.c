@@ -5,6 +5,7 @@
  */
 #include "care/program_read.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "care/program_setting.h"
@@ -282,18 +283,41 @@ compose_classes(const struct program_document *documents, uint32_t count,
 	return 0;
 }
 
+/* By kind and class; of the same those that stand first go first. */
+static int
+compare_documents(const void *left, const void *right)
+{
+	const struct program_document *const *a = left, *const *b = right;
+	int classes = strcmp((*a)->product_class, (*b)->product_class);
+
+	if ((*a)->kind != (*b)->kind)
+		return (*a)->kind < (*b)->kind ? -1 : 1;
+	if (classes != 0)
+		return classes;
+	return (*a > *b) - (*a < *b);
+}
+
+/* At most one of each kind and class: by sorting, for there may be many. */
 static int
 check_unique(const struct program_document *documents, uint32_t count,
-    uint32_t *culprit, struct conf_error *error)
+    struct arena *arena, uint32_t *culprit, struct conf_error *error)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		const struct program_document *first = find_document(documents,
-		    count, documents[i].kind, documents[i].product_class);
+	const struct program_document **sorted =
+	    arena_array(arena, count + 1, sizeof(*sorted));
 
-		*culprit = i;
-		if (first != &documents[i])
-			return program_fail(
-			    error, "a second document of this kind and class");
+	for (uint32_t i = 0; i < count; i++)
+		sorted[i] = &documents[i];
+	qsort(sorted, count, sizeof(*sorted), compare_documents);
+	for (uint32_t i = 1; i < count; i++) {
+		const struct program_document *a = sorted[i - 1];
+		const struct program_document *b = sorted[i];
+
+		if (a->kind != b->kind ||
+		    strcmp(a->product_class, b->product_class) != 0)
+			continue;
+		*culprit = (uint32_t)(b - documents);
+		return program_fail(
+		    error, "a second document of this kind and class");
 	}
 	return 0;
 }
@@ -308,7 +332,7 @@ program_compose(const struct program_document *documents, uint32_t count,
 
 	*rules = *program_default();
 	*culprit = 0;
-	if (check_unique(documents, count, culprit, error) != 0)
+	if (check_unique(documents, count, arena, culprit, error) != 0)
 		return -1;
 	if (all != NULL) {
 		*culprit = (uint32_t)(all - documents);

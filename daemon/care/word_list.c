@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json.h"
+
 #define WORD_BYTES_MAX 96
 #define WORDS_MAX 2000 /* in one list */
 
@@ -73,6 +75,8 @@ take_line(struct word_list *list, struct arena *arena, const char *from,
 	list_init(&word.harmless, arena, sizeof(const char *));
 	if (word.text[0] == '\0')
 		return bang == NULL ? NULL : "no word before the !";
+	if (!json_is_utf8(word.text))
+		return "not UTF-8";
 	if (strlen(word.text) > WORD_BYTES_MAX)
 		return "too long a word";
 	if (list->words.count == WORDS_MAX)

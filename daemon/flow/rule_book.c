@@ -27,6 +27,8 @@ struct tenant_rules {
 	bool attendance_fed;
 	struct rules rules;
 	struct list candidates; /* struct candidate, by kind and class */
+	uint32_t class_count;   /* kinds of product classes among them */
+	uint32_t left_out;      /* rows of more such kinds */
 };
 
 struct rule_book {
@@ -89,12 +91,53 @@ rules_of(const struct rule_book *book, int32_t tenant_id)
 
 /* ---- documents ---- */
 
+/* The order of the candidates. */
+static int
+compare_keys(const struct candidate *a, const struct candidate *b)
+{
+	int left = (int)a->document.kind, right = (int)b->document.kind;
+
+	if (left != right)
+		return left < right ? -1 : 1;
+	return strcmp(a->document.product_class, b->document.product_class);
+}
+
 static bool
 same_key(const struct candidate *a, const struct candidate *b)
 {
-	return a->document.kind == b->document.kind &&
-	       strcmp(a->document.product_class, b->document.product_class) ==
-		   0;
+	return compare_keys(a, b) == 0;
+}
+
+/*
+ * The candidates of that key among those of the tenant that are in force,
+ * if any: from the one returned up to *end.
+ */
+static const struct candidate *
+find_before(const struct rule_book *book, const struct tenant_rules *tenant,
+    const struct candidate *key, const struct candidate **end)
+{
+	const struct tenant_rules *before =
+	    find_tenant(&book->tenants, tenant->tenant_id);
+	const struct candidate *list =
+	    before == NULL ? NULL : before->candidates.data;
+	size_t count = before == NULL ? 0 : before->candidates.count;
+	size_t low = 0, high = count;
+
+	*end = NULL;
+	if (count == 0)
+		return NULL;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_keys(&list[middle], key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	while (high < count && same_key(&list[high], key))
+		high++;
+	*end = list + high;
+	return list + low;
 }
 
 /* An alarm, once for each text that is not valid. */
@@ -102,15 +145,13 @@ static void
 refuse(const struct rule_book *book, const struct tenant_rules *tenant,
     struct candidate *candidate, const struct conf_error *error)
 {
-	const struct tenant_rules *before =
-	    find_tenant(&book->tenants, tenant->tenant_id);
-	const struct candidate *list =
-	    before == NULL ? NULL : before->candidates.data;
+	const struct candidate *end;
+	const struct candidate *old =
+	    find_before(book, tenant, candidate, &end);
 
 	candidate->refused = true;
-	for (size_t i = 0; before != NULL && i < before->candidates.count; i++)
-		if (list[i].refused && same_key(&list[i], candidate) &&
-		    strcmp(list[i].text, candidate->text) == 0)
+	for (; old < end; old++)
+		if (old->refused && strcmp(old->text, candidate->text) == 0)
 			return;
 	log_error("program.refused", log_n(TENANT, tenant->tenant_id),
 	    log_s(KIND, program_kind_word(candidate->document.kind)),
@@ -140,16 +181,27 @@ static void
 add_last_good(const struct rule_book *book, struct tenant_rules *tenant,
     const struct candidate *newest)
 {
-	const struct tenant_rules *before =
-	    find_tenant(&book->tenants, tenant->tenant_id);
-	const struct candidate *list =
-	    before == NULL ? NULL : before->candidates.data;
+	const struct candidate *end;
+	const struct candidate *old = find_before(book, tenant, newest, &end);
 
-	for (size_t i = 0; before != NULL && i < before->candidates.count; i++)
-		if (!list[i].refused && same_key(&list[i], newest)) {
-			(void)add_candidate(tenant, &list[i]);
-			return;
-		}
+	while (old < end && old->refused)
+		old++;
+	if (old < end)
+		(void)add_candidate(tenant, old);
+}
+
+/* Is there room for one more key?  A class takes some. */
+static bool
+take_room(struct tenant_rules *tenant, const struct candidate *row)
+{
+	if (row->document.product_class[0] == '\0')
+		return true;
+	if (tenant->class_count == PROGRAM_CLASSES_MAX) {
+		tenant->left_out++;
+		return false;
+	}
+	tenant->class_count++;
+	return true;
 }
 
 static void
@@ -159,13 +211,31 @@ take_document(const struct rule_book *book, struct tenant_rules *tenant,
 	const struct candidate *list = tenant->candidates.data;
 	bool newest = tenant->candidates.count == 0 ||
 		      !same_key(&list[tenant->candidates.count - 1], row);
-	struct candidate *c = add_candidate(tenant, row);
+	struct candidate *c;
 	struct conf_error error;
 
+	if (newest && !take_room(tenant, row))
+		return;
+	c = add_candidate(tenant, row);
 	if (program_document_check(&c->document, &error) != 0)
 		refuse(book, tenant, c, &error);
 	if (newest)
 		add_last_good(book, tenant, row);
+}
+
+/* An alarm, once for each number of them. */
+static void
+tell_left_out(const struct rule_book *book, const struct tenant_rules *tenant)
+{
+	const struct tenant_rules *before =
+	    find_tenant(&book->tenants, tenant->tenant_id);
+
+	if (tenant->left_out == 0 ||
+	    (before != NULL && before->left_out == tenant->left_out))
+		return;
+	log_error("program.refused", log_n(TENANT, tenant->tenant_id),
+	    log_n(COUNT, tenant->left_out),
+	    log_s(ERROR, "more classes have programs than a tenant may have"));
 }
 
 /* Those that are first of their key and not refused; where they stand. */
@@ -192,26 +262,35 @@ choose_documents(const struct tenant_rules *tenant, struct arena *arena,
 	return count;
 }
 
-/* One document less with each failure: none at all never fails. */
+/*
+ * One document less with each failure: none at all never fails.  There are
+ * few, for a tenant has few classes and few versions of each are read.
+ */
 static void
 compose(const struct rule_book *book, struct tenant_rules *tenant)
 {
-	struct arena *arena = tenant->candidates.arena;
+	struct arena *scratch = arena_create();
+	struct program_document *documents;
 	struct conf_error error;
-	uint32_t culprit;
+	uint32_t count, culprit;
+	int result;
 
 	for (;;) {
-		struct program_document *documents;
 		struct candidate **chosen;
-		uint32_t count =
-		    choose_documents(tenant, arena, &documents, &chosen);
 
-		if (program_compose(documents, count, arena, &tenant->rules,
+		arena_reset(scratch);
+		count = choose_documents(tenant, scratch, &documents, &chosen);
+		if (program_compose(documents, count, scratch, &tenant->rules,
 			&culprit, &error) == 0)
 			break;
 		assert(culprit < count);
 		refuse(book, tenant, chosen[culprit], &error);
 	}
+	/* once more, to last */
+	result = program_compose(documents, count, tenant->candidates.arena,
+	    &tenant->rules, &culprit, &error);
+	assert(result == 0);
+	arena_free(scratch);
 	tenant->rules.ask_after_us = book->standard.ask_after_us;
 	tenant->rules.stops = book->standard.stops;
 	tenant->rules.attendance_fed = tenant->attendance_fed;
@@ -263,8 +342,10 @@ take_programs(const struct db_result *result, void *arg)
 		    });
 	}
 	list = tenants.data;
-	for (size_t i = 0; i < tenants.count; i++)
+	for (size_t i = 0; i < tenants.count; i++) {
 		compose(book, &list[i]);
+		tell_left_out(book, &list[i]);
+	}
 	if (db_rows(result) == ROWS_MAX)
 		log_error("program.too_many", log_n(COUNT, ROWS_MAX));
 	arena_free(book->arena);

@@ -28,7 +28,7 @@ must_check struct template_set *template_files_read(const char *directory,
     struct conf_error *error);
 /*
  * The lists of words: words/NAME.txt of the directory where it is there,
- * else the shipped one.  In the findings' arena.
+ * else the shipped one, with a warning.  In the findings' arena.
  */
 void template_files_words(
     const char *directory, struct word_lists *words, struct findings *findings);

@@ -5,8 +5,12 @@ change would change is shown beforehand; the daemon obeys what is stored."""
 import json
 import os
 import re
+import select
+import socket
 import subprocess
 import tempfile
+import threading
+import time
 
 from stack import (SAMPLES, Stack, build_folder, refill_patients, wait_until)
 from support import equal, main
@@ -21,7 +25,8 @@ AMLODIPINE = "http://www.whocc.no/atc|C08CA01"
 def offline(*words):
     """adherctl without configuration: status, output, errors."""
     run = subprocess.run([build_folder() / "adherctl", *map(str, words)],
-                         text=True, capture_output=True, check=False)
+                         text=True, capture_output=True, check=False,
+                         timeout=60)
     return run.returncode, run.stdout, run.stderr
 
 
@@ -89,6 +94,26 @@ def test_a_folder_of_files_is_read_by_name():
     status, _, err = offline("program", "check", files.path)
     equal(status, 65)
     assert "3.json: a second document" in err, err
+
+
+def test_what_holds_no_rules_is_not_called_good():
+    files = Folder()
+    for text, told in (("[]", "an array without a document"),
+                       ("[[]]", "not an object"), ("7", "not an object"),
+                       ("null", "not an object")):
+        path = files.write("r.json", text)
+        status, out, err = offline("program", "check", path)
+        equal((status, out), (65, ""))
+        assert err.startswith(f"adherctl: {path}") and told in err, err
+
+
+def test_what_is_no_file_is_not_waited_for():
+    files = Folder()
+    files.write("1.json", refill(time="11:00"))
+    os.mkfifo(files.path + "/2.json")
+    status, _, err = offline("program", "check", files.path)
+    equal((status, err),
+          (65, f"adherctl: {files.path}/2.json: not a regular file\n"))
 
 
 def test_what_is_shown_as_json_can_be_stored_again():
@@ -200,6 +225,97 @@ def test_a_class_concerns_its_products_alone():
 
 
 # ---- the database and the daemon ----
+
+class DeafToCommit:
+    """A way to the database that is cut when a COMMIT went through, before
+    its answer."""
+
+    def __init__(self, dsn, folder):
+        run = re.search(r"host=(\S+)", dsn)[1]
+        self.server = f"{run}/.s.PGSQL.5432"
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(f"{folder}/.s.PGSQL.5432")
+        self.socket.listen()
+        self.dsn = dsn.replace(run, folder)
+        threading.Thread(target=self.work, daemon=True).start()
+
+    def work(self):
+        while True:
+            client = self.socket.accept()[0]
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self.server)
+            while self.pass_on(client, server):
+                pass
+            client.close()
+            server.close()
+
+    @staticmethod
+    def pass_on(client, server):
+        ready = select.select([client, server], [], [])[0]
+        for here, there in ((client, server), (server, client)):
+            if here in ready:
+                data = here.recv(1 << 16)
+                if not data:
+                    return False
+                there.sendall(data)
+                # Bind: of the unnamed portal to the statement "commit"
+                if here is client and b"\0commit\0" in data:
+                    server.recv(1 << 16)
+                    return False
+        return True
+
+
+def test_what_may_not_be_stored_is_not_said_to_be():
+    files = Folder()
+    rules = files.write("r.json", refill(time="09:30"))
+    with Stack("2026-03-02T09:00:00+08:00") as stack:
+        config = (stack.folder / "adherd-0.conf").read_text()
+        way = DeafToCommit(stack.dsn, files.path)
+        deaf = files.write("deaf.conf", config.replace(stack.dsn, way.dsn))
+        status, out, err = offline("-c", deaf, "program", "store", rules)
+        equal((status, out), (69, ""))
+        assert "unknown whether stored; look with program list" in err, err
+        equal([x["version"] for x in
+               lines(stack.ctl("program", "list", "--json"))], [1])
+        # nor what the database refused in the end
+        stack.sql("CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS"
+                  " 'BEGIN RAISE serialization_failure; END'; CREATE"
+                  " CONSTRAINT TRIGGER no AFTER INSERT ON program DEFERRABLE"
+                  " INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION no()")
+        files.write("r.json", refill(time="09:45"))
+        run = stack.ctl("program", "store", rules, check=False)
+        equal((run.returncode, run.stdout), (70, ""))
+        assert "nothing is stored" in run.stderr, run.stderr
+        equal(stack.number("SELECT count(*) FROM program"), 1)
+
+
+def test_what_is_not_utf8_is_named():
+    with Stack("2026-03-02T09:00:00+08:00") as stack:
+        for words in (("product", "set", b"a\xff\nb", "--class", "x"),
+                      ("product", "set", "drug", "--name", b"a\xff\nb"),
+                      ("program", "store", "--touch", "--tenant",
+                       b"a\xff\nb")):
+            run = subprocess.run(
+                [build_folder() / "adherctl", "-c",
+                 stack.folder / "adherd-0.conf", *words], text=True,
+                capture_output=True, check=False)
+            equal((run.returncode, run.stdout, run.stderr),
+                  (64, "", 'adherctl: not valid UTF-8: "a\\xff\\x0ab"\n'))
+
+
+def test_more_classes_than_a_tenant_may_have_hold_nobody_up():
+    with ready("2026-03-02T09:50:00+08:00", 1) as stack:
+        stack.sql("INSERT INTO program SELECT 1, 2, 'c' || i, i,"
+                  " '{\"time\": \"12:00\"}', '2026-03-02'"
+                  " FROM generate_series(1, 10500) i")
+        start = time.monotonic()
+        stack.ctl("program", "store", "--touch")
+        stack.wait_looked_at(5)
+        assert time.monotonic() - start < 5
+        refused = [line for line in stack.copies[0].log_text().splitlines()
+                   if "program.refused" in line]
+        equal(len(refused), 1)
+        assert "count=10244" in refused[0], refused
 
 def ready(care_time, count=2, days="2026-02-09"):
     return Stack(care_time, settings=QUICK).begin(refill_patients(count, days))
@@ -334,6 +450,11 @@ def test_a_product_takes_the_program_of_its_class():
         equal([(x["product_class"], x["sensitive"]) for x in
                lines(stack.ctl("product", "list", "--json"))],
               [("strips", True)])
+        # a product without another name than its key has that once
+        stack.ctl("product", "set", "X01", "--class", "strips")
+        listed = stack.ctl("product", "list").splitlines()
+        equal([line.count("X01") for line in listed], [1, 0])
+        assert listed[1].endswith("  氨氯地平片 5mg"), listed
 
 
 if __name__ == "__main__":

@@ -132,10 +132,58 @@ def test_the_words_of_the_folder_go_before_the_shipped_ones():
         f.replace("dose/en.tpl", "All is well", "You forgot it")
         f.write("words/reproach.txt", "zebra\n")
         equal(rules(f.texts), [])
-        shutil.rmtree(f.texts / "words")
-        equal(rules(f.texts), ["reproach"])
+        (f.texts / "words/reproach.txt").unlink()
+        equal(rules(f.texts), ["reproach", "word-list"])
         f.write("words/reproach.txt", "qq ! b\n")
         equal(rules(f.texts), ["word-list"])
+
+
+def findings(*arguments):
+    return [(os.path.basename(x["file"]), x["severity"], x["rule"])
+            for x in map(json.loads,
+                         check("--json", *arguments)[1].splitlines())]
+
+
+def test_a_list_that_is_missing_or_empty_is_no_silence():
+    with Folder() as f:
+        f.write("words/reproach.txt", "# nothing yet\n\n")
+        equal(findings(f.texts), [("reproach.txt", "error", "word-list")])
+        equal(check(f.texts)[0], 1)
+        (f.texts / "words/reproach.txt").unlink()
+        equal(findings(f.texts), [("reproach.txt", "warning", "word-list")])
+        equal(check(f.texts)[0], 0)
+        shutil.rmtree(f.texts / "words")
+        equal(findings(f.texts), [("words", "warning", "word-list")])
+        shutil.copytree(os.path.join(TEMPLATES, "words"), f.texts / "words")
+        (f.texts / "words/reproach.txt").write_bytes(b"no\n\xff\xfe\n")
+        status, out, _ = check(f.texts)
+        equal((status, out), (1, f"{f.texts}/words/reproach.txt:2 error "
+                              "word-list not UTF-8\n"))
+
+
+def test_what_nobody_would_read_is_told():
+    with Folder() as f:
+        f.write("refil/zh-CN.tpl", "[stage \"-7d\"]\ntext = x\n")
+        f.write("en.tpl", "")
+        f.write("words/advertizing.txt", "zebra\n")
+        f.write("notes/todo.txt", "none of our business\n")
+        equal(findings(f.texts), [("en.tpl", "error", "unknown-kind"),
+                                  ("refil", "error", "unknown-kind"),
+                                  ("advertizing.txt", "error", "word-list")])
+        out = check(f.texts)[1]
+        assert 'did you mean "refill"?' in out, out
+        assert 'did you mean "advertising"?' in out, out
+
+
+def test_what_is_no_file_is_not_waited_for():
+    with Folder() as f:
+        os.mkfifo(f.texts / "refill/en-US.tpl")
+        os.symlink("/dev/zero", f.texts / "dose/en-US.tpl")
+        (f.texts / "words/purchase.txt").unlink()
+        os.mkfifo(f.texts / "words/purchase.txt")
+        equal(findings(f.texts), [("en-US.tpl", "error", "unreadable"),
+                                  ("en-US.tpl", "error", "unreadable"),
+                                  ("purchase.txt", "error", "unreadable")])
 
 
 def test_a_discreet_folder_names_no_product():
@@ -170,6 +218,27 @@ def test_registrations_are_checked_before_they_are_submitted():
               ["parameter-length"])
         equal(with_file("wechat_mini", parameters=[
             "thing1=drug|text:20", "date2=run_out|long_date"]), [])
+
+
+def test_a_registration_that_is_malformed_names_its_place():
+    with Folder() as f:
+        path = f.path / "r.json"
+        good = registration(stage="-3d")
+        for rows, told in (
+                ([], ": not an array of registrations"),
+                ([good, registration(code="")], ": [1].code: is empty"),
+                ([good, registration(locale="")], ": [1].locale: is empty"),
+                ([registration(code=7)], ': [0]: no "code"'),
+                ([registration(parameters="drug")], ": [0].parameters: "),
+                ([registration(parameters=None)], ": [0].parameters: "),
+                ([registration(**{"class": "promo"})], ": [0].class: "),
+                ([registration(), good, registration()],
+                 ": [2]: refill -7d zh-CN is registered by [0] already")):
+            path.write_text(json.dumps(rows), encoding="utf-8")
+            status, out, err = check(TEMPLATES, "--gateway", "sms_aliyun",
+                                     "--registrations", path)
+            equal((status, out), (65, ""))
+            assert err.startswith(f"adherctl: {path}{told}"), err
 
 
 def test_texts_are_compared_with_what_was_approved():

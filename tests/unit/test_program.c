@@ -262,6 +262,34 @@ envelope_is_checked(void **state)
 	assert_int_equal(culprit, 1);
 }
 
+/* As many as lie in a database that somebody filled. */
+static void
+second_document_is_found_among_many(void **state)
+{
+	enum { MANY = 20000 };
+	struct program_document *documents =
+	    arena_array(arena, MANY, sizeof(*documents));
+	struct json_error json_error;
+	const struct json *settings =
+	    json_parse("{}", 2, NULL, arena, &json_error);
+
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		documents[i] = (struct program_document){
+		    .kind = KIND_REFILL,
+		    .product_class = arena_printf(
+			arena, "c%d", i == 17000 ? 15000 : i * 7919 % MANY),
+		    .settings = settings,
+		};
+	/* 15000 = 5000 * 7919 % 20000 */
+	assert_string_equal(documents[5000].product_class, "c15000");
+	assert_int_equal(
+	    program_compose(documents, MANY, arena, &rules, &culprit, &error),
+	    -1);
+	assert_non_null(strstr(error.text, "a second document"));
+	assert_int_equal(culprit, 17000);
+}
+
 /* ---- classes ---- */
 
 #define STRIPS \
@@ -436,6 +464,7 @@ main(void)
 	    TEST(every_number_of_the_page_is_a_setting),
 	    TEST(what_is_wrong_is_named_with_its_place),
 	    TEST(envelope_is_checked),
+	    TEST(second_document_is_found_among_many),
 	    TEST(class_takes_over_what_it_does_not_name),
 	    TEST(class_is_checked_with_what_it_takes_over),
 	    PLAN(stages_and_task_come_on_the_days_of_the_program),

@@ -169,7 +169,8 @@ what_is_no_zone_is_refused(void **state)
 	    "/etc/localtime", "../../../etc/localtime", ":Asia/Shanghai",
 	    "Asia/../Asia/Shanghai", "+08:00", "+08", "UTC+8", "GMT+8",
 	    "Etc/UTC+8", "EST5EDT,M3.2.0,M11.1.0", "CST-8", "Asia/Shanghai ",
-	    "Asia/Shanghai\n", "right/Asia/Shanghai", "tzdata.zi"};
+	    "Asia/Shanghai\n", "right/Asia/Shanghai", "posix/Asia/Shanghai",
+	    "posix/UTC", "tzdata.zi", "leapseconds", "localtime", "posixrules"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(none); i++)
