@@ -250,7 +250,9 @@ const struct ctl_verb ctl_timing = {
     "doses in a window.\n\n"
     "TEXT is a dosage as people write it: \"每日三次 饭后\", \"1片 tid pc "
     "po\".\n"
-    "It comes back as a FHIR Timing, or Dosage; with --start also its doses\n"
-    "(--days 1, --zone Asia/Shanghai).  What is not clear needs review.",
+    "It comes back as a FHIR Timing, or as a Dosage where more is said; with\n"
+    "--start also its doses (--days 1, --zone Asia/Shanghai).  What has more\n"
+    "than one reading is \"needs_review\", with the words; \"confirm\" has\n"
+    "words whose usual reading was taken.",
     run_timing,
 };

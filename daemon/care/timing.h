@@ -24,6 +24,8 @@ struct shorthand {                   /* what a text says; all in the arena */
 	int64_t dose_micro;          /* each time; -1: not said */
 	const char *dose_unit;       /* as written, like the next; NULL */
 	const char *route;
+	const char *method;  /* "冲服" */
+	const char *reason;  /* what it is needed for: "疼痛时" */
 	const char *confirm; /* words whose usual reading somebody confirms */
 	const char *review;  /* why a person must look at it, with the words */
 };

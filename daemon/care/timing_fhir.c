@@ -80,12 +80,57 @@ write_when(struct json_writer *w, uint32_t when)
 	json_write_end_array(w);
 }
 
+static void
+write_weekdays(struct json_writer *w, uint32_t weekdays)
+{
+	json_write_key(w, "dayOfWeek");
+	json_write_array(w);
+	for (unsigned i = 0; i < COUNT(timing_weekday_words); i++)
+		if (weekdays >> i & 1)
+			json_write_text(w, timing_weekday_words[i]);
+	json_write_end_array(w);
+}
+
+static void
+write_times(struct json_writer *w, const struct timing *t)
+{
+	char text[16];
+
+	json_write_key(w, "timeOfDay");
+	json_write_array(w);
+	for (uint32_t i = 0; i < t->time_count; i++) {
+		unsigned time_s = (unsigned)t->times[i];
+
+		(void)snprintf(text, sizeof(text), "%02u:%02u:%02u",
+		    time_s / 3600, time_s / 60 % 60, time_s % 60);
+		json_write_text(w, text);
+	}
+	json_write_end_array(w);
+}
+
+static void
+write_bound(struct json_writer *w, const struct timing *t)
+{
+	const char *unit = timing_unit_words[t->bound_unit];
+
+	json_write_key(w, "boundsDuration");
+	json_write_object(w);
+	json_write_key(w, "value");
+	write_micro(w, t->bound_micro);
+	json_write_member(w, "unit", unit);
+	json_write_member(w, "system", "http://unitsofmeasure.org");
+	json_write_member(w, "code", unit);
+	json_write_end_object(w);
+}
+
 /* The fields that shorthand can say. */
 static void
 write_repeat(struct json_writer *w, const struct timing *t)
 {
 	json_write_key(w, "repeat");
 	json_write_object(w);
+	if (t->bound_micro >= 0)
+		write_bound(w, t);
 	if (t->count > 0) {
 		json_write_key(w, "count");
 		json_write_i64(w, t->count);
@@ -97,12 +142,28 @@ write_repeat(struct json_writer *w, const struct timing *t)
 		write_micro(w, t->period_micro);
 		json_write_member(w, "periodUnit", timing_unit_words[t->unit]);
 	}
+	if (t->weekdays != 0)
+		write_weekdays(w, t->weekdays);
+	if (t->time_count > 0)
+		write_times(w, t);
 	if (t->when != 0)
 		write_when(w, t->when);
 	if (t->offset_min >= 0) {
 		json_write_key(w, "offset");
 		json_write_i64(w, t->offset_min);
 	}
+	json_write_end_object(w);
+}
+
+/* A CodeableConcept in words. */
+static void
+write_concept(struct json_writer *w, const char *key, const char *text)
+{
+	if (text == NULL)
+		return;
+	json_write_key(w, key);
+	json_write_object(w);
+	json_write_member(w, "text", text);
 	json_write_end_object(w);
 }
 
@@ -127,22 +188,19 @@ write_dosage(struct json_writer *w, const struct shorthand *s)
 {
 	const struct timing *t = s->timing;
 
-	if (t->frequency > 0 || t->count > 0) {
+	if (t->frequency > 0 || t->count > 0 || t->bound_micro >= 0) {
 		json_write_key(w, "timing");
 		json_write_object(w);
 		write_repeat(w, t);
 		json_write_end_object(w);
 	}
-	if (s->as_needed) {
+	if (s->as_needed && s->reason == NULL) {
 		json_write_key(w, "asNeededBoolean");
 		json_write_bool(w, true);
 	}
-	if (s->route != NULL) {
-		json_write_key(w, "route");
-		json_write_object(w);
-		json_write_member(w, "text", s->route);
-		json_write_end_object(w);
-	}
+	write_concept(w, "asNeededCodeableConcept", s->reason);
+	write_concept(w, "route", s->route);
+	write_concept(w, "method", s->method);
 	if (s->dose_micro >= 0)
 		write_dose(w, s);
 }
@@ -154,7 +212,8 @@ timing_write_text(const struct shorthand *s, struct json_writer *w)
 		json_write_member(w, "needs_review", s->review);
 		return;
 	}
-	if (s->as_needed || s->dose_micro >= 0)
+	if (s->as_needed || s->dose_micro >= 0 || s->route != NULL ||
+	    s->method != NULL)
 		write_dosage(w, s);
 	else
 		write_repeat(w, s->timing);

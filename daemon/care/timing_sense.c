@@ -14,7 +14,12 @@ static const char *const twins[][2] = {{"飯", "饭"}, {"後", "后"}, {"兩", "
     {"週", "周"}, {"時", "时"}, {"隨", "随"}, {"個", "个"}, {"醫", "医"},
     {"囑", "嘱"}, {"靜", "静"}, {"脈", "脉"}, {"單", "单"}, {"噴", "喷"},
     {"顆", "颗"}, {"內", "内"}, {"進", "进"}, {"與", "与"}, {"鐘", "钟"},
-    {"臨", "临"}, {"點", "点"}};
+    {"臨", "临"}, {"點", "点"}, {"連", "连"}, {"續", "续"}, {"療", "疗"},
+    {"沖", "冲"}, {"熱", "热"}, {"發", "发"}, {"頓", "顿"}, {"雙", "双"},
+    {"錠", "锭"}, {"禮", "礼"}, {"頭", "头"}, {"悶", "闷"}, {"絞", "绞"},
+    {"氣", "气"}, {"覺", "觉"}, {"開", "开"}, {"溫", "温"}, {"癢", "痒"},
+    {"陰", "阴"}, {"給", "给"}, {"藥", "药"}, {"燒", "烧"}, {"腸", "肠"},
+    {"霧", "雾"}, {"塗", "涂"}};
 
 /* One byte for a wide character of ASCII ("３", "Ｔ", "／"), or 0. */
 static char
@@ -130,85 +135,187 @@ ask(const struct words *in, const char *question, const struct list *spans)
 
 /* ---- one rule ---- */
 
-/* "早晚 饭后": morning and evening mean those meals. */
-static void
-name_meals(struct words *in)
+static bool
+daily(const struct words *in)
 {
-	static const uint32_t parts[] = {
-	    WHEN_BIT(WHEN_MORN), WHEN_BIT(WHEN_NOON), WHEN_BIT(WHEN_EVE)};
-	static const uint32_t columns[] = {
-	    WHEN_BIT(WHEN_CM) | WHEN_BIT(WHEN_ACM) | WHEN_BIT(WHEN_PCM),
-	    WHEN_BIT(WHEN_CD) | WHEN_BIT(WHEN_ACD) | WHEN_BIT(WHEN_PCD),
-	    WHEN_BIT(WHEN_CV) | WHEN_BIT(WHEN_ACV) | WHEN_BIT(WHEN_PCV)};
-	uint32_t named = 0;
+	return in->unit == UNIT_D && in->period == 1;
+}
 
-	if (in->meals == 0 ||
-	    (in->when & ~(parts[0] | parts[1] | parts[2])) != 0)
-		return;
-	for (unsigned i = 0; i < COUNT(parts); i++)
-		if ((in->when & parts[i]) != 0)
-			named |= in->meals & columns[i];
-	in->when = named;
+/* "早晚2片": a whole one at each of them, or two? */
+static bool
+may_be_sum(const struct words *in, int32_t named)
+{
+	return in->dose_whole && !in->each && !in->dose_first && named > 1 &&
+	       in->dose_count < named && in->dose_micro % (named * MICRO) == 0;
 }
 
 /*
- * Which times of the day: the named ones, or all three meals.  NULL, or the
- * question where meals and frequency leave open which.
+ * How often the named times come: on each day, unless it is said.  NULL, or
+ * the question where meals and frequency leave open which.
  */
 static const char *
 settle_when(struct words *in)
 {
-	bool daily = in->unit == UNIT_D && in->period == 1;
 	int32_t named;
 
-	name_meals(in);
-	if (in->when != 0 && (in->when & ~in->meals) != 0 && in->meals != 0)
-		return "does not fit together";
 	if (in->when == 0 && in->meals != 0) {
-		if (in->frequency != 0 && !(daily && in->frequency == 3))
+		if (in->frequency != 0 && !(daily(in) && in->frequency == 3))
 			return "which meals is not said";
 		in->when = in->meals;
 	}
-	if ((in->marks & MARK_FASTING) && (in->when & (WHEN_PC | WHEN_C)) != 0)
-		return "does not fit together";
-	if (in->when == 0 && (in->marks & MARK_FASTING))
-		in->when = WHEN_BIT(WHEN_ACM);
-	if (in->when == 0)
+	named = in->time_count > 0 ? (int32_t)in->time_count
+				   : __builtin_popcount(in->when);
+	if (named == 0)
 		return NULL;
-	named = __builtin_popcount(in->when);
 	if (in->frequency == 0) {
+		if (may_be_sum(in, named))
+			return "each time, or in all";
 		in->frequency = named;
 		in->period = 1;
 		in->unit = UNIT_D;
-		daily = true;
 	}
 	/* on some days only: one time, whichever days these are */
 	return in->unit != UNIT_H &&
-		       (daily ? in->frequency == named : named == 1)
+		       (daily(in) ? in->frequency == named : named == 1)
 		   ? NULL
-		   : "does not fit together";
+		   : WORDS_MISMATCH;
+}
+
+/*
+ * Days of the week beside a frequency: as many as there are, or that of
+ * each of these days.
+ */
+static const char *
+settle_weekdays(struct words *in, bool said)
+{
+	int32_t days = __builtin_popcount(in->weekdays);
+
+	if (days == 0)
+		return NULL;
+	if (in->marks & (MARK_DAILY | MARK_NIGHTLY | MARK_ONCE))
+		return WORDS_MISMATCH;
+	if (in->frequency == 0) {
+		in->frequency = days;
+		in->period = 1;
+		in->unit = UNIT_WK;
+	}
+	/* "周一三五 bid": daily, on these days */
+	return !said || daily(in) ||
+		       (in->unit == UNIT_WK && in->period == 1 &&
+			   in->frequency == days)
+		   ? NULL
+		   : WORDS_MISMATCH;
+}
+
+/* "14 days" of something weekly, or of every other day: how many doses? */
+static const char *
+settle_course(const struct words *in)
+{
+	bool plain = in->frequency == 0 || in->unit < UNIT_D || daily(in);
+
+	if (in->bound == 0)
+		return NULL;
+	if (in->marks & MARK_ONCE)
+		return WORDS_MISMATCH;
+	if (in->weekdays != 0
+		? in->bound_unit > UNIT_D
+		: plain || in->bound_unit > in->unit ||
+		      (in->bound_unit == in->unit && in->unit > UNIT_D &&
+			  in->bound >= in->period))
+		return NULL;
+	return "how long is not clear";
+}
+
+/* "每日2片" is a dose only where it is taken at one time. */
+static const char *
+settle_total(const struct words *in)
+{
+	return in->total_unit == UNIT_NONE || in->frequency == 0 ||
+		       (in->frequency == 1 && in->unit == in->total_unit &&
+			   in->period == in->total_period)
+		   ? NULL
+		   : "an amount of several doses";
+}
+
+/* A slip of the pen: more than 24 a day, weeks in hours, years in days. */
+static const char *
+find_slip(const struct words *in)
+{
+	static const int32_t hours[UNIT_COUNT] = {[UNIT_H] = 1,
+	    [UNIT_D] = 24,
+	    [UNIT_WK] = 7 * 24,
+	    [UNIT_MO] = 30 * 24,
+	    [UNIT_A] = 365 * 24};
+
+	if (in->frequency > in->period * hours[in->unit])
+		return "more than 24 doses a day";
+	return (in->unit == UNIT_H && in->period > 7 * 24) ||
+		       (in->unit == UNIT_D && in->period > 366)
+		   ? "too long an interval"
+		   : NULL;
+}
+
+static const char *
+settle_marks(const struct words *in)
+{
+	bool often = in->frequency != 0;
+
+	if ((in->marks & MARK_ONCE) &&
+	    (often || (in->marks & (MARK_NEEDED | MARK_REASON | MARK_DAILY))))
+		return WORDS_MISMATCH;
+	if ((in->marks & MARK_DAILY) && often && !daily(in) &&
+	    in->unit != UNIT_H)
+		return WORDS_MISMATCH;
+	if ((in->marks & MARK_WHOLE) && often &&
+	    (in->frequency != 1 || in->unit < UNIT_D))
+		return WORDS_MISMATCH;
+	if (often)
+		return find_slip(in);
+	return (in->marks & (MARK_ONCE | MARK_NEEDED | MARK_REASON)) != 0
+		   ? NULL
+		   : "how often is not said";
 }
 
 /* NULL, or what is not clear. */
 static const char *
 settle_words(struct words *in)
 {
+	bool said = in->frequency != 0;
 	const char *question;
 
 	if (in->contradicts)
-		return "does not fit together";
-	question = settle_when(in);
-	if (question != NULL)
-		return question;
-	if ((in->marks & MARK_ONCE) &&
-	    (in->frequency != 0 || (in->marks & (MARK_NEEDED | MARK_DAILY))))
-		return "does not fit together";
-	if ((in->marks & MARK_DAILY) && in->frequency != 0 &&
-	    (in->unit != UNIT_D || in->period != 1) && in->unit != UNIT_H)
-		return "does not fit together";
-	return in->frequency == 0 && !(in->marks & (MARK_ONCE | MARK_NEEDED))
-		   ? "how often is not said"
-		   : NULL;
+		return WORDS_MISMATCH;
+	question = words_settle_moments(in);
+	if (question == NULL)
+		question = settle_when(in);
+	if (question == NULL)
+		question = settle_weekdays(in, said);
+	if (question == NULL)
+		question = settle_total(in);
+	if (question == NULL)
+		question = settle_course(in);
+	return question != NULL ? question : settle_marks(in);
+}
+
+static void
+copy_schedule(const struct words *in, struct timing *t)
+{
+	t->count = in->marks & MARK_ONCE ? 1 : 0;
+	t->as_needed = (in->marks & (MARK_NEEDED | MARK_REASON)) != 0;
+	t->weekdays = in->weekdays;
+	t->when = in->when;
+	t->offset_min = in->when != 0 ? in->offset_min : -1;
+	t->times = in->times;
+	t->time_count = in->time_count;
+	t->frequency = in->frequency;
+	if (in->frequency != 0) {
+		t->period_micro = in->period * MICRO;
+		t->unit = in->unit;
+	}
+	if (in->bound != 0) {
+		t->bound_micro = in->bound * MICRO;
+		t->bound_unit = in->bound_unit;
+	}
 }
 
 static struct timing *
@@ -217,19 +324,10 @@ make_rule(const struct words *in)
 	struct timing *t = arena_alloc(in->arena, sizeof(*t));
 
 	*t = (struct timing)TIMING_INIT;
-	if (in->marks & MARK_DIRECTED) {
+	if (in->marks & MARK_DIRECTED)
 		t->unclear = UNCLEAR_AS_DIRECTED;
-	} else {
-		t->count = in->marks & MARK_ONCE ? 1 : 0;
-		t->as_needed = (in->marks & MARK_NEEDED) != 0;
-		t->when = in->when;
-		t->offset_min = in->when != 0 ? in->offset_min : -1;
-		t->frequency = in->frequency;
-		if (in->frequency != 0) {
-			t->period_micro = in->period * MICRO;
-			t->unit = in->unit;
-		}
-	}
+	else
+		copy_schedule(in, t);
 	timing_settle(t);
 	return t;
 }
@@ -248,7 +346,11 @@ make_sense(struct words *in, struct shorthand *out)
 	out->dose_micro = in->dose_micro;
 	out->dose_unit = in->dose_unit;
 	out->route = in->route;
-	out->confirm = in->fasting;
+	out->method = in->method;
+	out->reason = in->reason;
+	/* before breakfast, which an empty stomach need not be */
+	out->confirm =
+	    (in->when & (W(ACM) | W(WAKE))) != 0 ? in->fasting : NULL;
 	if (question != NULL)
 		out->review = ask(in, question, &in->said);
 	if (question != NULL && !directed)
@@ -278,6 +380,7 @@ timing_read_text(const char *text, struct arena *arena, struct shorthand *out)
 	in.at = in.tidied;
 	list_init(&in.said, arena, sizeof(struct span));
 	list_init(&in.unread, arena, sizeof(struct span));
+	list_init(&in.moments, arena, sizeof(struct moment));
 	words_read(&in);
 	make_sense(&in, out);
 }

@@ -1,208 +1,36 @@
 /*
- * Timing from Chinese and Latin shorthand (fhir.md 3.6).  The whole text
- * must be understood, and nothing in it may contradict the rest: one word
- * too many and there is no rule, for a guess would be somebody's dose.
- * Words are read here; timing_sense.c makes one rule of them.  Pure.
+ * The words of Chinese and Latin shorthand (fhir.md 3.6), read one after the
+ * other.  The whole text must be understood, and nothing in it may contradict
+ * the rest: one word too many and there is no rule, for a guess would be
+ * somebody's dose.  timing_sense.c makes one rule of what was read.  Pure.
  */
 #include <string.h>
 
 #include "care/timing_words.h"
 
-#define W(name) WHEN_BIT(WHEN_##name)
-
-/* The longest that fits is taken. */
-static const struct phrase phrases[] = {
-    {"qd", 1, 1, UNIT_D, 0, 0, 0},
-    {"bid", 2, 1, UNIT_D, 0, 0, 0},
-    {"tid", 3, 1, UNIT_D, 0, 0, 0},
-    {"qid", 4, 1, UNIT_D, 0, 0, 0},
-    {"qod", 1, 2, UNIT_D, 0, 0, 0},
-    {"qh", 1, 1, UNIT_H, 0, 0, 0},
-    {"qw", 1, 1, UNIT_WK, 0, 0, 0},
-    {"biw", 2, 1, UNIT_WK, 0, 0, 0},
-    {"tiw", 3, 1, UNIT_WK, 0, 0, 0},
-    {"qm", 1, 1, UNIT_MO, 0, 0, 0},
-    {"qn", 1, 1, UNIT_D, W(HS), 0, 0},
-    {"qhs", 1, 1, UNIT_D, W(HS), 0, 0},
-    {"qam", 1, 1, UNIT_D, W(MORN), 0, 0},
-    {"hs", 0, 0, UNIT_NONE, W(HS), 0, 0},
-    {"隔日", 1, 2, UNIT_D, 0, 0, 0},
-    {"隔天", 1, 2, UNIT_D, 0, 0, 0},
-    {"每晚", 1, 1, UNIT_D, W(HS), 0, 0},
-    {"每日睡前", 1, 1, UNIT_D, W(HS), 0, 0},
-    {"每天睡前", 1, 1, UNIT_D, W(HS), 0, 0},
-    {"每晚睡前", 1, 1, UNIT_D, W(HS), 0, 0},
-    {"每日早晨", 1, 1, UNIT_D, W(MORN), 0, 0},
-    {"每天早晨", 1, 1, UNIT_D, W(MORN), 0, 0},
-    {"每日晨", 1, 1, UNIT_D, W(MORN), 0, 0},
-    {"每天早上", 1, 1, UNIT_D, W(MORN), 0, 0},
-    {"每日早上", 1, 1, UNIT_D, W(MORN), 0, 0},
-    {"每早", 1, 1, UNIT_D, W(MORN), 0, 0},
-    {"每晨", 1, 1, UNIT_D, W(MORN), 0, 0},
-    {"每日", 0, 0, UNIT_NONE, 0, 0, MARK_DAILY},
-    {"每天", 0, 0, UNIT_NONE, 0, 0, MARK_DAILY},
-    {"睡前", 0, 0, UNIT_NONE, W(HS), 0, 0},
-    {"临睡前", 0, 0, UNIT_NONE, W(HS), 0, 0},
-    {"晨起", 0, 0, UNIT_NONE, W(WAKE), 0, 0},
-    {"早", 0, 0, UNIT_NONE, W(MORN), 0, 0},
-    {"早上", 0, 0, UNIT_NONE, W(MORN), 0, 0},
-    {"早晨", 0, 0, UNIT_NONE, W(MORN), 0, 0},
-    {"清晨", 0, 0, UNIT_NONE, W(MORN), 0, 0},
-    {"中", 0, 0, UNIT_NONE, W(NOON), 0, 0},
-    {"中午", 0, 0, UNIT_NONE, W(NOON), 0, 0},
-    {"晚", 0, 0, UNIT_NONE, W(EVE), 0, 0},
-    {"晚上", 0, 0, UNIT_NONE, W(EVE), 0, 0},
-    {"早晚", 2, 1, UNIT_D, W(MORN) | W(EVE), 0, 0},
-    {"早中晚", 3, 1, UNIT_D, W(MORN) | W(NOON) | W(EVE), 0, 0},
-    {"早餐前", 0, 0, UNIT_NONE, W(ACM), 0, 0},
-    {"早饭前", 0, 0, UNIT_NONE, W(ACM), 0, 0},
-    {"早餐后", 0, 0, UNIT_NONE, W(PCM), 0, 0},
-    {"早饭后", 0, 0, UNIT_NONE, W(PCM), 0, 0},
-    {"午餐前", 0, 0, UNIT_NONE, W(ACD), 0, 0},
-    {"午饭前", 0, 0, UNIT_NONE, W(ACD), 0, 0},
-    {"午餐后", 0, 0, UNIT_NONE, W(PCD), 0, 0},
-    {"午饭后", 0, 0, UNIT_NONE, W(PCD), 0, 0},
-    {"晚餐前", 0, 0, UNIT_NONE, W(ACV), 0, 0},
-    {"晚饭前", 0, 0, UNIT_NONE, W(ACV), 0, 0},
-    {"晚餐后", 0, 0, UNIT_NONE, W(PCV), 0, 0},
-    {"晚饭后", 0, 0, UNIT_NONE, W(PCV), 0, 0},
-    {"早晚餐前", 2, 1, UNIT_D, W(ACM) | W(ACV), 0, 0},
-    {"早晚饭前", 2, 1, UNIT_D, W(ACM) | W(ACV), 0, 0},
-    {"早晚餐后", 2, 1, UNIT_D, W(PCM) | W(PCV), 0, 0},
-    {"早晚饭后", 2, 1, UNIT_D, W(PCM) | W(PCV), 0, 0},
-    /* all three meals, unless single ones are named */
-    {"ac", 0, 0, UNIT_NONE, 0, WHEN_AC, 0},
-    {"饭前", 0, 0, UNIT_NONE, 0, WHEN_AC, 0},
-    {"餐前", 0, 0, UNIT_NONE, 0, WHEN_AC, 0},
-    {"三餐前", 0, 0, UNIT_NONE, 0, WHEN_AC, 0},
-    {"pc", 0, 0, UNIT_NONE, 0, WHEN_PC, 0},
-    {"饭后", 0, 0, UNIT_NONE, 0, WHEN_PC, 0},
-    {"餐后", 0, 0, UNIT_NONE, 0, WHEN_PC, 0},
-    {"三餐后", 0, 0, UNIT_NONE, 0, WHEN_PC, 0},
-    {"随餐", 0, 0, UNIT_NONE, 0, WHEN_C, 0},
-    {"随餐同服", 0, 0, UNIT_NONE, 0, WHEN_C, 0},
-    {"与餐同服", 0, 0, UNIT_NONE, 0, WHEN_C, 0},
-    {"餐中", 0, 0, UNIT_NONE, 0, WHEN_C, 0},
-    {"进餐时", 0, 0, UNIT_NONE, 0, WHEN_C, 0},
-    {"空腹", 0, 0, UNIT_NONE, 0, 0, MARK_FASTING},
-    {"prn", 0, 0, UNIT_NONE, 0, 0, MARK_NEEDED},
-    {"必要时", 0, 0, UNIT_NONE, 0, 0, MARK_NEEDED},
-    {"sos", 0, 0, UNIT_NONE, 0, 0, MARK_NEEDED},
-    {"需要时", 0, 0, UNIT_NONE, 0, 0, MARK_NEEDED},
-    {"需要时一次", 0, 0, UNIT_NONE, 0, 0, MARK_NEEDED},
-    {"st", 0, 0, UNIT_NONE, 0, 0, MARK_ONCE},
-    {"stat", 0, 0, UNIT_NONE, 0, 0, MARK_ONCE},
-    {"立即", 0, 0, UNIT_NONE, 0, 0, MARK_ONCE},
-    {"遵医嘱", 0, 0, UNIT_NONE, 0, 0, MARK_DIRECTED},
-    {"按医嘱", 0, 0, UNIT_NONE, 0, 0, MARK_DIRECTED},
-    /* a route says nothing of time */
-    {"po", 0, 0, UNIT_NONE, 0, 0, MARK_ROUTE},
-    {"口服", 0, 0, UNIT_NONE, 0, 0, MARK_ROUTE},
-    {"iv", 0, 0, UNIT_NONE, 0, 0, MARK_ROUTE},
-    {"静脉注射", 0, 0, UNIT_NONE, 0, 0, MARK_ROUTE},
-    {"im", 0, 0, UNIT_NONE, 0, 0, MARK_ROUTE},
-    {"肌注", 0, 0, UNIT_NONE, 0, 0, MARK_ROUTE},
-    {"肌内注射", 0, 0, UNIT_NONE, 0, 0, MARK_ROUTE},
-    {"ih", 0, 0, UNIT_NONE, 0, 0, MARK_ROUTE},
-    {"sc", 0, 0, UNIT_NONE, 0, 0, MARK_ROUTE},
-    {"皮下注射", 0, 0, UNIT_NONE, 0, 0, MARK_ROUTE},
-    {"舌下含服", 0, 0, UNIT_NONE, 0, 0, MARK_ROUTE},
-    {"吸入", 0, 0, UNIT_NONE, 0, 0, MARK_ROUTE},
-    {"外用", 0, 0, UNIT_NONE, 0, 0, MARK_ROUTE},
-    {"服用", 0, 0, UNIT_NONE, 0, 0, MARK_SILENT},
-    {"使用", 0, 0, UNIT_NONE, 0, 0, MARK_SILENT},
-    {"服", 0, 0, UNIT_NONE, 0, 0, MARK_SILENT},
-};
-
 static const char *const separators[] = {
-    " ", "\t", ",", ";", ":", "(", ")", "、", "。", "+", "×", "/次"};
-static const char *const dose_units[] = {"片", "粒", "支", "盒", "袋", "滴",
-    "吸", "喷", "颗", "丸", "单位", "毫克", "毫升", "微克", "克", "tablets",
-    "tablet", "tabs", "tab", "capsules", "capsule", "caps", "cap", "ml", "mg",
-    "ug", "μg", "mcg", "g", "iu", "u"};
+    " ", "\t", ",", ";", ":", "(", ")", "、", "。", "及", "和"};
+static const char *const lists[] = {"、", ",", "及", "和"};
+/* counted in pieces: one of them is one dose */
+static const char *const pieces[] = {
+    "片", "粒", "支", "盒", "袋", "包", "颗", "丸", "锭", "枚", "贴", "#"};
+static const char *const measures[] = {"滴", "吸", "喷", "单位", "毫克", "毫升",
+    "微克", "克", "tablets", "tablet", "tabs", "tab", "capsules", "capsule",
+    "caps", "cap", "ml", "mg", "ug", "μg", "mcg", "g", "iu", "u"};
 
+/*
+ * "各1次": once at each of the times just named.  "一次" will do for one of
+ * them, but "早晚一次" may be one in all.
+ */
 static bool
-is_digit(char c)
+eat_once(struct words *in, bool single)
 {
-	return c >= '0' && c <= '9';
-}
+	bool each = words_eat(in, "各");
+	bool once =
+	    (each || single) && (words_eat(in, "一次") || words_eat(in, "1次"));
 
-static bool
-is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || is_digit(c);
-}
-
-/* Does the text go on with a word?  A Latin one must end there. */
-static bool
-at_word(const char *at, const char *word)
-{
-	size_t bytes = strlen(word);
-
-	return strncmp(at, word, bytes) == 0 &&
-	       !(is_alnum(word[bytes - 1]) && is_alnum(at[bytes]));
-}
-
-/* Step over a word, blanks before it too. */
-static bool
-eat(struct words *in, const char *word)
-{
-	const char *at = in->at + strspn(in->at, " ");
-
-	if (!at_word(at, word))
-		return false;
-	in->at = at + strlen(word);
-	return true;
-}
-
-/* The one that was stepped over, or NULL. */
-static const char *
-eat_any(struct words *in, const char *const *list, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (eat(in, list[i]))
-			return list[i];
-	return NULL;
-}
-
-#define EAT_ANY(in, list) eat_any((in), (list), COUNT(list))
-
-static int32_t
-eat_character(struct words *in)
-{
-	static const char *const characters[] = {
-	    "一", "二", "两", "三", "四", "五", "六", "七", "八", "九"};
-	static const int32_t values[] = {1, 2, 2, 3, 4, 5, 6, 7, 8, 9};
-
-	for (unsigned i = 0; i < COUNT(characters); i++)
-		if (eat(in, characters[i]))
-			return values[i];
-	return 0;
-}
-
-/* 1..999 in digits, 1..99 in characters; 0: no number. */
-static int32_t
-eat_number(struct words *in)
-{
-	int32_t number = 0;
-
-	in->at += strspn(in->at, " ");
-	for (int i = 0; i < 3 && is_digit(*in->at); i++)
-		number = number * 10 + *in->at++ - '0';
-	if (number > 0)
-		return is_digit(*in->at) ? 0 : number;
-	number = eat_character(in);
-	if (eat(in, "十"))
-		number = (number == 0 ? 1 : number) * 10 + eat_character(in);
-	return number;
-}
-
-/* "一次", "各1次": once at each of the times just named. */
-static void
-eat_once(struct words *in)
-{
-	(void)eat(in, "各");
-	(void)(eat(in, "一次") || eat(in, "1次"));
+	in->each |= each;
+	return each || once;
 }
 
 /* ---- how often ---- */
@@ -220,30 +48,7 @@ say_frequency(
 	in->frequency = frequency;
 	in->period = period;
 	in->unit = unit;
-}
-
-static enum unit
-eat_unit(struct words *in)
-{
-	static const struct {
-		const char *word;
-		enum unit unit;
-	} units[] = {
-	    {"个小时", UNIT_H},
-	    {"小时", UNIT_H},
-	    {"日", UNIT_D},
-	    {"天", UNIT_D},
-	    {"周", UNIT_WK},
-	    {"星期", UNIT_WK},
-	    {"个月", UNIT_MO},
-	    {"月", UNIT_MO},
-	    {"年", UNIT_A},
-	};
-
-	for (unsigned i = 0; i < COUNT(units); i++)
-		if (eat(in, units[i].word))
-			return units[i].unit;
-	return UNIT_NONE;
+	in->per_day = false;
 }
 
 /* "每隔一天" is every second day; "每隔8小时" every eight hours. */
@@ -258,67 +63,193 @@ settle_between(int32_t *period, enum unit unit)
 	return true;
 }
 
-/* "每日三次", "日三次", "每8小时一次", "一天2次", "每两周一次" */
+static bool read_amount(struct words *in, int32_t period, enum unit unit);
+
+/* "每日三次", "日三次", "每8小时一次", "一天2次", "每两周一次", "每天一片" */
 static bool
 read_per_unit(struct words *in)
 {
-	bool each = eat(in, "每");
-	bool between = each && eat(in, "隔");
-	int32_t period = eat_number(in), frequency;
-	enum unit unit = eat_unit(in);
+	bool each = words_eat(in, "每");
+	bool between = each && words_eat(in, "隔");
+	int32_t period = words_eat_number(in), frequency;
+	enum unit unit = words_eat_unit(in);
 	const char *end = in->at;
 
 	if (unit == UNIT_NONE || (between && !settle_between(&period, unit)) ||
 	    (!each && period == 0 && unit != UNIT_D))
 		return false;
-	frequency = eat_number(in);
-	if (frequency > 0 && eat(in, "次")) {
-		say_frequency(in, frequency, period > 0 ? period : 1, unit);
+	if (period == 0)
+		period = 1;
+	frequency = words_eat_number(in);
+	if (frequency > 0 && words_eat(in, "次")) {
+		/* "3天3次" may be all there is, "3月1次" in March */
+		if (!each && period > 1 && (frequency > 1 || unit == UNIT_MO))
+			return false;
+		say_frequency(in, frequency, period, unit);
 		return true;
 	}
-	/* "每8小时" is enough by itself */
 	in->at = end;
-	if (!each || (unit != UNIT_H && !between))
-		return false;
-	say_frequency(in, 1, period > 0 ? period : 1, unit);
-	return true;
+	if (unit != UNIT_H && !between)
+		return (each || (unit == UNIT_D && period == 1)) &&
+		       read_amount(in, period, unit);
+	/* "每8小时" is enough by itself */
+	if (each)
+		say_frequency(in, 1, period, unit);
+	return each;
 }
 
 /* "q8h", "q2w" */
 static bool
 read_interval(struct words *in)
 {
-	static const char *const units[] = {"h", "小时", "d", "w", "wk"};
-	static const enum unit values[] = {
-	    UNIT_H, UNIT_H, UNIT_D, UNIT_WK, UNIT_WK};
 	int32_t number;
+	enum unit unit;
 
 	in->at += strspn(in->at, " ");
 	if (*in->at != 'q')
 		return false;
 	in->at++;
-	number = eat_number(in);
-	for (unsigned i = 0; i < COUNT(units) && number > 0; i++)
-		if (eat(in, units[i])) {
-			say_frequency(in, 1, number, values[i]);
-			return true;
-		}
-	return false;
+	number = words_eat_number(in);
+	unit = number == 0 ? UNIT_NONE : words_eat_latin_unit(in);
+	if (unit == UNIT_NONE)
+		return false;
+	say_frequency(in, 1, number, unit);
+	return true;
 }
 
-/* "3次/日", "3次每天" */
+/* "×", "*" or "x", which stands before a number */
+static bool
+eat_times(struct words *in)
+{
+	if (words_eat(in, "×") || words_eat(in, "*"))
+		return true;
+	in->at += strspn(in->at, " ");
+	if (in->at[0] != 'x' || (in->at[1] >= 'a' && in->at[1] <= 'z'))
+		return false;
+	in->at++;
+	return true;
+}
+
+/* "3次/日", "3次每天", "1次/8小时", "×3次/日" */
 static bool
 read_per(struct words *in)
 {
-	int32_t number = eat_number(in);
+	int32_t number, period;
 	enum unit unit;
 
-	if (number == 0 || !eat(in, "次") || (!eat(in, "/") && !eat(in, "每")))
+	(void)eat_times(in);
+	number = words_eat_number(in);
+	if (number == 0 || !words_eat(in, "次") ||
+	    (!words_eat(in, "/") && !words_eat(in, "每")))
 		return false;
-	unit = eat_unit(in);
+	period = words_eat_number(in);
+	unit = words_eat_any_unit(in);
 	if (unit == UNIT_NONE)
 		return false;
-	say_frequency(in, number, 1, unit);
+	say_frequency(in, number, period > 0 ? period : 1, unit);
+	return true;
+}
+
+/* ---- on which days, and for how long ---- */
+
+static bool
+eat_week(struct words *in)
+{
+	return words_eat(in, "周") || words_eat(in, "星期") ||
+	       words_eat(in, "礼拜");
+}
+
+/*
+ * A day of the week as a bit, or 0.  "日" and "天" are days of the week only
+ * where they cannot be days: after "周" itself, "日" also after "六".
+ */
+static uint32_t
+eat_weekday(struct words *in, bool named, uint32_t days)
+{
+	static const char *const characters[] = {
+	    "一", "二", "三", "四", "五", "六"};
+
+	for (unsigned i = 0; i < COUNT(characters); i++)
+		if (words_eat(in, characters[i]))
+			return 1u << i;
+	return ((named || (days & 1u << 5)) && words_eat(in, "日")) ||
+		       (named && words_eat(in, "天"))
+		   ? 1u << 6
+		   : 0;
+}
+
+/* From the last of these days to that one; 0 where it comes before. */
+static uint32_t
+days_until(uint32_t days, uint32_t last)
+{
+	uint32_t first = 1;
+
+	while (days >> 1 >= first)
+		first <<= 1;
+	return last > first ? (last << 1) - (first << 1) : 0;
+}
+
+/* "周一三五", "每周一、四", "周一至周五", but not "每周三次", "每周五天" */
+static bool
+read_weekdays(struct words *in)
+{
+	/* a number, not a day */
+	static const char *const no_more[] = {"次", "个", "日", "天", "周",
+	    "月", "小", "点", "分", "餐", "顿", "半", "十", "百", "千", "万"};
+	const char *end = NULL;
+	uint32_t days = 0;
+	bool named, range = false;
+
+	(void)words_eat(in, "每");
+	for (named = eat_week(in); named || end != NULL;) {
+		uint32_t day = eat_weekday(in, named, days);
+
+		if (range)
+			day = days_until(days, day);
+		if (day == 0)
+			break;
+		if ((days & day) != 0)
+			return false;
+		days |= day;
+		end = in->at;
+		range = words_eat(in, "至") || words_eat(in, "到") ||
+			words_eat(in, "-") || words_eat(in, "~");
+		if (!range)
+			(void)EAT_ANY(in, lists);
+		(void)words_eat(in, "每");
+		named = eat_week(in);
+	}
+	if (end == NULL || range)
+		return false;
+	in->at = end;
+	if (EAT_ANY(in, no_more) || EAT_ANY(in, pieces) ||
+	    EAT_ANY(in, measures))
+		return false;
+	in->weekdays |= days;
+	(void)eat_once(in, (days & (days - 1)) == 0);
+	return true;
+}
+
+/* "连服7天", "共2周", "×14天", "x7d" */
+static bool
+read_course(struct words *in)
+{
+	static const char *const words[] = {"连服", "连用", "连续服用",
+	    "连续使用", "连续", "疗程", "共", "服用", "服", "使用"};
+	int32_t number;
+	enum unit unit;
+
+	if (!eat_times(in) && EAT_ANY(in, words) == NULL)
+		return false;
+	(void)words_eat(in, ":");
+	number = words_eat_number(in);
+	unit = number == 0 ? UNIT_NONE : words_eat_any_unit(in);
+	if (unit < UNIT_D)
+		return false;
+	if (in->bound != 0 && (in->bound != number || in->bound_unit != unit))
+		in->contradicts = true;
+	in->bound = number;
+	in->bound_unit = unit;
 	return true;
 }
 
@@ -331,138 +262,297 @@ eat_offset(struct words *in)
 	const char *start = in->at;
 	int32_t number;
 
-	if (eat(in, "半小时") || eat(in, "半个小时"))
+	if (words_eat(in, "半小时") || words_eat(in, "半个小时"))
 		return 30;
-	number = eat_number(in);
-	if (number > 0 && (eat(in, "小时") || eat(in, "个小时")) &&
-	    number <= OFFSET_MIN_MAX / 60)
-		return eat(in, "半") ? -1 : number * 60;
-	if (number > 0 && (eat(in, "分钟") || eat(in, "min") || eat(in, "分")))
+	number = words_eat_number(in);
+	if (number > 0 && (words_eat(in, "小时") || words_eat(in, "个小时")) &&
+	    number <= OFFSET_MIN_MAX / 60 && !words_eat(in, "半"))
+		return number * 60;
+	if (number > 0 && (words_eat(in, "分钟") || words_eat(in, "min") ||
+			      words_eat(in, "分")))
 		return number;
 	in->at = start;
 	return -1;
 }
 
-/* A time of the day, and how long before or after it. */
+/* How the next time of the day hangs together with the last one. */
+static enum join
+find_join(const struct words *in, const char *start)
+{
+	enum join join = JOIN_DIRECT;
+	const char *at = in->moment_to;
+
+	while (at != NULL && at < start) {
+		size_t bytes = 0;
+
+		/* "晚上(睡前)" says the same again */
+		if (*at == ' ' || *at == '(') {
+			if (*at == ' ' && join == JOIN_DIRECT)
+				join = JOIN_SPACED;
+			at++;
+			continue;
+		}
+		for (unsigned i = 0; i < COUNT(lists) && bytes == 0; i++)
+			if (words_go_on(at, lists[i]))
+				bytes = strlen(lists[i]);
+		if (bytes == 0)
+			return JOIN_APART;
+		join = JOIN_LISTED;
+		at += bytes;
+	}
+	return at == NULL ? JOIN_APART : join;
+}
+
+/* A time of the day that began at start. */
+static struct moment *
+say_moment(struct words *in, enum moment_kind kind, const char *start)
+{
+	struct moment *m = list_add(&in->moments);
+
+	*m = (struct moment){
+	    .kind = kind, .join = find_join(in, start), .offset_min = -1};
+	in->moment_to = in->at;
+	in->per_day = false;
+	return m;
+}
+
+/* A time of the day in words, and how long before or after it. */
 static void
-say_when(struct words *in, const struct phrase *p)
+say_when(struct words *in, const struct phrase *p, const char *start)
 {
 	const uint32_t sides = WHEN_AC | WHEN_PC | W(HS);
 	uint32_t when = p->when | p->meals;
-	int32_t offset_min = -1;
+	bool single = (p->when & (p->when - 1)) == 0 && p->meals == 0;
+	struct moment *m;
 
 	if (when == 0)
 		return;
+	m = say_moment(in, p->meals != 0 ? MOMENT_MEALS : MOMENT_NAMED, start);
+	m->when = when;
+	/* one character, as in "早、晚饭后" */
+	m->bare = single && p->frequency == 0 && strlen(p->text) == 3;
 	if ((when & ~sides) == 0)
-		offset_min = eat_offset(in);
-	/* one offset for all: nothing else can be written */
-	if (in->when_count > 0 && in->offset_min != offset_min)
-		in->contradicts = true;
-	in->offset_min = offset_min;
-	in->when_count++;
-	if (p->meals != 0 && in->meals != 0 && in->meals != p->meals)
-		in->contradicts = true;
-	in->when |= p->when;
-	in->meals |= p->meals;
-	eat_once(in);
+		m->offset_min = eat_offset(in);
+	/* "晚一次 睡前一次" are two */
+	in->moment_to = in->at;
+	if (eat_once(in, single))
+		in->moment_to = NULL;
 }
 
-static const struct phrase *
-find_phrase(const char *at)
+/* "半", "30分", or nothing, after "8点" */
+static int32_t
+eat_minute(struct words *in)
 {
-	const struct phrase *best = NULL;
+	const char *start = in->at;
+	int32_t minute;
 
-	for (unsigned i = 0; i < COUNT(phrases); i++)
-		if (at_word(at, phrases[i].text) &&
-		    (best == NULL ||
-			strlen(phrases[i].text) > strlen(best->text)))
-			best = &phrases[i];
-	return best;
+	if (words_eat(in, "半"))
+		return 30;
+	minute = words_eat_number(in);
+	if (minute > 0 && words_eat(in, "分"))
+		return minute;
+	in->at = start;
+	(void)(words_eat(in, "钟") || words_eat(in, "整"));
+	return 0;
+}
+
+/* "8:00", "8点", "20时30分": false, and it is none of the day. */
+static bool
+eat_clock(struct words *in, int32_t *hour, int32_t *minute, bool *by_digits)
+{
+	const char *at = in->at + strspn(in->at, " ");
+
+	*hour = words_eat_number(in);
+	*by_digits = words_is_digit(*at) && *in->at == ':';
+	if (*by_digits) {
+		at = in->at + 1;
+		if (!words_is_digit(at[0]) || !words_is_digit(at[1]) ||
+		    words_is_digit(at[2]))
+			return false;
+		*minute = (at[0] - '0') * 10 + at[1] - '0';
+		in->at += 3;
+	} else if (*hour == 0 ||
+		   !(words_eat(in, "点") || words_eat(in, "时"))) {
+		return false;
+	} else {
+		*minute = eat_minute(in);
+	}
+	return *hour >= 1 && *hour <= 23 && *minute <= 59 &&
+	       !words_go_on(in->at, ":") && !words_go_on(in->at, "滴");
+}
+
+static bool
+read_clock(struct words *in)
+{
+	const char *start = in->at;
+	int32_t hour, minute;
+	bool by_digits;
+	struct moment *m;
+
+	if (!eat_clock(in, &hour, &minute, &by_digits))
+		return false;
+	m = say_moment(in, MOMENT_CLOCK, start);
+	m->time_s = (hour * 60 + minute) * 60;
+	/* "1:10" may be a dilution; nobody writes "1:00" for the night */
+	m->vague = hour <= (by_digits ? 4 : 12) && *start != '0';
+	if (eat_once(in, true))
+		in->moment_to = NULL;
+	return true;
+}
+
+/* ---- phrases ---- */
+
+static void
+say_route(struct words *in, enum route route, const char *start)
+{
+	if (route == ROUTE_NONE)
+		return;
+	if (in->route_kind != ROUTE_NONE && in->route_kind != route)
+		in->contradicts = true;
+	in->route_kind = route;
+	if (in->route == NULL)
+		in->route = words_original(in, start, in->at);
+}
+
+static void
+say_mark(struct words *in, unsigned mark, const char *start)
+{
+	const char *text = words_original(in, start, in->at);
+
+	in->marks |= mark;
+	if (mark & MARK_FASTING) {
+		in->fasting = text;
+		(void)say_moment(in, MOMENT_FASTING, start);
+	}
+	if (mark & MARK_METHOD)
+		in->method = text;
+	if (mark & MARK_REASON)
+		in->reason =
+		    in->reason == NULL
+			? text
+			: arena_printf(in->arena, "%s, %s", in->reason, text);
+	if (mark == MARK_DAILY)
+		in->per_day = true;
 }
 
 static bool
 read_phrase(struct words *in)
 {
 	const char *start = in->at;
-	const struct phrase *p = find_phrase(in->at);
+	const struct phrase *p = words_find_phrase(in->at);
 
 	if (p == NULL)
 		return false;
 	in->at += strlen(p->text);
-	if (p->mark == MARK_ROUTE && in->route == NULL)
-		in->route = words_original(in, start, in->at);
-	if (p->mark == MARK_FASTING)
-		in->fasting = words_original(in, start, in->at);
-	in->marks |= p->mark;
+	say_route(in, p->route, start);
+	say_mark(in, p->mark, start);
 	say_frequency(in, p->frequency, p->period, p->unit);
-	say_when(in, p);
-	if (p->frequency == 1)
-		eat_once(in);
+	say_when(in, p, start);
+	if (p->frequency == 1 && p->when == 0)
+		(void)eat_once(in, true);
 	return true;
 }
 
 /* ---- how much ---- */
 
-/* "1", "1.5", "1/2", "半", "两" in millionths; 0: no amount. */
-static int64_t
-eat_amount(struct words *in)
-{
-	int64_t whole = 0, part = 0, place = MICRO;
-
-	in->at += strspn(in->at, " ");
-	if (eat(in, "半"))
-		return MICRO / 2;
-	if (!is_digit(*in->at))
-		return eat_number(in) * MICRO;
-	for (; is_digit(*in->at); in->at++)
-		if (whole <= 1000000)
-			whole = whole * 10 + *in->at - '0';
-	if (*in->at == '.')
-		for (in->at++; is_digit(*in->at) && place > 0; in->at++) {
-			place /= 10;
-			part += (*in->at - '0') * place;
-		}
-	else if (in->at[0] == '/' && in->at[1] >= '2' && in->at[1] <= '9' &&
-		 !is_digit(in->at[2]) &&
-		 MICRO * whole % (in->at[1] - '0') == 0) {
-		in->at += 2;
-		return MICRO * whole / (in->at[-1] - '0');
-	}
-	return whole > 1000000 || is_digit(*in->at) ? 0 : whole * MICRO + part;
-}
-
-/* "0.5g(1片)": the first is the dose; in one unit there is but one. */
+/*
+ * "0.5g(1片)": the first is the dose; in one unit there is but one.  In
+ * "5mg 2片" the first may be that of a tablet.
+ */
 static void
-say_dose(struct words *in, int64_t micro, const char *word, const char *unit)
+say_dose(struct words *in, int64_t micro, const char *word, bool whole,
+    const char *unit, bool in_brackets)
 {
+	in->dose_count++;
 	if (in->dose_unit == NULL) {
+		in->dose_first = in->moments.count == 0;
 		in->dose_micro = micro;
 		in->dose_word = word;
-		in->dose_unit = unit;
-	} else if (strcmp(in->dose_word, word) == 0 &&
-		   in->dose_micro != micro) {
+		in->dose_whole = whole;
+		in->dose_unit = strcmp(word, "#") == 0 ? "片" : unit;
+	} else if (strcmp(in->dose_word, word) == 0
+		       ? in->dose_micro != micro
+		       : !in_brackets || (whole && in->dose_whole)) {
 		in->contradicts = true;
 	}
 }
 
-/* "每次1.5片", "各1片", "半片", "1片半": how much, not when. */
+/*
+ * An amount of so many days or weeks, rather than of a dose.  A piece a day
+ * can be but one dose; two may be one dose or two.
+ */
+static void
+say_total(struct words *in, int32_t period, enum unit unit, bool certain)
+{
+	if (in->total_unit != UNIT_NONE &&
+	    (in->total_unit != unit || in->total_period != period))
+		in->contradicts = true;
+	in->total_period = period;
+	in->total_unit = unit;
+	if (certain)
+		say_frequency(in, 1, period, unit);
+}
+
+/* "2片/日", "1袋/d": the unit of time, or NONE. */
+static enum unit
+eat_per_unit(struct words *in)
+{
+	const char *start = in->at;
+	enum unit unit =
+	    words_eat(in, "/") ? words_eat_any_unit(in) : UNIT_NONE;
+
+	if (unit >= UNIT_D)
+		return unit;
+	in->at = start;
+	return UNIT_NONE;
+}
+
+/* "1.5片", "半片", "1片半", "2片/日"; in a time: that of so many units. */
+static bool
+read_amount(struct words *in, int32_t period, enum unit unit)
+{
+	const char *start = in->at, *word, *written;
+	bool brackets = start > in->tidied && start[-1] == '(', whole;
+	int64_t micro = words_eat_amount(in);
+
+	if (micro == 0)
+		return false;
+	start = in->at + strspn(in->at, " ");
+	word = EAT_ANY(in, pieces);
+	whole = word != NULL;
+	if (!whole)
+		word = EAT_ANY(in, measures);
+	if (word == NULL)
+		return false;
+	written = words_original(in, start, in->at);
+	if (words_eat(in, "半"))
+		micro += MICRO / 2;
+	say_dose(in, micro, word, whole, written, brackets);
+	if (words_eat(in, "/次")) {
+		in->each = true;
+		return true;
+	}
+	if (unit == UNIT_NONE) {
+		unit = eat_per_unit(in);
+		period = 1;
+	}
+	if (unit != UNIT_NONE)
+		say_total(in, period, unit, whole && micro <= MICRO);
+	return true;
+}
+
+/* "每次1.5片", "各1片", "半片": how much, not when. */
 static bool
 read_dose(struct words *in)
 {
-	const char *start, *word, *unit;
-	int64_t micro;
+	bool of_dose = words_eat(in, "每次") || words_eat(in, "一次") ||
+		       words_eat(in, "1次") || words_eat(in, "各");
 
-	if (!eat(in, "每次") && !eat(in, "一次") && !eat(in, "1次"))
-		(void)(eat(in, "各") || eat(in, "服"));
-	micro = eat_amount(in);
-	start = in->at + strspn(in->at, " ");
-	word = EAT_ANY(in, dose_units);
-	if (micro == 0 || word == NULL)
+	if (!of_dose)
+		(void)words_eat(in, "服");
+	if (!read_amount(in, 1, !of_dose && in->per_day ? UNIT_D : UNIT_NONE))
 		return false;
-	unit = words_original(in, start, in->at);
-	if (eat(in, "半"))
-		micro += MICRO / 2;
-	say_dose(in, micro, word, unit);
+	in->each |= of_dose;
 	return true;
 }
 
@@ -471,8 +561,10 @@ read_dose(struct words *in)
 static bool
 read_one(struct words *in)
 {
-	static bool (*const readers[])(struct words *) = {
-	    read_per_unit, read_per, read_interval, read_phrase, read_dose};
+	/* what is longer, or would be taken for something else, first */
+	static bool (*const readers[])(struct words *) = {read_weekdays,
+	    read_clock, read_course, read_per_unit, read_per, read_interval,
+	    read_dose, read_phrase};
 	const char *start = in->at;
 
 	for (unsigned i = 0; i < COUNT(readers); i++) {
@@ -491,8 +583,8 @@ skip(struct words *in)
 {
 	const char *start = in->at;
 
-	if (is_alnum(*in->at))
-		while (is_alnum(*in->at))
+	if (words_is_alnum(*in->at))
+		while (words_is_alnum(*in->at))
 			in->at++;
 	else
 		do
@@ -506,6 +598,6 @@ words_read(struct words *in)
 {
 	for (in->at += strspn(in->at, " "); *in->at != '\0';
 	     in->at += strspn(in->at, " "))
-		if (!EAT_ANY(in, separators) && !read_one(in))
+		if (!read_one(in) && !EAT_ANY(in, separators))
 			skip(in);
 }

@@ -180,18 +180,20 @@ read_as_needed(
 
 /* Written in words: a timing, or NULL where they are not clear. */
 static const struct timing *
-read_timing_text(
-    struct reading *reading, const struct json *json, struct dosage *dosage)
+read_timing_text(struct reading *reading, const struct json *json,
+    const char *path, struct dosage *dosage)
 {
 	const char *text = json_get_text(json, "text");
-	const struct timing *timing;
-	bool as_needed = false;
+	struct shorthand shorthand;
 
 	if (text == NULL || fhir_characters(text) > FHIR_NOTE_MAX)
 		return NULL;
-	timing = timing_parse_text(text, reading->fhir->arena, &as_needed);
-	dosage->as_needed |= as_needed;
-	return timing;
+	timing_read_text(text, reading->fhir->arena, &shorthand);
+	dosage->as_needed |= shorthand.as_needed;
+	if (shorthand.confirm != NULL)
+		fhir_warn(reading, "informational",
+		    "空腹 taken as before breakfast, confirm", "%s.text", path);
+	return shorthand.timing;
 }
 
 /* The schedule, as coded or in words; or why a person must look at it. */
@@ -206,7 +208,7 @@ read_timing(struct reading *reading, const struct json *json, const char *path,
 	record->timing = json_get(json, "timing");
 	dosage->timing = record->timing != NULL
 			     ? timing_parse(record->timing, arena, &error)
-			     : read_timing_text(reading, json, dosage);
+			     : read_timing_text(reading, json, path, dosage);
 	if (dosage->timing != NULL) {
 		record->needs_review = timing_needs_review(dosage->timing);
 		return;

@@ -64,6 +64,20 @@ def test_vectors_come_in_every_wrapping():
     equal(run("timing", stdin=json.dumps(vectors[4])), [whole[4]])
 
 
+def test_brackets_that_never_close_cost_no_more_than_their_bytes():
+    # read anew from every line, this took minutes
+    good = json.dumps(vector(ONCE_DAILY)) + "\n"
+    lines = run("timing", stdin="[\n" * 20000 + " " * (30 << 20) + "\n"
+                + good)
+    equal(len(lines), 20001)
+    equal(len(lines[-1]["doses"]), 2)
+    assert all(x["error"]["code"] == "invalid" for x in lines[:-1])
+    lines = run("timing", stdin="[" * 100000 + "]" * 100000 + "\n"
+                + '["[[[{{\\"]", "x\n' + good)
+    equal([x.get("message") for x in lines],
+          ["nested too deeply", "is no whole JSON value", None])
+
+
 def test_one_bad_vector_never_stops_the_others():
     good = json.dumps(vector(ONCE_DAILY))
     lines = run("timing", stdin="\n".join([
@@ -163,9 +177,42 @@ def test_shorthand_is_read():
                               "when": ["PC"]}},
         "route": {"text": "po"},
         "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "片"}}]}])
+    equal(run("timing", "--text", "tid po"), [{
+        "timing": {"repeat": {"frequency": 3, "period": 1,
+                              "periodUnit": "d"}},
+        "route": {"text": "po"}}])
     equal(run("timing", "--text", "qd 空腹")[0]["confirm"], "空腹")
-    equal(run("timing", "--text", "每日3次 连服7天"),
-          [{"needs_review": "not understood: 连, 7天"}])
+    equal(run("timing", "--text", "周一三五 8:00 ×4周"), [{"repeat": {
+        "boundsDuration": {"value": 4, "unit": "wk", "code": "wk",
+                           "system": "http://unitsofmeasure.org"},
+        "frequency": 1, "period": 1, "periodUnit": "d",
+        "dayOfWeek": ["mon", "wed", "fri"], "timeOfDay": ["08:00:00"]}}])
+    equal(run("timing", "--text", "疼痛时 1片 冲服"), [{
+        "asNeededCodeableConcept": {"text": "疼痛时"},
+        "method": {"text": "冲服"},
+        "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "片"}}]}])
+
+
+def test_shorthand_is_never_guessed():
+    for text, question in (
+            ("晚饭后睡前", "one time of the day, or two: 晚饭后, 睡前"),
+            ("每0小时一次", "not understood: 每0小时一次"),
+            ("每日99次", "more than 24 doses a day: 每日99次"),
+            ("晚上 1片", "which hour is not said: 晚上, 1片"),
+            ("bid pc", "which meals is not said: bid, pc"),
+            ("每日3次 7天", "not understood: 7天"),
+            ("阿司匹林 1片 qd", "not understood: 阿司匹林")):
+        equal(run("timing", "--text", text), [{"needs_review": question}])
+
+
+def test_a_moment_that_is_named_twice_is_one_dose():
+    arguments = ("--start", "2025-03-08")
+    for text, expected in (
+            ("晚上睡前 1片", ["22:00"]), ("早上早餐前 1片", ["07:00"]),
+            ("早、晚饭后各1片", ["08:00", "18:30"]),
+            ("早上空腹 晚上睡前 各1片", ["07:00", "22:00"])):
+        [answer] = run("timing", "--text", text, *arguments)
+        equal([dose[11:16] for dose in answer["doses"]], expected)
 
 
 def test_shorthand_shows_its_doses():
@@ -388,6 +435,31 @@ def test_bad_input_names_its_place():
         [line] = run("supply", stdin=json.dumps(
             {"id": "x", "as_of": "2025-01-05", "fills": [good], **change}))
         equal(line["error"]["at"], at)
+
+
+def test_a_key_that_is_not_known_is_no_silence():
+    good = fill("2025-01-01", 30)
+
+    def refused(**change):
+        [line] = run("supply", stdin=json.dumps(
+            {"id": "x", "as_of": "2025-01-05", "fills": [good], **change}))
+        return line["error"]["at"], line["message"]
+    equal(refused(fills=[good, fill("2025-01-01", day_supply=3)]),
+          ("fills[1].day_supply", 'is not known; did you mean "days_supply"?'))
+    equal(refused(options={"carry_overr": True}),
+          ("options.carry_overr", "is not known"))
+    equal(refused(options={"pause": []}),
+          ("options.pause", 'is not known; did you mean "pauses"?'))
+    equal(refused(options={"pauses": [{"form": "2025-01-02"}]})[0],
+          "options.pauses[0].form")
+    equal(refused(options=[])[0], "options")
+    equal(refused(dosages=[dosage(1, doze=2)])[0], "dosages[0].doze")
+    equal(refused(corrections=[{"date": "2025-01-02", "drug": "A", "days": 3,
+                                "quantit": 3}])[0], "corrections[0].quantit")
+    # of other measures, and remarks
+    equal(supply("2025-01-05", fill("2025-01-01", 30, id="d1", note="?"),
+                 options={"carry_in": True, "permissible_gap_days": 30})
+          ["run_out"], "2025-01-31")
 
 
 def test_the_derivation_can_be_done_again_by_hand():

@@ -1069,6 +1069,25 @@ dosage_in_words_is_read_where_it_is_clear(void **state)
 }
 
 static void
+empty_stomach_is_taken_and_to_be_confirmed(void **state)
+{
+	const struct fhir *fhir =
+	    parse("{" ORDER CONCEPT "," SUBJECT ",\"dosageInstruction\":["
+		  "{\"text\":\"qd 空腹\"},"
+		  "{\"text\":\"qd 晚餐前空腹\"}]}");
+	const struct record *r = &fhir->records[0];
+
+	(void)state;
+	assert_int_equal(fhir->problems.count, 1);
+	assert_problem(fhir, 0, "informational", "dosageInstruction[0].text");
+	assert_true(problem(fhir, 0)->warning);
+	assert_string_equal(
+	    problem(fhir, 0)->text, "空腹 taken as before breakfast, confirm");
+	assert_non_null(r->prescription->dosages[0].timing);
+	assert_null(r->dosages[0].needs_review);
+}
+
+static void
 durations_are_counted_in_days_or_left_out(void **state)
 {
 	static const struct {
@@ -1472,6 +1491,7 @@ main(void)
 	    TEST(orders_that_order_nothing_are_drafts),
 	    TEST(course_is_told_by_its_code_and_never_guessed),
 	    TEST(dosage_in_words_is_read_where_it_is_clear),
+	    TEST(empty_stomach_is_taken_and_to_be_confirmed),
 	    TEST(durations_are_counted_in_days_or_left_out),
 	    TEST(visits_have_times_unless_proposed_or_cancelled),
 	    TEST(visit_names_the_one_that_it_replaces),

@@ -1001,12 +1001,12 @@ static void
 unclear_shorthand_names_the_words(void **state)
 {
 	static const char *const cases[][2] = {
-	    {"每日3次,连服7天", "not understood: 连, 7天"},
-	    {"TID×７天", "not understood: ７天"},
+	    {"每日3次,连服7天停3天", "not understood: 停3天"},
+	    {"TID×７", "not understood: ×７"},
 	    {"QDX", "not understood: QDX"},
-	    {"每周一", "not understood: 每周一"},
+	    {"每月一", "not understood: 每月一"},
 	    {".5片 qd", "not understood: ."},
-	    {"每次1-2片 tid", "not understood: 每次1-"},
+	    {"每次1-2片 tid", "not understood: 1-"},
 	    {"每日1-2次", "not understood: 1-2次"},
 	    {"qd, BID", "does not fit together: qd, BID"},
 	    {"饭后30分钟 睡前", "does not fit together: 饭后30分钟, 睡前"},
@@ -1018,7 +1018,7 @@ unclear_shorthand_names_the_words(void **state)
 	    {"立即 tid", "does not fit together: 立即, tid"},
 	    {"每日 qw", "does not fit together: 每日, qw"},
 	    {"每日两次 饭后", "which meals is not said: 每日两次, 饭后"},
-	    {"每日1片", "how often is not said: 每日, 1片"},
+	    {"每日2片", "how often is not said: 每日2片"},
 	    {"每月2次", "several doses in a month or year: 每月2次"},
 	    {"遵醫囑", "as directed: 遵醫囑"},
 	    {"", "how often is not said"},
@@ -1057,8 +1057,8 @@ static void
 unclear_shorthand_is_never_guessed(void **state)
 {
 	static const char *const unclear[] = {"", "口服", "1片", "qd bid",
-	    "每周一", "bid pc", "qd ac", "tid hs", "bid 随餐 hs", "qdx", "q0h",
-	    "每日", "共7天", "每日3次,连服7天", "一次", "每日一次或两次", "??",
+	    "每周", "bid pc", "qd ac", "tid hs", "bid 随餐 hs", "qdx", "q0h",
+	    "每日", "共7天", "每日3次,7天", "一次", "每日一次或两次", "??",
 	    "\xff\xfe", "q8h hs", "tid ac pc"};
 	bool as_needed;
 
