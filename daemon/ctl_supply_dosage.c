@@ -38,6 +38,8 @@ add_prescription(struct stock *stock, const char *drug, int64_t authored_at)
 	    .authored_at = authored_at,
 	    .quantity_micro = -1,
 	    .supply_days = -1,
+	    .initial_quantity_micro = -1,
+	    .initial_days = -1,
 	    .repeats_allowed = -1,
 	    .valid_from_on = ON_UNKNOWN,
 	    .valid_until_on = ON_NEVER,

@@ -456,7 +456,8 @@ tell_visits(struct why *why)
 	    [VISIT_DONE] = "took place",
 	    [VISIT_CANCELLED] = "cancelled",
 	    [VISIT_NOSHOW] = "missed",
-	    [VISIT_ERROR] = "entered in error"};
+	    [VISIT_ERROR] = "entered in error",
+	    [VISIT_WISHED] = "not agreed to yet"};
 	const struct dossier *d = &why->person->dossier;
 
 	for (uint32_t i = 0; i < d->visit_count; i++) {

@@ -225,6 +225,9 @@ CREATE TABLE prescription (
 	quantity_micro     bigint NOT NULL DEFAULT -1,
 	quantity_unit      text,
 	supply_days        integer NOT NULL DEFAULT -1,
+	initial_quantity_micro bigint NOT NULL DEFAULT -1,
+	initial_quantity_unit text,
+	initial_days       integer NOT NULL DEFAULT -1,
 	repeats_allowed    integer NOT NULL DEFAULT -1,
 	valid_from_on      date NOT NULL DEFAULT '-infinity',
 	valid_until_on     date NOT NULL DEFAULT 'infinity',
@@ -530,6 +533,9 @@ SELECT p.bucket, p.patient_id,
 			|| int8send(r.quantity_micro)
 			|| coalesce(int4send(octet_length(convert_to(r.quantity_unit, 'UTF8'))) || convert_to(r.quantity_unit, 'UTF8'), '\xffffffff')
 			|| int4send(r.supply_days)
+			|| int8send(r.initial_quantity_micro)
+			|| coalesce(int4send(octet_length(convert_to(r.initial_quantity_unit, 'UTF8'))) || convert_to(r.initial_quantity_unit, 'UTF8'), '\xffffffff')
+			|| int4send(r.initial_days)
 			|| int4send(r.repeats_allowed)
 			|| date_send(r.valid_from_on)
 			|| date_send(r.valid_until_on)

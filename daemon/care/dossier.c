@@ -174,6 +174,9 @@ read_prescriptions(struct reader *in, struct arena *arena, struct dossier *d)
 		p->quantity_micro = (int64_t)reader_u64(in);
 		p->quantity_unit = reader_text(in, arena);
 		p->supply_days = (int32_t)reader_u32(in);
+		p->initial_quantity_micro = (int64_t)reader_u64(in);
+		p->initial_quantity_unit = reader_text(in, arena);
+		p->initial_days = (int32_t)reader_u32(in);
 		p->repeats_allowed = (int32_t)reader_u32(in);
 		p->valid_from_on = read_on(in);
 		p->valid_until_on = read_on(in);

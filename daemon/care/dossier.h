@@ -114,11 +114,12 @@ enum fill_status {
 	FILL_ERROR = 4
 };
 enum visit_status {
-	VISIT_PLANNED = 1, /* proposed, pending, booked, waitlist */
+	VISIT_PLANNED = 1, /* pending, booked */
 	VISIT_DONE = 2,    /* arrived, checked-in, fulfilled */
 	VISIT_CANCELLED = 3,
 	VISIT_NOSHOW = 4,
-	VISIT_ERROR = 5
+	VISIT_ERROR = 5,
+	VISIT_WISHED = 6 /* proposed, waitlist: nobody has agreed to a time */
 };
 enum course {
 	COURSE_UNSTATED = 0,
@@ -190,7 +191,11 @@ struct prescription {
 	int64_t status_at;      /* when it took this status; AT_UNKNOWN */
 	int64_t quantity_micro; /* per fill; -1 */
 	const char *quantity_unit;
-	int32_t supply_days;     /* expectedSupplyDuration; -1 */
+	int32_t supply_days; /* expectedSupplyDuration; -1 */
+	/* initialFill: of the first one, where it differs; -1 */
+	int64_t initial_quantity_micro;
+	const char *initial_quantity_unit;
+	int32_t initial_days;
 	int32_t repeats_allowed; /* -1: absent */
 	int32_t valid_from_on,
 	    valid_until_on;    /* inclusive; ON_UNKNOWN, ON_NEVER */

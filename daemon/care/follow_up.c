@@ -27,6 +27,7 @@ static bool
 replacement_counts(const struct look *look, const struct visit *visit)
 {
 	return visit->replaces_no != 0 && visit->status != VISIT_ERROR &&
+	       visit->status != VISIT_WISHED &&
 	       (visit->moved_at == AT_NEVER || visit->moved_at <= look->now);
 }
 

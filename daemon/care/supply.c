@@ -200,8 +200,31 @@ supply_steady_rate(
 	return rate->numerator > 0 && !supply_takes_turns(d, p);
 }
 
+/* The first of its prescription: initialFill is about that one. */
+static bool
+is_initial(const struct dossier *d, const struct item *item)
+{
+	const struct prescription *p = item->prescription;
+	const struct fill *fill = item->fill;
+
+	if (p == NULL || fill->prescription_no != p->no)
+		return false;
+	for (uint32_t i = 0; i < d->fill_count; i++) {
+		const struct fill *other = &d->fills[i];
+
+		if (other->status == FILL_COMPLETED &&
+		    other->prescription_no == p->no &&
+		    (other->handed_over_at < fill->handed_over_at ||
+			(other->handed_over_at == fill->handed_over_at &&
+			    other->no < fill->no)))
+			return false;
+	}
+	return true;
+}
+
 int64_t
-supply_quantity(const struct item *item, const char **unit)
+supply_quantity(
+    const struct dossier *d, const struct item *item, const char **unit)
 {
 	const struct prescription *p = item->prescription;
 
@@ -214,6 +237,10 @@ supply_quantity(const struct item *item, const char **unit)
 		*unit = item->fill->quantity_unit;
 		return item->fill->quantity_micro;
 	}
+	if (p != NULL && p->initial_quantity_micro > 0 && is_initial(d, item)) {
+		*unit = p->initial_quantity_unit;
+		return p->initial_quantity_micro;
+	}
 	if (p == NULL || p->quantity_micro <= 0)
 		return -1;
 	*unit = p->quantity_unit;
@@ -222,7 +249,7 @@ supply_quantity(const struct item *item, const char **unit)
 
 /* As somebody stated them; -1: nobody did. */
 static int32_t
-stated_days(const struct item *item)
+stated_days(const struct dossier *d, const struct item *item)
 {
 	const struct prescription *p = item->prescription;
 
@@ -230,14 +257,19 @@ stated_days(const struct item *item)
 		return item->correction->days;
 	if (item->fill->days_supply > 0)
 		return item->fill->days_supply;
-	return p != NULL && p->supply_days > 0 ? p->supply_days : -1;
+	if (p == NULL)
+		return -1;
+	if ((p->initial_days > 0 || p->initial_quantity_micro > 0) &&
+	    is_initial(d, item))
+		return p->initial_days > 0 ? p->initial_days : -1;
+	return p->supply_days > 0 ? p->supply_days : -1;
 }
 
 int32_t
 supply_days(const struct dossier *d, const struct item *item, bool *from_units)
 {
 	const struct prescription *p = item->prescription;
-	int32_t days = stated_days(item);
+	int32_t days = stated_days(d, item);
 	int64_t quantity, units;
 	struct rate rate;
 	const char *unit;
@@ -245,7 +277,7 @@ supply_days(const struct dossier *d, const struct item *item, bool *from_units)
 	*from_units = false;
 	if (days >= 0)
 		return days <= SUPPLY_DAYS_MAX ? days : -1;
-	quantity = supply_quantity(item, &unit);
+	quantity = supply_quantity(d, item, &unit);
 	if (quantity < 0 || p == NULL || !supply_steady_rate(d, p, &rate) ||
 	    !look_same(unit, p->dosages[0].dose_unit) ||
 	    __builtin_mul_overflow(quantity, rate.denominator, &units))

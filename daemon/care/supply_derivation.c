@@ -98,7 +98,7 @@ static const char *
 units_text(const struct derivation *d, const struct item *item)
 {
 	const char *unit;
-	int64_t micro = supply_quantity(item, &unit);
+	int64_t micro = supply_quantity(d->walk.dossier, item, &unit);
 
 	return amount_text(d->arena, micro, unit);
 }
@@ -217,7 +217,7 @@ say_needs(struct derivation *d)
 	for (uint32_t i = 0; i < s->fill_count && unit == NULL; i++) {
 		struct item item = row_item(d, &s->fills[i]);
 
-		(void)supply_quantity(&item, &unit);
+		(void)supply_quantity(d->walk.dossier, &item, &unit);
 	}
 	for (uint32_t i = 0; i < s->need_count; i++)
 		say(d, arena_printf(d->arena, "from %s: %s a day",

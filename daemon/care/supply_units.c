@@ -134,7 +134,8 @@ units_agree(const struct walk *w, const struct regimens *regimens)
 
 		if (item->fill == NULL && item->correction->days >= 0)
 			continue;
-		if (supply_quantity(item, &own) < 0 || !look_same(own, unit))
+		if (supply_quantity(w->dossier, item, &own) < 0 ||
+		    !look_same(own, unit))
 			return false;
 	}
 	return true;
@@ -164,8 +165,8 @@ leaves_rest(const struct walk *w, const struct item *item)
 
 	return w->item_count > 1 && p != NULL &&
 	       supply_steady_rate(w->dossier, p, &rate) &&
-	       !__builtin_mul_overflow(
-		   supply_quantity(item, &unit), rate.denominator, &units) &&
+	       !__builtin_mul_overflow(supply_quantity(w->dossier, item, &unit),
+		   rate.denominator, &units) &&
 	       units % rate.numerator != 0 &&
 	       dose_schedule_end(w->dossier, p) == AT_NEVER;
 }
@@ -319,7 +320,8 @@ take_in(struct walk *w, struct stock *stock, int64_t *sums, int32_t date_on)
 			continue;
 		}
 		if (__builtin_add_overflow(stock->given,
-			supply_quantity(&w->items[i], &unit), &stock->given))
+			supply_quantity(w->dossier, &w->items[i], &unit),
+			&stock->given))
 			return false;
 		sums[i] = stock->given;
 		w->fills[i].days_from_units = true;

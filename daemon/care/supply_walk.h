@@ -54,7 +54,8 @@ const struct prescription *supply_prescription(
  * The units of a fill, its own or else those prescribed for each, or of a
  * correction; -1.
  */
-int64_t supply_quantity(const struct item *item, const char **unit);
+int64_t supply_quantity(
+    const struct dossier *dossier, const struct item *item, const char **unit);
 /*
  * Days' supply, the first that is present: stated with the fill or counted,
  * expected by the prescription, quantity by daily amount; -1: cannot be

@@ -71,17 +71,17 @@ read_participants(struct reading *reading, struct visit *visit)
 		    reference_type(reading, actor, path, &reference);
 		const char *key;
 
-		if (type == NULL)
-			continue;
-		if (strcmp(type, "Patient") == 0) {
+		if (type != NULL && strcmp(type, "Patient") == 0) {
 			if (patient != NULL)
 				fhir_refuse(reading, "not-supported",
 				    "is a second patient", "%s", path);
 			patient = actor;
 			continue;
 		}
+		/* of an unknown kind: only whoever prescribes has its key */
 		key = fhir_reference_key(reading, &reference);
-		if (strncmp(type, "Practitioner", 12) != 0 || key == NULL)
+		if ((type != NULL && strncmp(type, "Practitioner", 12) != 0) ||
+		    key == NULL)
 			continue;
 		visit->practitioners = visit->practitioners == NULL
 					   ? key
@@ -171,10 +171,10 @@ void
 fhir_read_visit(struct reading *reading)
 {
 	static const struct word words[] = {
-	    {"proposed", VISIT_PLANNED},
+	    {"proposed", VISIT_WISHED},
 	    {"pending", VISIT_PLANNED},
 	    {"booked", VISIT_PLANNED},
-	    {"waitlist", VISIT_PLANNED},
+	    {"waitlist", VISIT_WISHED},
 	    {"arrived", VISIT_DONE},
 	    {"checked-in", VISIT_DONE},
 	    {"fulfilled", VISIT_DONE},

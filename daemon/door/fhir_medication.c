@@ -287,8 +287,12 @@ read_dispense_request(
 {
 	const struct json *json =
 	    json_get(reading->record->json, "dispenseRequest");
+	const struct json *first = json_get(json, "initialFill");
 	struct quantity quantity = fhir_quantity(
 	    reading, json_get(json, "quantity"), "dispenseRequest.quantity");
+	struct quantity initial =
+	    fhir_quantity(reading, json_get(first, "quantity"),
+		"dispenseRequest.initialFill.quantity");
 	struct period valid;
 
 	prescription->quantity_micro = quantity.micro;
@@ -296,6 +300,11 @@ read_dispense_request(
 	prescription->supply_days =
 	    fhir_days(reading, json_get(json, "expectedSupplyDuration"),
 		"dispenseRequest.expectedSupplyDuration");
+	prescription->initial_quantity_micro = initial.micro;
+	prescription->initial_quantity_unit = initial.unit;
+	prescription->initial_days =
+	    fhir_days(reading, json_get(first, "duration"),
+		"dispenseRequest.initialFill.duration");
 	prescription->interval_days =
 	    fhir_days(reading, json_get(json, "dispenseInterval"),
 		"dispenseRequest.dispenseInterval");

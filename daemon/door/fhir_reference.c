@@ -305,6 +305,25 @@ follow(
 	return follow_literal(reading, text, ref);
 }
 
+/* By its identifier alone; where the type is not said, of any that acts. */
+static const struct record *
+find_identified(struct reading *reading, const char *type,
+    const struct identifier *identifier)
+{
+	static const char *const actors[] = {
+	    "Patient", "Practitioner", "PractitionerRole", "RelatedPerson"};
+	struct arena *arena = reading->fhir->arena;
+	const struct record *record = NULL;
+
+	if (type != NULL)
+		return find_record(
+		    reading, fhir_identifier_key(arena, type, identifier));
+	for (unsigned i = 0; i < COUNT(actors) && record == NULL; i++)
+		record = find_record(
+		    reading, fhir_identifier_key(arena, actors[i], identifier));
+	return record;
+}
+
 void
 fhir_reference(struct reading *reading, const struct json *json,
     const char *path, const char *expected, struct reference *reference)
@@ -329,15 +348,14 @@ fhir_reference(struct reading *reading, const struct json *json,
 		    "is no reference that can be read", "%s.reference", path);
 		return;
 	}
-	if (reference->type == NULL)
-		reference->type = reference->record != NULL
-				      ? reference->record->type_name
-				      : expected;
+	if (reference->type == NULL && reference->record == NULL)
+		reference->type = expected;
 	if (reference->record == NULL && reference->contained == NULL &&
-	    reference->type != NULL && reference->identifier.value != NULL)
-		reference->record = find_record(
-		    reading, fhir_identifier_key(reading->fhir->arena,
-				 reference->type, &reference->identifier));
+	    reference->identifier.value != NULL)
+		reference->record = find_identified(
+		    reading, reference->type, &reference->identifier);
+	if (reference->type == NULL && reference->record != NULL)
+		reference->type = reference->record->type_name;
 	if (expected != NULL &&
 	    (strcmp(reference->type, expected) != 0 ||
 		(reference->record != NULL &&

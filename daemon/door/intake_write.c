@@ -215,6 +215,9 @@ write_prescription(struct writing *w, const struct entry *entry)
 	db_param_on(w->unit, p->valid_until_on);
 	db_param_i32(w->unit, p->interval_days);
 	db_param_i32(w->unit, entry->related_no);
+	db_param_i64(w->unit, p->initial_quantity_micro);
+	db_param_text(w->unit, p->initial_quantity_unit);
+	db_param_i32(w->unit, p->initial_days);
 	if (!entry->row->is_new)
 		add_numbered(w, "intake_dosages_clear", no);
 	for (uint32_t i = 0; i < p->dosage_count; i++)

@@ -21,18 +21,22 @@
 -- $20 date         valid until, inclusive
 -- $21 integer      interval, days; -1
 -- $22 integer      prior prescription; 0: as it was
+-- $23 bigint       initial quantity, millionths; -1
+-- $24 text         its unit; or null
+-- $25 integer      initial supply, days; -1
 -- Returns nothing.  Locks: the row; agenda_lock came before.
 -- Index: prescription_pkey.
 INSERT INTO prescription AS old (bucket, patient_id, prescription_no,
 	tenant_id, source_id, status, course, sensitive, drug, name,
 	prescriber, authored_at, authored_has_time, quantity_micro,
 	quantity_unit, supply_days, repeats_allowed, valid_from_on,
-	valid_until_on, interval_days, prior_no)
+	valid_until_on, interval_days, prior_no, initial_quantity_micro,
+	initial_quantity_unit, initial_days)
 VALUES ($1::smallint, $2::bigint, $3::integer, $4::integer, $5::text,
 	$6::smallint, $7::smallint, $8::boolean, $9::text, $10::text,
 	$11::text, $12::timestamptz, $13::boolean, $15::bigint, $16::text,
 	$17::integer, $18::integer, $19::date, $20::date, $21::integer,
-	$22::integer)
+	$22::integer, $23::bigint, $24::text, $25::integer)
 ON CONFLICT (bucket, patient_id, prescription_no) DO UPDATE
 SET status = excluded.status, course = excluded.course,
 	sensitive = excluded.sensitive, drug = excluded.drug,
@@ -44,6 +48,9 @@ SET status = excluded.status, course = excluded.course,
 	quantity_micro = excluded.quantity_micro,
 	quantity_unit = excluded.quantity_unit,
 	supply_days = excluded.supply_days,
+	initial_quantity_micro = excluded.initial_quantity_micro,
+	initial_quantity_unit = excluded.initial_quantity_unit,
+	initial_days = excluded.initial_days,
 	repeats_allowed = excluded.repeats_allowed,
 	valid_from_on = excluded.valid_from_on,
 	valid_until_on = excluded.valid_until_on,

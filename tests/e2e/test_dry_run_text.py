@@ -5,7 +5,7 @@ sentence above each test."""
 
 from support import main
 from test_dry_run import (
-    DOSE, REFILL, VISIT, bundle, consent, daily, expect, fill, meta,
+    DOSE, REFILL, VISIT, bundle, consent, daily, days, expect, fill, meta,
     patient, plan, rx, stay, visit)
 
 CARE = ("--assume-consent", "refill,follow_up")
@@ -23,6 +23,21 @@ def moves(*versions):
         visit("v1", f"2026-{start}", meta=meta(
             f"2026-{since}:00+08:00" if since else None, str(number)))
         for number, (start, since) in enumerate(versions, 1)])
+
+
+# ---- supply ----
+
+def test_the_first_fill_may_be_another():
+    """fhir.md 2: "initialFill{quantity,duration} overrides the first fill\""""
+    request = {"expectedSupplyDuration": days(28),
+               "initialFill": {"duration": days(14)}}
+    b = bundle(patient(), rx(dispense=request), fill("2026-03-01", None))
+    expect(plan([b], "2026-03-05", 5, *REFILL),
+           "03-08 10:00 p1 send refill -7d sms m1")
+    b = bundle(patient(), rx(dispense=request), fill("2026-02-15", None),
+               fill("2026-03-01", None))
+    expect(plan([b], "2026-03-05", 18, *REFILL),
+           "03-22 10:00 p1 send refill -7d sms m1")
 
 
 # ---- hospital: "supply pauses, messages are held" ----
@@ -70,6 +85,52 @@ def test_days_in_hospital_use_none_of_the_supply():
 
 
 # ---- visits ----
+
+def test_a_visit_that_nobody_agreed_to_is_none():
+    """neither told of, nor "a visit … booked for a day before the run-out\""""
+    for status in ("proposed", "waitlist"):
+        b = bundle(patient(), rx(course="continuous", dispense=NONE_LEFT,
+                                 **DOCTOR), fill("2026-02-01", 28),
+                   visit("v1", "2026-02-25 10:00", status, doctor="d1"))
+        expect(plan([b], "2026-02-20", 10, *CARE),
+               "02-22 10:00 p1 send renewal -7d sms m1",
+               "03-01 10:00 p1 send renewal 0d sms m1")
+    b = bundle(patient(),
+               visit("v1", "2026-03-10 10:00", meta=meta(version="1")),
+               visit("v2", "2026-03-20 10:00", "proposed",
+                     meta=known("03-05"), supportingInformation=[
+                         {"reference": "Appointment/v1"}]),
+               visit("v2", "2026-03-20 10:00", meta=known(
+                   "03-08", version="2"), supportingInformation=[
+                       {"reference": "Appointment/v1"}]))
+    expect(plan([b], "2026-03-04", 10, *VISIT),
+           "03-07 10:00 p1 send follow_up -3d sms v1",
+           "03-08 12:00 p1 send follow_up moved sms v2")
+
+
+def test_a_prescriber_may_be_named_by_an_identifier_alone():
+    """"a visit with that prescriber": a Reference may be logical only"""
+    number = {"system": "https://hospital.example/staff", "value": "7"}
+    doctor = {"identifier": number}
+    who = {"resourceType": "Practitioner", "id": "d1", "identifier": [number]}
+    care = [rx(course="continuous", dispense=NONE_LEFT, requester=doctor),
+            fill("2026-02-01", 28)]
+    booked = visit("v1", "2026-02-25 10:00")
+    booked["participant"].append({"actor": doctor, "status": "accepted"})
+    literal = visit("v1", "2026-02-25 10:00", doctor="d1")
+    other = visit("v1", "2026-02-25 10:00")
+    other["participant"].append(
+        {"actor": {"identifier": {**number, "value": "8"}},
+         "status": "accepted"})
+    for around in ([booked], [literal, who]):
+        expect(plan([bundle(patient(), *care, *around)], "2026-02-20", 10,
+                    *REFILL),
+               "02-22 10:00 p1 hold follow_up -3d no_consent v1",
+               "02-24 10:00 p1 hold follow_up -1d no_consent v1")
+    expect([x for x in plan([bundle(patient(), *care, other)], "2026-02-20",
+                            5, *REFILL) if " renewal " in x],
+           "02-22 10:00 p1 send renewal -7d sms m1")
+
 
 def test_the_next_ten_oclock_comes_after_the_noshow():
     """"when the visit is recorded as missed: the next 10:00\""""

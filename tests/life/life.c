@@ -185,6 +185,8 @@ make_medicine(
 		    .authored_at = take_at(in, base, AT_UNKNOWN),
 		    .quantity_micro = -1,
 		    .supply_days = -1,
+		    .initial_quantity_micro = -1,
+		    .initial_days = -1,
 		    .repeats_allowed = (int32_t)take(in, 4) - 1,
 		    .valid_from_on = ON_UNKNOWN,
 		    .valid_until_on = ON_NEVER,

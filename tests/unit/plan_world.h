@@ -159,6 +159,8 @@ rx(const char *id)
 	    .authored_has_time = true,
 	    .quantity_micro = -1,
 	    .supply_days = -1,
+	    .initial_quantity_micro = -1,
+	    .initial_days = -1,
 	    .repeats_allowed = -1,
 	    .valid_from_on = ON_UNKNOWN,
 	    .valid_until_on = ON_NEVER,

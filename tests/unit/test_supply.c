@@ -272,6 +272,38 @@ sample_expected_supply_duration(void **state)
 	check_runs_out("R-1101", "2026-03-10", "2026-04-06");
 }
 
+/* fhir.md 2: "initialFill{quantity,duration} overrides the first fill" */
+static void
+initial_fill_is_about_the_first_one(void **state)
+{
+	struct prescription *p;
+
+	(void)state;
+	world();
+	p = rx("r");
+	p->supply_days = 28;
+	p->initial_days = 7;
+	fill(p, "2026-01-12", -1);
+	check_runs_out("r", "2026-01-13", "2026-01-19");
+	fill(p, "2026-01-19", -1);
+	check_runs_out("r", "2026-01-20", "2026-02-16");
+	/* stated with the fill comes first */
+	w.fills[0].days_supply = 10;
+	check_runs_out("r", "2026-01-20", "2026-02-19");
+	/* a quantity alone: not the days of the others */
+	w.fills[0].days_supply = p->initial_days = -1;
+	p->initial_quantity_micro = 5000000;
+	p->initial_quantity_unit = "TAB";
+	takes(p,
+	    "{\"repeat\":{\"frequency\":1,\"period\":1,"
+	    "\"periodUnit\":\"d\"}}",
+	    1000000);
+	check_runs_out("r", "2026-01-13", "2026-01-17");
+	/* what was returned is not the first */
+	w.fills[0].status = FILL_CANCELLED;
+	check_runs_out("r", "2026-01-20", "2026-01-24");
+}
+
 /* check 2: R-0602, as needed, has no date and one unclear fill */
 static void
 sample_as_needed_has_no_date(void **state)
@@ -1002,6 +1034,7 @@ main(void)
 	    cmocka_unit_test(sample_errors_and_open_dispenses_add_nothing),
 	    cmocka_unit_test(sample_quantity_by_daily_amount),
 	    cmocka_unit_test(sample_expected_supply_duration),
+	    cmocka_unit_test(initial_fill_is_about_the_first_one),
 	    cmocka_unit_test(sample_as_needed_has_no_date),
 	    cmocka_unit_test(sample_change_of_dose_is_walked_by_units),
 	    cmocka_unit_test(new_dose_takes_over_from_the_old),
