@@ -42,6 +42,14 @@ ctl_usage(const struct ctl_verb *verb)
 	exit(EXIT_USAGE_);
 }
 
+void
+ctl_stray(const struct ctl_verb *verb, const char *word)
+{
+	(void)fprintf(
+	    stderr, "adherctl: %s takes no \"%s\" here\n", verb->words, word);
+	ctl_usage(verb);
+}
+
 const char *
 ctl_option(const struct ctl_verb *verb, int argc, char **argv, int *at,
     const char *name)
@@ -54,8 +62,10 @@ ctl_option(const struct ctl_verb *verb, int argc, char **argv, int *at,
 		return argv[*at] + bytes + 1;
 	if (argv[*at][bytes] != '\0')
 		return NULL;
-	if (++*at >= argc)
+	if (++*at >= argc) {
+		(void)fprintf(stderr, "adherctl: %s takes a value\n", name);
 		ctl_usage(verb);
+	}
 	return argv[*at];
 }
 

@@ -55,6 +55,8 @@ enum { EXIT_DATA = 65, EXIT_NO_INPUT = 66 };
 _Noreturn void ctl_fail(int status, const char *format, ...) printf_like(2, 3);
 /* Exit 64 with the verb's usage line. */
 _Noreturn void ctl_usage(const struct ctl_verb *verb);
+/* The same, of a word that does not belong there. */
+_Noreturn void ctl_stray(const struct ctl_verb *verb, const char *word);
 /*
  * The value of `--name VALUE` or `--name=VALUE` at argv[*at], which moves
  * over it; NULL where another word stands there.  Exits without a value.

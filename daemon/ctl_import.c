@@ -283,7 +283,7 @@ read_options(struct import *import, int argc, char **argv)
 		else if (strcmp(argv[i], "--phone-is-mobile") == 0)
 			import->options.phone_is_mobile = true;
 		else if (argv[i][0] == '-' && argv[i][1] != '\0')
-			ctl_usage(verb);
+			ctl_stray(verb, argv[i]);
 		else
 			argv[files++] = argv[i];
 	}

@@ -248,7 +248,7 @@ parse_wish(struct ctl *ctl, int argc, char **argv)
 		else if (wish.patient == NULL && argv[i][0] != '-')
 			wish.patient = argv[i];
 		else
-			ctl_usage(verb);
+			ctl_stray(verb, argv[i]);
 	}
 	if (wish.patient == NULL || wish.topics == 0 || wish.channels == 0 ||
 	    wish.permit == wish.deny)

@@ -398,8 +398,32 @@ take_word(struct ctl *ctl, struct plan_request *request, int argc, char **argv,
 	} else if (!option && r->patient == NULL) {
 		r->patient = argv[*at];
 	} else {
-		ctl_usage(&ctl_plan);
+		ctl_stray(&ctl_plan, argv[*at]);
 	}
+}
+
+/* What is missing, where something is. */
+static void
+check_request(const struct plan_request *r, bool fhir)
+{
+	const char *wrong = NULL;
+
+	if (!fhir && r->patient == NULL)
+		wrong = "--fhir FILE or PATIENT is missing";
+	else if (fhir && r->patient != NULL)
+		wrong = "either --fhir or PATIENT";
+	else if (fhir && !r->has_from)
+		wrong = "--from DATE is missing";
+	else if (fhir && r->view.days == 0)
+		wrong = "--days N is missing";
+	else if (!fhir && (r->programs.count > 0 || r->diff_new != NULL))
+		wrong = "--program and --diff go with --fhir";
+	else if (r->programs.count > 0 && r->diff_new != NULL)
+		wrong = "either --program or --diff";
+	if (wrong == NULL)
+		return;
+	(void)fprintf(stderr, "adherctl: %s\n", wrong);
+	ctl_usage(&ctl_plan);
 }
 
 static int
@@ -414,11 +438,6 @@ run(struct ctl *ctl, int argc, char **argv)
 	request.view.zone = request.options.zone = zone_open(ZONE_STANDARD);
 	for (int i = 0; i < argc; i++)
 		take_word(ctl, &request, argc, argv, &i, &fhir);
-	if (fhir == (request.patient != NULL) ||
-	    (fhir && (!request.has_from || request.view.days == 0)) ||
-	    (!fhir &&
-		(request.programs.count > 0 || request.diff_new != NULL)) ||
-	    (request.programs.count > 0 && request.diff_new != NULL))
-		ctl_usage(&ctl_plan);
+	check_request(&request, fhir);
 	return fhir ? plan_files(ctl, &request) : plan_patient(ctl, &request);
 }

@@ -42,7 +42,7 @@ read_wish(const struct ctl_verb *verb, int argc, char **argv,
 		else if (argv[i][0] != '-' && wish->drug == NULL)
 			wish->drug = argv[i];
 		else
-			ctl_usage(verb);
+			ctl_stray(verb, argv[i]);
 	}
 }
 

@@ -45,7 +45,7 @@ program_request_read(struct ctl *ctl, const struct ctl_verb *verb, int argc,
 		else if (strcmp(argv[i], "--default") == 0)
 			r->standard = true;
 		else if (argv[i][0] == '-' && argv[i][1] != '\0')
-			ctl_usage(verb);
+			ctl_stray(verb, argv[i]);
 		else
 			*(const char **)list_add(&r->paths) = argv[i];
 	}

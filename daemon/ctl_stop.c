@@ -159,7 +159,7 @@ stop_wish_read(struct ctl *ctl, const struct ctl_verb *verb, int argc,
 		else if (argv[i][0] != '-' && wish->number == 0)
 			wish->number = parse_number(argv[i]);
 		else
-			ctl_usage(verb);
+			ctl_stray(verb, argv[i]);
 	}
 	if ((wish->number != 0) + wish->named + all != 1)
 		ctl_usage(verb);

@@ -103,7 +103,7 @@ run_list(struct ctl *ctl, int argc, char **argv)
 	for (int i = 0; i < argc; i++) {
 		value = ctl_option(&ctl_template_list, argc, argv, &i, "--dir");
 		if (value == NULL)
-			ctl_usage(&ctl_template_list);
+			ctl_stray(&ctl_template_list, argv[i]);
 		dir = value;
 	}
 	set = ctl_load_templates(ctl, dir);
@@ -138,7 +138,7 @@ run_render(struct ctl *ctl, int argc, char **argv)
 		else if (strcmp(argv[i], "--discreet") == 0)
 			discreet = true;
 		else if (count == 3)
-			ctl_usage(&ctl_template_render);
+			ctl_stray(&ctl_template_render, argv[i]);
 		else
 			words[count++] = argv[i];
 	}

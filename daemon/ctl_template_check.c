@@ -260,7 +260,7 @@ take_arguments(struct checking *c, int argc, char **argv)
 		} else if (strcmp(argv[i], "--discreet") == 0) {
 			c->discreet = true;
 		} else if (argv[i][0] == '-' || c->directory != NULL) {
-			ctl_usage(verb);
+			ctl_stray(verb, argv[i]);
 		} else {
 			c->directory = argv[i];
 		}

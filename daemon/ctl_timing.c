@@ -228,7 +228,7 @@ run_timing(struct ctl *ctl, int argc, char **argv)
 				*names[k].value = value;
 		}
 		if (value == NULL)
-			ctl_usage(&ctl_timing);
+			ctl_stray(&ctl_timing, argv[i]);
 	}
 	if (options.text != NULL)
 		return answer_text(ctl, &options);

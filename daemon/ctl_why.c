@@ -330,7 +330,7 @@ run(struct ctl *ctl, int argc, char **argv)
 		else if (name == NULL && argv[i][0] != '-')
 			name = argv[i];
 		else
-			ctl_usage(verb);
+			ctl_stray(verb, argv[i]);
 	}
 	if (name == NULL)
 		ctl_usage(verb);
