@@ -18,7 +18,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/sim"))
-from ledger_check import Key, encode_reference  # noqa: E402,F401
+from ledger_check import PSQL, Key, encode_reference  # noqa: E402,F401
 from simulator import Tap  # noqa: E402,F401
 
 SAMPLES = ROOT / "tests/samples"
@@ -249,7 +249,7 @@ callback-secret-file = {self.folder}/callback
     def sql(self, text):
         """Rows as lists of text."""
         run = subprocess.run(
-            ["psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v",
+            [PSQL, "-X", "-q", "-A", "-t", "-F", "\t", "-v",
              "ON_ERROR_STOP=1", "-d", self.dsn, "-c", text], text=True,
             capture_output=True, check=False)
         if run.returncode != 0:

@@ -8,13 +8,12 @@ import subprocess
 import sys
 import tempfile
 
-from stack import Cluster, Tap
+from stack import PSQL, Cluster, Tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
 SAMPLES = os.path.join(ROOT, "tests", "samples")
-POSTGRES = os.environ.get("LOCAL_CLUSTER_BIN", "/usr/lib/postgresql/15/bin")
 
 
 class Site:
@@ -67,7 +66,7 @@ keyring-file = {self.folder}/keyring
     def sql(self, text):
         """The rows of a query, as lists of text; None for NULL."""
         done = subprocess.run(
-            [os.path.join(POSTGRES, "psql"), "-XAtq", "-F", "\x1f",
+            [PSQL, "-XAtq", "-F", "\x1f",
              "-P", "null=\x01", "-v", "ON_ERROR_STOP=1", "-c", text,
              self.dsn], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

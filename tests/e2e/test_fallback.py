@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 
-from stack import (Stack, Tap, consent, fill, patient, post, prescription,
-                   refill_patients, wait_until)
+from stack import (PSQL, Stack, Tap, consent, fill, patient, post,
+                   prescription, refill_patients, wait_until)
 
 BEGIN = "2026-03-02T09:58:00+08:00"
 DUE = "2026-03-02T10:00:00+08:00"
@@ -353,7 +353,7 @@ def test_two_copies_keep_the_cap_of_a_phone_between_them():
         wait_until(lambda: taken(stack) == {phone: 2}, 20, "one is left")
         # both copies come as far as writing, each with somebody else
         barrier = subprocess.Popen(
-            ["psql", "-X", "-q", "-d", stack.dsn, "-c", "BEGIN; "
+            [PSQL, "-X", "-q", "-d", stack.dsn, "-c", "BEGIN; "
              "LOCK TABLE batch IN EXCLUSIVE MODE; SELECT pg_sleep(1.8); "
              "COMMIT"], stdout=subprocess.DEVNULL)
         wait_until(lambda: stack.sql(

@@ -8,7 +8,7 @@ import sys
 import time
 
 import recall
-from stack import Stack, Tap, refill_patients, wait_until
+from stack import PSQL, Stack, Tap, refill_patients, wait_until
 
 BEGIN = "2026-03-02T09:58:00+08:00"
 DUE = "2026-03-02T10:00:00+08:00"
@@ -156,7 +156,7 @@ def test_the_end_of_a_stop_waits_for_the_rounds_that_obey_it():
 
         def lock(statement):
             locker = subprocess.Popen(
-                ["psql", "-X", "-q", "-d", stack.dsn, "-c",
+                [PSQL, "-X", "-q", "-d", stack.dsn, "-c",
                  f"BEGIN; {statement}; SELECT pg_sleep(1.5); COMMIT"],
                 stdout=subprocess.DEVNULL)
             time.sleep(0.4)

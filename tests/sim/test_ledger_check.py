@@ -15,7 +15,7 @@ import tempfile
 import unittest.mock
 
 import ledger_check
-from ledger_check import (ANSWER, DOSE, FOLLOW_UP, REFILL, Key,
+from ledger_check import (ANSWER, DOSE, FOLLOW_UP, PSQL, REFILL, Key,
                           decode_reference, encode_reference)
 from simulator import Tap
 
@@ -58,7 +58,7 @@ class Cluster:
 
 
 def psql(sql):
-    subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d",
+    subprocess.run([PSQL, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d",
                     os.environ["ADHERD_DSN"], "-f", "-"],
                    input=sql, text=True, check=True,
                    stdout=subprocess.DEVNULL)
