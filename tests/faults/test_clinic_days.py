@@ -168,8 +168,8 @@ def walk(stack, instants, disturb):
 def clinic(disturb):
     with ClinicStack(BEGIN.isoformat(),
                      settings="look = 20ms\nlease = 7s\nrequest = 2s\n"
-                     "ask-after = 1s\n",
-                     gateway="loopback") as stack:
+                     "ask-after = 1s\n", gateway="loopback",
+                     sim_options=("--receipt-delay-ms", "20")) as stack:
         lines = dry_run(stack, FROM, DAYS)
         stack.copies[0].start()
         import_known(stack, FROM)
