@@ -102,8 +102,7 @@ static bool
 actor_counts(const struct consent *consent, bool child)
 {
 	if (consent->no == 0) /* assumed for this owner's channel */
-		return consent->actor ==
-		       (child ? OWNER_GUARDIAN : OWNER_SELF);
+		return consent->actor == (child ? OWNER_GUARDIAN : OWNER_SELF);
 	return child ? consent->actor == OWNER_GUARDIAN
 		     : consent->actor != OWNER_CAREGIVER;
 }
@@ -353,14 +352,12 @@ void
 policy_choose(const struct look *look, enum kind kind, enum stage stage,
     bool any_hour, bool past_caps, struct choice *choice)
 {
-	policy_choose_except(
-	    look, kind, stage, any_hour, past_caps, 0, choice);
+	policy_choose_except(look, kind, stage, any_hour, past_caps, 0, choice);
 }
 
 void
-policy_choose_except(const struct look *look, enum kind kind,
-    enum stage stage, bool any_hour, bool past_caps, uint32_t except,
-    struct choice *choice)
+policy_choose_except(const struct look *look, enum kind kind, enum stage stage,
+    bool any_hour, bool past_caps, uint32_t except, struct choice *choice)
 {
 	const struct program *program = &look->rules->kinds[kind];
 	bool consented = false;

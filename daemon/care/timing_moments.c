@@ -7,6 +7,8 @@
  */
 #include "care/timing_words.h"
 
+#include <assert.h>
+
 enum { HOUR_S = 3600 };
 
 /* What may be said of a part of the day, and its hours on the clock. */
@@ -85,6 +87,7 @@ last_moment(struct folding *f)
 static void
 keep(struct folding *f, const struct moment *m)
 {
+	assert(f->list != NULL);
 	f->list[f->count++] = *m;
 }
 
@@ -168,6 +171,7 @@ share_meal(struct folding *f, const struct moment *m)
 			meals = relations[i];
 	if (m->join == JOIN_APART || meals == 0 || find_part(m->when) == NULL)
 		return;
+	assert(f->list != NULL);
 	for (size_t i = f->count; i-- > 0 && f->list[i].bare;) {
 		/* in the order of the day: "晚、早饭后" is something else */
 		if (find_part(f->list[i].when) >= find_part(m->when))

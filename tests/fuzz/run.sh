@@ -20,6 +20,9 @@ seed() {
 		;;
 	fuzz_timing)
 		cp "$here"/tests/vectors/vectors-timing.json "$2"
+		# and each text of the tests of shorthand
+		grep -o '"[^"\\]*"' "$here"/tests/unit/test_timing_text.c |
+		    tr -d '"' | sort -u | split -l 1 -a 4 - "$2/text-"
 		;;
 	fuzz_program)
 		cp "$here"/tests/samples/program-*.json "$2"
