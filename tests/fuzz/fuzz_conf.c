@@ -2,19 +2,11 @@
  * Any text as a configuration file: it is taken or refused with a message,
  * and what was taken and dumped reads back as the same dump.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/conf.h"
-
-#define must(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+#include "fuzz.h"
 
 struct settings {
 	const char *text;

@@ -3,20 +3,12 @@
  * resources in good forms and bad.  Whatever comes, nothing breaks, and a
  * record that is not refused has all that its kind needs.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "door/fhir.h"
+#include "fuzz.h"
 
 #define TEXT_BYTES_MAX ((size_t)1 << 16)
-
-#define must(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 struct input {
 	const uint8_t *at;

@@ -4,21 +4,13 @@
  * outcome is whole, only a 200 is taken for acceptance, and a request has
  * nothing but what belongs into a URL and a form.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "flow/gateway_call.h"
+#include "fuzz.h"
 
 #define MESSAGES 2
 #define NOW_US INT64_C(1767573000000000) /* 2026-01-05 00:30 UTC */
-
-#define must(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 extern const struct gw_api adherd_gateway_sms_aliyun;
 

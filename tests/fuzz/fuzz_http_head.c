@@ -2,18 +2,10 @@
  * Any bytes as the head of a request: it is not whole, refused with a status,
  * or read into strings that hide nothing.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/http_head.h"
-
-#define must(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+#include "fuzz.h"
 
 /* No control byte, and so no line that a value could begin. */
 static void

@@ -2,20 +2,12 @@
  * Whatever json_parse() takes, the writer writes as text that it takes
  * again, and the same; whatever it refuses has a reason and a place in it.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "fuzz.h"
 
 #define MICRO_MAX (INT64_MAX / 1000000)
-
-#define must(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static void
 write_tree(struct buf *buf, const struct json *value)

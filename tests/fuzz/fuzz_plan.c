@@ -1,9 +1,8 @@
 /*
  * Random lives whose facts the fuzzer chooses: see tests/life.
  */
+#include "fuzz.h"
 #include "tests/life/life.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

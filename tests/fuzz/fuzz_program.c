@@ -3,22 +3,14 @@
  * and what was taken, printed as the settings in force, reads back as the
  * same settings.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "care/program_read.h"
 #include "care/program_setting.h"
+#include "fuzz.h"
 
 #define DOCUMENTS_MAX 64
-
-#define must(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 /* A JSON array of documents; false where any of it is refused. */
 static bool

@@ -5,23 +5,15 @@
  * the strictest provider.  Whatever is read, all that is wrong with it can be
  * told, with any list of words and any registration.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
 #include "care/segment.h"
 #include "care/template_approval.h"
+#include "fuzz.h"
 
 #define LINES_MAX 16
 #define TEXT_CHARACTERS_MAX 500
-
-#define must(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 struct input {
 	struct arena *arena;

@@ -3,21 +3,13 @@
  * bytes: each is refused or expands, within its window, in order, alike
  * however the window is cut, and comes back from its own encoding.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "care/timing.h"
-
-#define must(condition) \
-	do { \
-		if (!(condition)) \
-			abort(); \
-	} while (0)
+#include "fuzz.h"
 
 #define WINDOW_US (40 * DAY_US)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static const char *const zones[] = {
     "Asia/Shanghai", "America/New_York", "Pacific/Apia", "America/St_Johns"};
