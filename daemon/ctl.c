@@ -11,6 +11,7 @@
 #include "base/log.h"
 
 #define WORDS_MAX 64 /* bytes of a verb's words */
+#define DAYS_MAX 3660
 
 static const struct ctl_verb *const verbs[] = {&ctl_migrate,
     &ctl_check_dossiers, &ctl_import_fhir, &ctl_plan, &ctl_why, &ctl_consent,
@@ -79,6 +80,16 @@ ctl_number(const char *text, int32_t max, int32_t *number)
 		return false;
 	*number = (int32_t)value;
 	return true;
+}
+
+int32_t
+ctl_days(const char *text)
+{
+	int32_t days;
+
+	if (!ctl_number(text, DAYS_MAX, &days))
+		ctl_fail(EXIT_USAGE_, "--days takes 1 to %d", DAYS_MAX);
+	return days;
 }
 
 /* ---- which verb ---- */

@@ -65,6 +65,8 @@ const char *ctl_option(const struct ctl_verb *verb, int argc, char **argv,
     int *at, const char *name);
 /* A whole number from 1 to max; false where the text is none. */
 must_check bool ctl_number(const char *text, int32_t max, int32_t *number);
+/* What --days says: ten years at most; exits with a message. */
+int32_t ctl_days(const char *text);
 /*
  * A whole file in the arena, NUL-terminated, "-" for stdin; or the JSON in
  * it.  Exits with a message where it is over bytes_max.

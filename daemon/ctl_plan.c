@@ -15,7 +15,6 @@
 #include "door/fhir_dossier.h"
 
 #define ZONE_STANDARD "Asia/Shanghai" /* that of a tenant who states none */
-#define DAYS_MAX 3660
 #define DAYS_OF_PATIENT 14
 
 struct product_class {
@@ -299,16 +298,6 @@ parse_topics(struct ctl *ctl, const char *text)
 	return topics;
 }
 
-static int32_t
-parse_days(const char *text)
-{
-	int32_t days;
-
-	if (!ctl_number(text, DAYS_MAX, &days))
-		ctl_fail(EXIT_USAGE_, "--days takes 1 to %d", DAYS_MAX);
-	return days;
-}
-
 static const struct zone *
 parse_zone(const char *name)
 {
@@ -378,7 +367,7 @@ take_word(struct ctl *ctl, struct plan_request *request, int argc, char **argv,
 			ctl_fail(EXIT_USAGE_, "\"%s\" is no date", value);
 	} else if ((value = ctl_option(&ctl_plan, argc, argv, at, "--days")) !=
 		   NULL) {
-		r->view.days = parse_days(value);
+		r->view.days = ctl_days(value);
 	} else if ((value = ctl_option(&ctl_plan, argc, argv, at,
 			"--assume-consent")) != NULL) {
 		r->view.assume |= parse_topics(ctl, value);

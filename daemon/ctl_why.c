@@ -12,7 +12,6 @@
 #include "ctl_stop.h"
 
 #define DAYS 14 /* looked ahead */
-#define DAYS_MAX 3660
 
 static int run(struct ctl *ctl, int argc, char **argv);
 
@@ -270,16 +269,6 @@ parse_date(const char *text)
 	return date_on;
 }
 
-static int32_t
-parse_days(const char *text)
-{
-	int32_t days;
-
-	if (!ctl_number(text, DAYS_MAX, &days))
-		ctl_fail(EXIT_USAGE_, "--days takes 1 to %d", DAYS_MAX);
-	return days;
-}
-
 /* Who was found, and when it is about. */
 static void
 load(struct why *why, const char *at)
@@ -322,7 +311,7 @@ run(struct ctl *ctl, int argc, char **argv)
 		if ((value = ctl_option(verb, argc, argv, &i, "--on")) != NULL)
 			why.date_on = parse_date(value);
 		else if ((value = ctl_option(verb, argc, argv, &i, "--days")))
-			why.days = parse_days(value);
+			why.days = ctl_days(value);
 		else if ((value = ctl_option(verb, argc, argv, &i, "--at")))
 			at = value;
 		else if ((value = ctl_option(verb, argc, argv, &i, "--tenant")))
