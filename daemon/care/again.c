@@ -127,23 +127,34 @@ again_is_stopped(const struct look *look, const struct open_delivery *open)
 	return is_stopped(look, open, open->source);
 }
 
-/* Whatever was said of it in the message of another. */
+/*
+ * Take it out of the messages of others.  Where those left it is remembered
+ * as held, once a channel: each channel has it once.
+ */
 static void
-forget(struct look *look, enum kind kind, const struct said *item)
+part(struct look *look, const struct open_delivery *open, struct said item)
 {
+	uint32_t tried = said_tried(look, &item);
 	struct said *said = look->said.data;
-	struct said key = *item; /* which may be moved */
 	size_t kept = 0;
 
-	for (size_t i = 0; i < look->said.count; i++) {
-		const struct said *s = &said[i];
-
-		if (s->kind != kind || s->source != key.source ||
-		    s->occurrence_on != key.occurrence_on ||
-		    s->slot != key.slot || s->leads || s->task)
-			said[kept++] = *s;
-	}
+	for (size_t i = 0; i < look->said.count; i++)
+		if (!said_same(&said[i], &item) || said[i].leads ||
+		    said[i].channel == CHANNEL_NONE)
+			said[kept++] = said[i];
 	look->said.count = kept;
+	for (enum channel ch = CHANNEL_NONE + 1;
+	     ch < CHANNEL_COUNT && open->state != DELIVERY_RETRY; ch++) {
+		struct said *s;
+
+		if ((tried & CHANNEL_BIT(ch)) == 0)
+			continue;
+		s = said_add(look, item.kind, item.source, item.occurrence_on,
+		    item.slot);
+		s->channel = ch;
+		s->reason = REASON_STOPPED_BY_OPERATOR;
+		s->leads = true;
+	}
 }
 
 void
@@ -157,7 +168,7 @@ again_part(struct look *look, const struct open_delivery *open)
 
 		if (is_stopped(look, open, s->source) == stopped)
 			continue;
-		forget(look, open->kind, s);
+		part(look, open, *s);
 		message = again_message(look, open);
 	}
 }

@@ -42,7 +42,8 @@ void again_note(const struct look *look, const struct open_delivery *open,
     enum delivery_state state);
 /*
  * A stop parts a message that is about to be said again: items that fare
- * otherwise than its first are forgotten, so that each comes by itself.
+ * otherwise than its first leave it, and each comes by itself, by a channel
+ * that did not have it yet.
  */
 void again_part(struct look *look, const struct open_delivery *open);
 bool again_is_stopped(

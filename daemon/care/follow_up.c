@@ -287,6 +287,7 @@ add_stage(struct look *look, const struct appointment *a, enum stage stage,
 		? look->dossier->visit_count
 		: CANDIDATE_ITEMS_MAX);
 	c->task = task;
+	c->tried = said == NULL ? 0 : said_tried(look, said);
 	c->valid_until = valid_until;
 	c->anchor_on = a->start_on;
 	c->item_count = 1;
@@ -297,7 +298,7 @@ add_stage(struct look *look, const struct appointment *a, enum stage stage,
 	    .slot = slot,
 	    .run_out_on = ON_UNKNOWN,
 	    .at = a->start_at,
-	    .held = said != NULL,
+	    .held = said != NULL && said->channel == CHANNEL_NONE,
 	};
 	return c;
 }

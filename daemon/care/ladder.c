@@ -203,7 +203,11 @@ add_stage(struct look *look, const struct ladder *ladder, uint32_t index,
 		}
 		c = (struct candidate *)look->candidates.data + groups[reason] -
 		    1;
-		add_item(look, c, ladder, product, held);
+		if (held)
+			c->tried |= said_tried(look, said);
+		/* what left before it was stopped is held from now on */
+		add_item(look, c, ladder, product,
+		    held && said->channel == CHANNEL_NONE);
 	}
 }
 

@@ -154,16 +154,43 @@ said_find(const struct look *look, enum kind kind, int32_t source,
     int32_t occurrence_on, int32_t slot, bool task)
 {
 	const struct said *said = look->said.data;
+	struct said key = {
+	    .kind = kind,
+	    .source = source,
+	    .occurrence_on = occurrence_on,
+	    .slot = slot,
+	    .task = task,
+	};
 
 	/* newest first: a reopened hold is followed by its message */
 	for (size_t i = look->said.count; i > 0; i--) {
 		const struct said *s = &said[i - 1];
 
-		if (s->source == source && s->occurrence_on == occurrence_on &&
-		    s->slot == slot && s->kind == kind && s->task == task)
+		if (said_same(s, &key))
 			return s;
 	}
 	return NULL;
+}
+
+bool
+said_same(const struct said *a, const struct said *b)
+{
+	return a->kind == b->kind && a->source == b->source &&
+	       a->occurrence_on == b->occurrence_on && a->slot == b->slot &&
+	       a->task == b->task;
+}
+
+uint32_t
+said_tried(const struct look *look, const struct said *item)
+{
+	const struct said *said = look->said.data;
+	uint32_t tried = 0;
+
+	for (size_t i = 0; i < look->said.count; i++)
+		if (said[i].channel != CHANNEL_NONE &&
+		    said_same(&said[i], item))
+			tried |= CHANNEL_BIT(said[i].channel);
+	return tried;
 }
 
 bool

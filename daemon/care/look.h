@@ -18,6 +18,7 @@ struct candidate {
 	bool task;
 	bool past_caps; /* corrections */
 	bool any_hour;  /* a dose outside its hours, which the consent allows */
+	uint32_t tried; /* CHANNEL_BIT()s that had one of its items before */
 	/*
 	 * Judged before merging: an obstacle of the item itself; of a task,
 	 * what it is about.  `final` closes a held occurrence.
@@ -102,6 +103,10 @@ bool look_task_is_stale(const struct look *look, int64_t due_at);
 const struct said *said_find(const struct look *look, enum kind kind,
     int32_t source, int32_t occurrence_on, int32_t slot, bool task);
 /* A hold that may still turn into a message while it is valid. */
+/* Are they about one occurrence? */
+bool said_same(const struct said *a, const struct said *b);
+/* The channels by which it was said, as CHANNEL_BIT()s. */
+uint32_t said_tried(const struct look *look, const struct said *item);
 bool said_is_open_hold(const struct said *said);
 /* It left, or counts as such (rules->handled_before). */
 bool said_went_out(const struct said *said);

@@ -109,7 +109,9 @@ attempt(struct look *look, const struct open_delivery *open, bool repeat)
 {
 	struct again again;
 
-	again_part(look, open);
+	/* the repeat of what may have arrived is not worth another message */
+	if (!repeat)
+		again_part(look, open);
 	again_judge(look, open, &again);
 	if (again.reason == REASON_STOPPED_BY_OPERATOR) {
 		/* it waits while valid: what is resumed leaves */

@@ -307,8 +307,8 @@ send(struct look *look, const struct candidate *c, const struct choice *choice)
 	}
 	remember(look, c, DELIVERY_SENDING, choice->channel, REASON_NONE)
 	    ->contact_no = choice->contact_no;
-	fallback_watch(
-	    look, c->program, c->stage, choice->channel, 0, c->valid_until);
+	fallback_watch(look, c->program, c->stage, choice->channel, c->tried,
+	    c->valid_until);
 	trace_candidate(look, c, "sent by", channel_word(choice->channel));
 }
 
@@ -376,8 +376,8 @@ judge(struct look *look, const struct candidate *c, struct queue *queue)
 		hold(look, c, REASON_EXPIRED, REASON_EXPIRED, false);
 		return;
 	}
-	policy_choose(
-	    look, c->kind, c->stage, c->any_hour, c->past_caps, &choice);
+	policy_choose_except(look, c->kind, c->stage, c->any_hour, c->past_caps,
+	    c->tried, &choice);
 	if (!c->any_hour && !policy_in_hours(look, c->program, look->now)) {
 		wait_for_hours(look, c, &choice);
 		return;
