@@ -433,6 +433,12 @@ person_facts(const struct look *look, int64_t *next)
 	for (uint32_t i = 0; i < d->stay_count; i++) {
 		note(look, d->stays[i].from_at, next);
 		note(look, d->stays[i].until_at, next);
+		/* what it pauses is known day by day */
+		if (d->stays[i].until_at == AT_NEVER)
+			note(look,
+			    look_instant(
+				look, look_date(look, look->now) + 1, 0),
+			    next);
 	}
 	for (uint32_t i = 0; i < d->contact_count; i++) {
 		note(look, d->contacts[i].from_at, next);

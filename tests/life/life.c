@@ -479,12 +479,29 @@ check_plan(struct life *life, const struct plan *plan)
 	}
 }
 
+/* With LIFE_TRACE in the environment each look tells what it thought. */
+static void
+tell_look(const struct life *life, const struct plan *plan)
+{
+	char now[32], next[32];
+
+	zone_format(life->dossier.zone, life->now, now, sizeof(now));
+	zone_format(life->dossier.zone, plan->next_at, next, sizeof(next));
+	fprintf(stderr, "# look at %s, next %s\n", now, next);
+	for (uint32_t i = 0; i < plan->trace_count; i++)
+		fprintf(stderr, "#   %s\n", plan->trace[i]);
+}
+
 static void
 look(struct life *life, const struct dossier *dossier, int64_t at,
     struct arena *arena, struct plan *plan)
 {
+	bool trace = getenv("LIFE_TRACE") != NULL;
+
 	plan_person(dossier, &life->rules, &life->gateways,
-	    life->planned_through, at, false, arena, plan);
+	    life->planned_through, at, trace, arena, plan);
+	if (trace)
+		tell_look(life, plan);
 }
 
 static bool
