@@ -38,7 +38,7 @@ close_delivery(struct look *look, const struct open_delivery *open,
 
 /*
  * Its own channel is gone, or cannot take it and has had its time: true if
- * that settles it for now.
+ * nothing is left to be tried by its own channel at this look.
  */
 static bool
 left_to_another(

@@ -126,6 +126,13 @@ class Bench:
         for difference in found:
             self.tell(difference)
 
+    def finish(self, vectors, make, chosen):
+        """The published vectors, random cases, the plan; exit status."""
+        self.check(vectors, "adherctl agrees on the published vectors")
+        self.check_random(make, chosen.cases, chosen.seed)
+        print(f"1..{self.number}")
+        return 1 if self.failed else 0
+
     def check_random(self, make, cases, seed):
         """make(n) gives the nth case of the seed."""
         for first in range(0, cases, BATCH):

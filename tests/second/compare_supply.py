@@ -230,10 +230,7 @@ def main():
     print("#", dict(seen))
     bench.told(len(seen) == 15 and min(seen.values()) > 5,
                "random cases reach what a ledger can hold")
-    bench.check(vectors, "adherctl agrees on the published vectors")
-    bench.check_random(make, chosen.cases, chosen.seed)
-    print(f"1..{bench.number}")
-    return 1 if bench.failed else 0
+    return bench.finish(vectors, make, chosen)
 
 
 if __name__ == "__main__":

@@ -351,10 +351,7 @@ def main():
     print("#", dict(kinds))
     bench.told(len(kinds) == 4 and min(kinds.values()) > 5,
                "random cases reach doses, none, review and errors")
-    bench.check(vectors, "adherctl agrees on the published vectors")
-    bench.check_random(make, chosen.cases, chosen.seed)
-    print(f"1..{bench.number}")
-    return 1 if bench.failed else 0
+    return bench.finish(vectors, make, chosen)
 
 
 if __name__ == "__main__":

@@ -383,6 +383,17 @@ run(int order, const char *from, int days)
 	return text;
 }
 
+/* One look of the daemon; what was said is carried from look to look. */
+static inline void
+daemon_look(const char *when, struct plan *plan)
+{
+	w.rules.each_hold = false;
+	plan_at(0, w.d.said, w.d.said_count, at(when), plan);
+	w.d.said = plan->said;
+	w.d.said_count = plan->said_count;
+	w.planned_through = at(when);
+}
+
 static inline void
 expect(const char *from, int days, const char *lines)
 {

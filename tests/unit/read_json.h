@@ -1,13 +1,27 @@
 /*
- * For unit tests: JSON from a file of the repository, which is where they
- * run.  Include it behind cmocka.h.
+ * For unit tests: JSON from a text, or from a file of the repository, which
+ * is where they run.  Include it behind cmocka.h.
  */
 #ifndef ADHERD_UNIT_READ_JSON_H
 #define ADHERD_UNIT_READ_JSON_H
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/json.h"
+
+/* Fails the test where it is none. */
+static inline const struct json *
+parse_json(struct arena *in, const char *text)
+{
+	struct json_error error;
+	const struct json *json =
+	    json_parse(text, strlen(text), NULL, in, &error);
+
+	if (json == NULL)
+		fail_msg("%s: %s", text, error.reason);
+	return json;
+}
 
 /* Fails the test where the file is missing or no JSON. */
 static inline const struct json *

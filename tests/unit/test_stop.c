@@ -9,15 +9,10 @@ static struct stop stop;
 static struct stops stops = {&stop, 1};
 static struct plan plan;
 
-/* One look of the daemon; said is carried from look to look. */
 static void
 look_at(const char *when)
 {
-	w.rules.each_hold = false;
-	plan_at(0, w.d.said, w.d.said_count, at(when), &plan);
-	w.d.said = plan.said;
-	w.d.said_count = plan.said_count;
-	w.planned_through = at(when);
+	daemon_look(when, &plan);
 }
 
 static void

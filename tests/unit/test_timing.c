@@ -22,17 +22,6 @@
 
 static const struct day_profile usual = DAY_PROFILE_DEFAULT;
 
-static const struct json *
-parse_json(const char *text)
-{
-	struct json_error error;
-	const struct json *json =
-	    json_parse(text, strlen(text), NULL, arena, &error);
-
-	assert_non_null(json);
-	return json;
-}
-
 /* A date (local midnight) or an instant. */
 static struct timing_start
 moment(const char *text, const struct zone *zone)
@@ -201,7 +190,7 @@ rule(const char *text)
 {
 	struct timing_error error = {0};
 	const struct timing *timing =
-	    timing_parse(parse_json(text), arena, &error);
+	    timing_parse(parse_json(arena, text), arena, &error);
 
 	if (timing == NULL)
 		fail_msg("%s: %s", error.at, error.text);
@@ -351,7 +340,8 @@ static const char *
 expand_day(const char *profile_json, const struct timing *timing)
 {
 	const struct zone *zone = zone_open("Asia/Shanghai");
-	struct day_profile profile = read_profile(parse_json(profile_json));
+	struct day_profile profile =
+	    read_profile(parse_json(arena, profile_json));
 	struct timing_start start = moment("2025-06-10", zone);
 	struct buf out = BUF_INIT(0);
 	const int64_t *doses;
@@ -434,7 +424,7 @@ unknown_parts_of_a_day_are_refused(void **state)
 		struct day_profile profile = usual;
 
 		assert_false(timing_read_profile(
-		    parse_json(cases[i][0]), arena, &profile, &error));
+		    parse_json(arena, cases[i][0]), arena, &profile, &error));
 		assert_string_equal(error.at, cases[i][1]);
 	}
 }
@@ -719,7 +709,8 @@ invariants_are_refused(void **state)
 		const char *text =
 		    arena_printf(arena, "{\"repeat\":{%s}}", cases[i][0]);
 
-		assert_null(timing_parse(parse_json(text), arena, &error));
+		assert_null(
+		    timing_parse(parse_json(arena, text), arena, &error));
 		assert_string_equal(error.code, cases[i][1]);
 		assert_string_equal(error.at, cases[i][2]);
 		assert_int_equal(
@@ -914,7 +905,7 @@ as_fhir(const char *text)
 	buf_free(&out);
 	/* what is written is what was meant */
 	if (shorthand.review == NULL && !shorthand.as_needed) {
-		const struct json *read = parse_json(json);
+		const struct json *read = parse_json(arena, json);
 		const struct json *timing = json_get(read, "timing");
 		struct timing_error error;
 		const struct timing *again =

@@ -14,17 +14,7 @@
 #include "arena.h"
 #include "base/json.h"
 #include "care/timing.h"
-
-static const struct json *
-parse_json(const char *text)
-{
-	struct json_error error;
-	const struct json *json =
-	    json_parse(text, strlen(text), NULL, arena, &error);
-
-	assert_non_null(json);
-	return json;
-}
+#include "read_json.h"
 
 static const char *
 as_fhir(const struct shorthand *shorthand)
@@ -122,7 +112,7 @@ read_line(const char *text)
 	const char *line;
 
 	timing_read_text(text, arena, &shorthand);
-	json = parse_json(as_fhir(&shorthand));
+	json = parse_json(arena, as_fhir(&shorthand));
 	if (shorthand.review != NULL)
 		return add("", "? ", json_get_text(json, "needs_review"));
 	timing = json_get(json, "timing");
