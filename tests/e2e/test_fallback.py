@@ -109,6 +109,22 @@ def test_undelivered_on_wechat_arrives_by_sms():
         stack.check_ledger()
 
 
+def test_phone_that_becomes_known_later_gets_what_wechat_lost():
+    people = both_channels(1)
+    phone = people[0]["telecom"].pop(0)
+    assert phone["value"].startswith("+"), phone
+    with channels(people) as stack:
+        stack.fault(fault="receipts_undelivered", endpoint="loopback",
+                    code="REFUSED")
+        stack.move_clock(DUE)
+        stack.reaches([(MINI, UNDELIVERED)], "nobody else can carry it")
+        stack.settle()
+        people[0]["telecom"].append(phone)
+        stack.import_bundle("clinic", people)
+        stack.reaches([(MINI, UNDELIVERED), (SMS, DELIVERED)], "by SMS")
+        stack.check_ledger()
+
+
 def test_refused_on_wechat_arrives_by_sms():
     with channels() as stack:
         stack.fault(fault="status", endpoint="loopback", status=400,

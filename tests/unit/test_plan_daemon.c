@@ -7,15 +7,10 @@
 static struct open_delivery open_one;
 static struct plan plan;
 
-/* One look of the daemon; said is carried from look to look. */
 static void
 look_at(const char *when)
 {
-	w.rules.each_hold = false;
-	plan_at(0, w.d.said, w.d.said_count, at(when), &plan);
-	w.d.said = plan.said;
-	w.d.said_count = plan.said_count;
-	w.planned_through = at(when);
+	daemon_look(when, &plan);
 }
 
 static void
@@ -484,6 +479,28 @@ nobody_sleeps_longer_than_a_week(void **state)
 	assert_int_equal(plan.next_at, at("2026-03-08 08:00"));
 }
 
+/* what a stay without an end pauses is known day by day */
+static void
+open_stay_is_looked_at_each_midnight(void **state)
+{
+	(void)state;
+	world();
+	fill(rx("r"), "2026-02-28", 28);
+	look_at("2026-03-03 10:00");
+	assert_true(plan.next_at > at("2026-03-04 00:00"));
+	world();
+	fill(rx("r"), "2026-02-28", 28);
+	stay("2026-03-02 09:00", "2026-03-08 12:00");
+	w.stays[0].until_at = AT_NEVER;
+	look_at("2026-03-03 10:00");
+	assert_int_equal(plan.next_at, at("2026-03-04 00:00"));
+	world();
+	fill(rx("r"), "2026-02-28", 28);
+	stay("2026-03-02 09:00", "2026-03-08 12:00");
+	look_at("2026-03-03 10:00");
+	assert_int_equal(plan.next_at, at("2026-03-08 12:00"));
+}
+
 int
 main(void)
 {
@@ -507,6 +524,7 @@ main(void)
 	    cmocka_unit_test(nothing_is_said_twice),
 	    cmocka_unit_test(spread_moves_the_stage_by_patient),
 	    cmocka_unit_test(nobody_sleeps_longer_than_a_week),
+	    cmocka_unit_test(open_stay_is_looked_at_each_midnight),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
