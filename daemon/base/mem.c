@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 
 #if defined(__has_feature)
@@ -46,6 +47,16 @@ struct arena {
 	size_t bytes;         /* handed out since reset */
 };
 
+static void (*on_exhausted)(void *arg);
+static void *exhausted_arg;
+
+void
+mem_on_exhausted(void (*exhausted)(void *arg), void *arg)
+{
+	on_exhausted = exhausted;
+	exhausted_arg = arg;
+}
+
 /* End the process, saying why without allocating. */
 static _Noreturn void
 out_of_memory(void)
@@ -54,6 +65,8 @@ out_of_memory(void)
 	ssize_t written = write(STDERR_FILENO, line, sizeof(line) - 1);
 
 	(void)written;
+	if (on_exhausted != NULL)
+		on_exhausted(exhausted_arg);
 	_exit(EXIT_INTERNAL);
 }
 
@@ -62,7 +75,7 @@ mem_alloc(size_t bytes)
 {
 	void *memory = calloc(1, bytes > 0 ? bytes : 1);
 
-	if (memory == NULL)
+	if (memory == NULL || fault_fails(ALLOCATION))
 		out_of_memory();
 	return memory;
 }
@@ -76,7 +89,7 @@ mem_resize(void *old, size_t count, size_t size)
 	if (__builtin_mul_overflow(count, size, &bytes))
 		out_of_memory();
 	memory = realloc(old, bytes > 0 ? bytes : 1);
-	if (memory == NULL)
+	if (memory == NULL || fault_fails(ALLOCATION))
 		out_of_memory();
 	return memory;
 }
@@ -89,7 +102,7 @@ mem_text(const char *text)
 	if (text == NULL)
 		return NULL;
 	copy = strdup(text);
-	if (copy == NULL)
+	if (copy == NULL || fault_fails(ALLOCATION))
 		out_of_memory();
 	return copy;
 }
@@ -151,7 +164,7 @@ arena_grow(struct arena *arena, size_t bytes)
 	if (capacity < bytes)
 		capacity = bytes;
 	block = malloc(sizeof(*block) + capacity);
-	if (block == NULL)
+	if (block == NULL || fault_fails(ALLOCATION))
 		out_of_memory();
 	block->next = arena->blocks;
 	block->capacity = capacity;

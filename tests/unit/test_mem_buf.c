@@ -310,8 +310,7 @@ log_value_cannot_forge_anything(void **state)
 	log_error("x", log_s(ERROR, "a b\n<3>y z=1\x1b[2J\\\x7f\xc2\x9b"));
 	log_release(before, line, sizeof(line));
 	assert_string_equal(line,
-	    "<3>x error=a\\x20b\\x0a<3>y\\x20z=1\\x1b[2J\\x5c\\x7f"
-	    "\\xc2\\x9b\n");
+	    "<3>x error=\"a b\\x0a<3>y z=1\\x1b[2J\\\\\\x7f\\xc2\\x9b\"\n");
 }
 
 static void
@@ -376,7 +375,7 @@ clock_goes_on_from_the_database(void **state)
 	int64_t boot = clock_boot(), database = 1000 * DAY_US, now;
 
 	(void)state;
-	clock_sync(&clock, database, boot - 4 * SECOND_US, boot);
+	clock_sync(&clock, database, boot - 4 * SECOND_US, boot, true);
 	now = clock_unmoved(&clock);
 	/* halfway between question and answer: two seconds ago */
 	assert_true(now >= database + 2 * SECOND_US);
@@ -386,6 +385,108 @@ clock_goes_on_from_the_database(void **state)
 	now = clock_wall() - clock_unmoved(&clock);
 	assert_true(llabs(clock_wall_ahead(&clock) - now) < MINUTE_US);
 	assert_true(clock_unmoved(&clock) <= clock_unmoved(&clock));
+}
+
+/* Our clock, that much ahead of the wall clock. */
+static struct clock
+clock_ahead(int64_t ahead)
+{
+	struct clock clock = {0};
+	int64_t boot = clock_boot();
+
+	clock_sync(&clock, clock_wall() + ahead, boot, boot, false);
+	return clock;
+}
+
+/* The database tells the wall clock's time plus that much. */
+static void
+answer(struct clock *clock, int64_t ahead, bool witness)
+{
+	int64_t boot = clock_boot();
+
+	clock_sync(clock, clock_wall() + ahead, boot, boot, witness);
+}
+
+/* What the clocks agreed on they have agreed on for a while. */
+static void
+let_settle(struct clock *clock)
+{
+	clock->agreed_at -= CLOCK_SETTLE_US;
+	clock->wall_with_database_at -= CLOCK_SETTLE_US;
+}
+
+static void
+clock_guard_does_not_follow_a_database_that_jumped(void **state)
+{
+	struct clock clock = clock_ahead(0);
+
+	(void)state;
+	assert_true(clock_agrees(&clock));
+	answer(&clock, 2 * DAY_US, true);
+	assert_false(clock_agrees(&clock));
+	assert_true(clock_watch(&clock));
+	assert_true(clock_unmoved(&clock) < clock_wall() + MINUTE_US);
+	answer(&clock, 0, true);
+	assert_false(clock_watch(&clock));
+	assert_false(clock_agrees(&clock)); /* not for long enough */
+	let_settle(&clock);
+	assert_true(clock_watch(&clock));
+	assert_true(clock_agrees(&clock));
+}
+
+static void
+clock_guard_sees_a_wall_clock_that_jumped(void **state)
+{
+	struct clock clock = clock_ahead(-6 * SECOND_US);
+
+	(void)state;
+	assert_false(clock_agrees(&clock));
+	assert_true(clock_watch(&clock));
+	clock = clock_ahead(-4 * SECOND_US);
+	assert_true(clock_agrees(&clock));
+}
+
+static void
+clock_guard_follows_both_clocks_back_after_a_while(void **state)
+{
+	struct clock clock = clock_ahead(HOUR_US);
+
+	(void)state;
+	answer(&clock, 0, false);
+	assert_true(clock_unmoved(&clock) > clock_wall() + MINUTE_US);
+	let_settle(&clock);
+	answer(&clock, 0, false);
+	assert_true(clock_unmoved(&clock) < clock_wall() + MINUTE_US);
+}
+
+static void
+clock_guard_follows_both_forward_with_a_witness_or_an_operator(void **state)
+{
+	struct clock clock = clock_ahead(-2 * DAY_US);
+
+	(void)state;
+	answer(&clock, 0, false);
+	let_settle(&clock);
+	answer(&clock, 0, false);
+	assert_false(clock_agrees(&clock));
+	answer(&clock, 0, true);
+	assert_true(clock_agrees(&clock));
+	clock = clock_ahead(-2 * DAY_US);
+	clock_accept(&clock);
+	answer(&clock, 0, false);
+	assert_true(clock_agrees(&clock));
+}
+
+static void
+clock_guard_leaves_out_slow_answers(void **state)
+{
+	struct clock clock = clock_ahead(0);
+	int64_t boot = clock_boot();
+
+	(void)state;
+	clock_sync(&clock, clock_wall() - 8 * SECOND_US, boot - 8 * SECOND_US,
+	    boot, false);
+	assert_true(clock_agrees(&clock));
 }
 
 int
@@ -408,6 +509,14 @@ main(void)
 	    cmocka_unit_test(log_level_bounds_what_is_written),
 	    cmocka_unit_test(fatal_exits_with_its_status),
 	    cmocka_unit_test(clock_goes_on_from_the_database),
+	    cmocka_unit_test(
+		clock_guard_does_not_follow_a_database_that_jumped),
+	    cmocka_unit_test(clock_guard_sees_a_wall_clock_that_jumped),
+	    cmocka_unit_test(
+		clock_guard_follows_both_clocks_back_after_a_while),
+	    cmocka_unit_test(
+		clock_guard_follows_both_forward_with_a_witness_or_an_operator),
+	    cmocka_unit_test(clock_guard_leaves_out_slow_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
