@@ -4,15 +4,16 @@
 #include "base/mem.h"
 
 /*
- * One line per event to stderr, with the <N> priority prefix of
- * sd-daemon(3): "<6>worker.round count=12 gateway=sms-ali".
- * Only the fields of this enum can be printed: no name, address, drug,
- * text or secret has one, so none can be logged.  Values are cut at 200
- * bytes and control bytes and spaces are escaped.
+ * One line per event to stderr or to the journal, with the <N> priority prefix
+ * of sd-daemon(3): "<6>worker.round count=12 gateway=sms-ali". Only the fields
+ * of this enum can be printed: no name, address, drug, text or secret has one,
+ * so none can be logged.  Values are cut at 200 bytes; what is not one plain
+ * word stands in quotes: key="adherd write", with \" \\ and \xNN in it.
  */
 enum log_field {
 	LOG_FIELD_BATCH,
 	LOG_FIELD_BUCKET,
+	LOG_FIELD_BY, /* an operator, as adherctl --by has it */
 	LOG_FIELD_CHANNEL,
 	LOG_FIELD_CODE,
 	LOG_FIELD_COUNT,
@@ -31,6 +32,7 @@ enum log_field {
 	LOG_FIELD_REASON,
 	LOG_FIELD_SCOPE,
 	LOG_FIELD_SENT,
+	LOG_FIELD_SENT_UNTIL, /* an instant, RFC 3339 */
 	LOG_FIELD_SIGNAL,
 	LOG_FIELD_SQLSTATE,
 	LOG_FIELD_STATE,
@@ -61,6 +63,16 @@ struct log_pair {
 #define log_n(f, n) ((struct log_pair){LOG_FIELD_##f, true, (int64_t)(n), NULL})
 #define log_s(f, s) ((struct log_pair){LOG_FIELD_##f, false, 0, (s)})
 
+/*
+ * At the start, before anything is opened: see to it that descriptors 0, 1
+ * and 2 are open, and where stderr is the journal ($JOURNAL_STREAM) send it
+ * lines as entries with fields: MESSAGE, PRIORITY, MESSAGE_ID of what alarms
+ * tell of, ADHERD_EVENT, ADHERD_DELIVERY …, with the values as they are; what
+ * it does not take goes to stderr.  socket_path: NULL for journald's own.
+ */
+void log_open(const char *socket_path);
+/* Lines that nobody took: stderr is closed, full, or not read. */
+uint64_t log_dropped(void);
 void log_level_set(enum log_level level); /* default LOG_LEVEL_INFO */
 void log_write(enum log_level level, const char *event,
     const struct log_pair *pairs, size_t count);
