@@ -47,7 +47,10 @@ struct conf_setting {
 	const char *help;         /* one or two sentences */
 	bool required;
 	bool secret; /* masked when dumped */
+	bool fixed;  /* not to be changed while the program runs */
 };
+
+#define CONF_WORD_BYTES_MAX 64 /* of a section or key */
 
 struct conf_error {
 	char text[512]; /* "adherd.conf:12: unknown key …; did you mean …?" */
@@ -60,6 +63,16 @@ must_check int conf_read(
     struct conf *conf, const char *path, struct conf_error *error);
 must_check int conf_read_text(struct conf *conf, const char *name,
     const char *text, struct conf_error *error);
+/* Write "FILE:LINE: …" into error; line 0, file NULL: left out.  Always -1. */
+int conf_fail(struct conf_error *error, const char *file, int line,
+    const char *format, ...) printf_like(4, 5);
+/*
+ * The same for what is wrong with a key: "FILE:LINE: key "KEY": …", at the
+ * entry, or where it is not set at the section.  key NULL: the section.
+ */
+int conf_blame(const struct conf *conf, const char *section, const char *name,
+    const char *key, struct conf_error *error, const char *format, ...)
+    printf_like(6, 7);
 /*
  * Take the entries of one section (and subsection, or NULL) into target by
  * the rows of the table that name that section; defaults first.  -1 with
@@ -71,7 +84,13 @@ must_check int conf_take(struct conf *conf, const char *section,
     void *target, struct conf_error *error);
 /* The subsections of a section, in file order, NULL-ended, in the arena. */
 const char **conf_names(struct conf *conf, const char *section);
-/* -1 and error if a section is there that nobody took. known: NULL-ended. */
+/* Is the key set there?  key NULL: is there such a section? */
+must_check bool conf_has(const struct conf *conf, const char *section,
+    const char *name, const char *key);
+/* -1 and error if a section is not one of the known, which end with NULL. */
+must_check int conf_check_sections(struct conf *conf,
+    const char *const *known_sections, struct conf_error *error);
+/* The same, and if a section is there that nobody took. */
 must_check int conf_check_taken(struct conf *conf,
     const char *const *known_sections, struct conf_error *error);
 /* The table as a commented example file, or as mdoc list items. */
@@ -82,6 +101,11 @@ void conf_manual(
 /* The settings in force, secrets masked. */
 void conf_dump(const struct conf_setting *table, size_t count,
     const char *section, const char *name, const void *target, struct buf *out);
+/* One line of a file, as it was read: "key = value". */
+void conf_dump_entry(const struct conf_entry *entry, struct buf *out);
+/* Do both targets hold the same value of this setting? */
+must_check bool conf_same(
+    const struct conf_setting *setting, const void *a, const void *b);
 /* The word nearest to given (Levenshtein), or NULL if none is near. */
 const char *conf_nearest(
     const char *given, const char *const *words, size_t count);

@@ -478,6 +478,7 @@ files_are_bounded_text(void **state)
 	assert_int_equal(conf->entries.count, 2);
 	expect_file("", 0, NULL);
 	expect_file("[door]\n\0port = 1", 16, ":2: a NUL byte");
+	expect_file("[door]\nport = \xff", 15, ":2: not UTF-8");
 	memset(large, '\n', sizeof(large));
 	expect_file(large, sizeof(large) - 1, NULL);
 	expect_file(large, sizeof(large), ": larger than 1 MB");
@@ -485,7 +486,76 @@ files_are_bounded_text(void **state)
 	assert_string_equal(
 	    error.text, "/nowhere/a.conf: No such file or directory");
 	assert_int_equal(conf_read(conf, "/tmp", &error), -1);
-	assert_string_equal(error.text, "/tmp: Is a directory");
+	assert_string_equal(error.text, "/tmp: not a regular file");
+}
+
+static void
+blame_finds_the_key_else_its_section(void **state)
+{
+	(void)state;
+	assert_int_equal(conf_read_text(conf, "a",
+			     "[door]\nport = 1\n[gateway \"x\"]\n"
+			     "address = y\n",
+			     &error),
+	    0);
+	assert_int_equal(
+	    conf_blame(conf, "door", NULL, "port", &error, "is %d", 1), -1);
+	assert_string_equal(error.text, "a:2: key \"port\": is 1");
+	(void)conf_blame(conf, "door", NULL, "look", &error, "is short");
+	assert_string_equal(error.text, "a:1: key \"look\": is short");
+	(void)conf_blame(conf, "gateway", "x", NULL, &error, "is wrong");
+	assert_string_equal(error.text, "a:3: gateway \"x\": is wrong");
+	(void)conf_blame(conf, "gateway", "z", "address", &error, "is gone");
+	assert_string_equal(
+	    error.text, "gateway \"z\": key \"address\": is gone");
+}
+
+static const struct conf_setting *
+row_of(const char *key)
+{
+	size_t i = 0;
+
+	while (strcmp(table[i].key, key) != 0)
+		i++;
+	return &table[i];
+}
+
+static void
+same_values_are_the_same_and_others_are_not(void **state)
+{
+	static const struct {
+		const char *key, *text, *other;
+	} cases[] = {{"address", "a", "b"}, {"port", "1", "2"},
+	    {"enabled", "yes", "no"}, {"look", "1s", "2s"},
+	    {"body-bytes", "1k", "2k"}, {"role", "all", "plan"},
+	    {"only-to", "a, b", "a"}, {"only-to", "a", "b"}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct conf_setting *row = row_of(cases[i].key);
+		const char *texts[3] = {
+		    cases[i].text, cases[i].text, cases[i].other};
+		struct settings taken[3] = {{0}, {0}, {0}};
+		struct conf *files[3];
+
+		for (int j = 0; j < 3; j++) {
+			char text[64];
+
+			files[j] = conf_create();
+			(void)snprintf(text, sizeof(text), "[door]\n%s = %s\n",
+			    cases[i].key, texts[j]);
+			assert_int_equal(
+			    conf_read_text(files[j], "a", text, &error), 0);
+			assert_int_equal(
+			    conf_take(files[j], "door", NULL, table,
+				COUNT(table), &taken[j], &error),
+			    0);
+		}
+		assert_true(conf_same(row, &taken[0], &taken[1]));
+		assert_false(conf_same(row, &taken[0], &taken[2]));
+		for (int j = 0; j < 3; j++)
+			conf_free(files[j]);
+	}
 }
 
 int
@@ -510,6 +580,8 @@ main(void)
 	    test(manual_is_escaped_mdoc),
 	    test(nearest_word_is_near_or_none),
 	    test(files_are_bounded_text),
+	    test(blame_finds_the_key_else_its_section),
+	    test(same_values_are_the_same_and_others_are_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
