@@ -1,11 +1,14 @@
 /*
  * The one clock: the database's, carried on by CLOCK_BOOTTIME, which also
- * counts the time a machine sleeps and which nobody can set.
+ * counts the time a machine sleeps and which nobody can set.  Beside it the
+ * guard: whether the clocks agree.
  */
 #include "base/clock.h"
 
 #include <assert.h>
 #include <time.h>
+
+#define ANSWER_US_MAX SECOND_US /* a slower one does not tell the time */
 
 /* Read one of the kernel's clocks, in microseconds. */
 static int64_t
@@ -26,20 +29,106 @@ clock_boot(void)
 }
 
 int64_t
+clock_monotonic(void)
+{
+	return kernel_clock(CLOCK_MONOTONIC);
+}
+
+int64_t
 clock_wall(void)
 {
 	return kernel_clock(CLOCK_REALTIME);
 }
 
+static bool
+near(int64_t a, int64_t b)
+{
+	return a - b <= CLOCK_GAP_US && b - a <= CLOCK_GAP_US;
+}
+
+/* May our clock jump to where the database is now? */
+static bool
+may_follow(struct clock *clock, int64_t database_now, bool witness)
+{
+	bool back = database_now < clock_unmoved(clock);
+
+	if (clock->accepting)
+		return true;
+	if (!near(clock_wall(), database_now)) {
+		clock->wall_with_database_at = 0;
+		return false;
+	}
+	if (clock->wall_with_database_at == 0)
+		clock->wall_with_database_at = clock_boot();
+	return (witness || back) &&
+	       clock_boot() - clock->wall_with_database_at >= CLOCK_SETTLE_US;
+}
+
 void
 clock_sync(struct clock *clock, int64_t database_now, int64_t boot_before,
-    int64_t boot_after)
+    int64_t boot_after, bool witness)
 {
-	assert(boot_before <= boot_after);
 	/* The database looked somewhere between; halfway errs least. */
-	clock->boot_at = boot_before + (boot_after - boot_before) / 2;
+	int64_t boot_at = boot_before + (boot_after - boot_before) / 2;
+	int64_t gap;
+
+	assert(boot_before <= boot_after);
+	if (clock->synced && !clock->rough) {
+		if (boot_after - boot_before > ANSWER_US_MAX &&
+		    boot_after - clock->boot_at < HOUR_US)
+			return;
+		gap = database_now -
+		      (clock->database_at + (boot_at - clock->boot_at));
+		if (!near(gap, 0) &&
+		    !may_follow(clock, database_now, witness)) {
+			clock->database_gap = gap;
+			return;
+		}
+	}
+	clock->boot_at = boot_at;
 	clock->database_at = database_now;
 	clock->synced = true;
+	clock->rough = boot_after - boot_before > ANSWER_US_MAX;
+	clock->accepting = false;
+	clock->database_gap = 0;
+	clock->wall_with_database_at = 0;
+}
+
+void
+clock_accept(struct clock *clock)
+{
+	clock->accepting = true;
+}
+
+static bool
+agree_now(const struct clock *clock)
+{
+	return clock->database_gap == 0 && near(clock_wall_ahead(clock), 0);
+}
+
+bool
+clock_watch(struct clock *clock)
+{
+	bool before = clock->apart;
+	int64_t boot = clock_boot();
+
+	if (!clock->synced)
+		return false;
+	if (!agree_now(clock)) {
+		clock->apart = true;
+		clock->agreed_at = 0;
+	} else if (clock->agreed_at == 0) {
+		clock->agreed_at = boot;
+	} else if (boot - clock->agreed_at >= CLOCK_SETTLE_US) {
+		clock->apart = false;
+	}
+	return clock->apart != before;
+}
+
+bool
+clock_agrees(const struct clock *clock)
+{
+	return clock->synced && !clock->apart && agree_now(clock);
 }
 
 int64_t

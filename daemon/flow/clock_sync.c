@@ -12,7 +12,7 @@ take_time(const struct db_result *result, void *arg)
 	if (db_rows(result) != 1)
 		return;
 	clock_sync(reading->clock, db_at(result, 0, 0), reading->asked_at,
-	    clock_boot());
+	    clock_boot(), db_bool(result, 0, 2));
 	reading->moved = !db_null(result, 0, 1);
 	reading->clock->care_offset = reading->moved ? db_i64(result, 0, 1) : 0;
 	reading->answered = true;
