@@ -11,7 +11,9 @@
  * in db_settle() only, which every event ends with: so a callback may send,
  * close or break whatever it likes, and nothing vanishes under its feet.
  *
- * What the server says in words is never kept: it may quote a row.
+ * What the server says in words of a statement is never kept: it may quote a
+ * row.  Before there is a session there are no rows, and what stands in the
+ * way of one is told, less what it quotes of the connection string.
  */
 #include "base/db_unit.h"
 
@@ -23,12 +25,15 @@
 #include <strings.h>
 
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/log.h"
 
 #define CONNECT_TIMEOUT_US (3 * SECOND_US)
 #define BACKOFF_MIN_US (SECOND_US / 10)
 #define BACKOFF_MAX_US (5 * SECOND_US)
 #define UNIT_TIMEOUT_US (15 * SECOND_US)
+#define ABANDONED_WAIT_MS 2000  /* for the end of a backend */
+#define TOLD_AGAIN_US MINUTE_US /* of another reason to be down */
 
 enum db_state {
 	STATE_WAITING, /* for the backoff to end */
@@ -63,15 +68,23 @@ struct db {
 	struct queue lost;         /* owned */
 	unsigned attempts;         /* to connect, since a unit last succeeded */
 	unsigned rotation;     /* hosts to move from the front of the list */
+	uint64_t readied;      /* how often it became ready */
 	bool in_transaction;   /* as of the last answered unit */
 	bool transaction_lost; /* and nobody was told */
 	bool running;          /* in an event: db_settle() will follow */
 	bool deferred;         /* db_deferred() will be called */
 	bool closing;
+	int abandoned_pid;   /* of a backend that did not answer; 0: none */
 	char broken[8];      /* why the connection must go; "" while fine */
 	char fatal_state[6]; /* SQLSTATE of the server's last FATAL */
 	char last_error[8];
-	bool *awaited; /* db_wait_ready() sleeps on it */
+	char reason[DB_REASON_BYTES];      /* of broken, then of last_error */
+	char told_reason[DB_REASON_BYTES]; /* in the last db.down */
+	int64_t told_at;                   /* clock_boot() */
+	bool *awaited;                     /* db_wait_ready() sleeps on it */
+#ifdef ADHERD_FAULTS
+	bool breaks_when_sent; /* the unit that is being sent */
+#endif
 };
 
 static void db_connect(struct db *db);
@@ -155,6 +168,7 @@ db_open(struct loop *loop, const struct db_settings *settings)
 		assert(statement_compare(
 			   &db->statements[i - 1], &db->statements[i]) != 0);
 	strcpy(db->last_error, "connect");
+	strcpy(db->reason, "no answer yet");
 	db->timer = loop_timer_create(loop, db_on_timer, db);
 	db_connect(db);
 	return db;
@@ -238,10 +252,22 @@ db_idle(const struct db *db)
 	return db_ready(db) && db->under_way.first == NULL;
 }
 
+uint64_t
+db_reconnects(const struct db *db)
+{
+	return db->readied > 0 ? db->readied - 1 : 0;
+}
+
 const char *
 db_last_error(const struct db *db)
 {
 	return db->last_error;
+}
+
+const char *
+db_last_reason(const struct db *db)
+{
+	return db->reason;
 }
 
 /* ---- the connection's life ---- */
@@ -260,6 +286,29 @@ db_change_state(struct db *db, enum db_state state)
 	db->state = state;
 }
 
+/* In words, where the code alone does not tell an operator. */
+static const char *
+reason_of(const char *why)
+{
+	static const struct {
+		const char *why, *reason;
+	} reasons[] = {
+	    {"connect", "no connection can be begun"},
+	    {"timeout", "no answer in time"},
+	    {DB_POOLED, "a pooler stands between"},
+	    {"08006", "the connection broke"},
+	    {"25006", "the server only reads"},
+	    {"57P01", "the server ended the session"},
+	    {"57P02", "the server crashed"},
+	    {"57P03", "the server does not take sessions now"},
+	};
+
+	for (size_t i = 0; i < COUNT(reasons); i++)
+		if (strcmp(reasons[i].why, why) == 0)
+			return reasons[i].reason;
+	return "the server refused";
+}
+
 /* Have the connection taken down once the present callbacks returned. */
 static void
 db_break(struct db *db, const char *why)
@@ -269,7 +318,31 @@ db_break(struct db *db, const char *why)
 	if (db->fatal_state[0] != '\0')
 		why = db->fatal_state;
 	snprintf(db->broken, sizeof(db->broken), "%s", why);
+	snprintf(db->reason, sizeof(db->reason), "%s", reason_of(why));
 	db_defer(db);
+}
+
+/* No session came about: libpq knows why. */
+static void
+db_break_connecting(struct db *db)
+{
+	if (db->broken[0] != '\0')
+		return;
+	db_break(db, "connect");
+	if (db->connection != NULL)
+		db_connect_reason(db->connection, db->reason);
+}
+
+/*
+ * The server owes an answer for too long.  PQcancel() would block; a closed
+ * socket does not, but a backend that waits for a lost standby does not
+ * notice it either: the next connection ends it.
+ */
+static void
+db_abandon(struct db *db)
+{
+	db->abandoned_pid = PQbackendPID(db->connection);
+	db_break(db, "timeout");
 }
 
 /* Full jitter: a herd of copies must not knock all at once. */
@@ -425,7 +498,12 @@ db_connect_step(struct db *db)
 		db_setup(db);
 		break;
 	default:
-		db_break(db, "connect");
+		/* a pooler's refusal has no SQLSTATE that libpq shows */
+		if (strstr(PQerrorMessage(db->connection),
+			"unsupported startup parameter") != NULL)
+			db_break(db, DB_POOLED);
+		else
+			db_break_connecting(db);
 	}
 }
 
@@ -442,7 +520,7 @@ db_connect(struct db *db)
 	arena_free(arena);
 	if (db->connection == NULL ||
 	    PQstatus(db->connection) == CONNECTION_BAD) {
-		db_break(db, "connect");
+		db_break_connecting(db);
 		return;
 	}
 	PQsetNoticeReceiver(db->connection, db_on_notice, db);
@@ -470,8 +548,7 @@ db_on_timer(void *arg)
 		if (left > 0)
 			loop_timer_arm(db->timer, left);
 		else
-			/* PQcancel() blocks; a closed socket does not. */
-			db_break(db, "timeout");
+			db_abandon(db);
 	}
 	db_settle(db);
 }
@@ -514,18 +591,69 @@ command_send(struct db *db, const struct command *command)
 	case COMMAND_DESCRIBE:
 		return PQsendDescribePrepared(
 		    db->connection, command->statement->source->name);
-	case COMMAND_LISTEN:
+	case COMMAND_TEXT:
 		return PQsendQueryParams(db->connection, command->text, 0, NULL,
 		    NULL, NULL, NULL, 1);
 	}
 	abort();
 }
 
+#ifdef ADHERD_FAULTS
+/* A statement in front that the server refuses, so that none is obeyed. */
+static void
+unit_spoil(struct db_unit *unit, const char *sqlstate)
+{
+	struct list commands;
+	struct command *refused;
+
+	list_init(&commands, unit->arena, sizeof(struct command));
+	refused = list_add(&commands);
+	refused->kind = COMMAND_TEXT;
+	list_init(&refused->params, unit->arena, sizeof(struct param));
+	refused->text = arena_printf(unit->arena,
+	    "DO $$ BEGIN RAISE 'on purpose' USING ERRCODE = '%s'; END $$",
+	    sqlstate);
+	for (size_t i = 0; i < unit->commands.count; i++)
+		*(struct command *)list_add(&commands) =
+		    ((struct command *)unit->commands.data)[i];
+	unit->commands = commands;
+}
+
+/*
+ * By turns: refused for a conflict, refused for want of memory, lost before
+ * it left, lost after (what it did is in doubt).  True: nothing may be sent.
+ */
+static bool
+unit_must_fail(struct db *db, struct db_unit *unit)
+{
+	uint64_t number = fault_fails(QUERY);
+
+	if (number == 0)
+		return false;
+	switch (number % 4) {
+	case 0:
+		unit_spoil(unit, "40001");
+		return false;
+	case 1:
+		unit_spoil(unit, "53200");
+		return false;
+	case 2:
+		db_break(db, "08006");
+		return true;
+	default:
+		db->breaks_when_sent = true;
+		return false;
+	}
+}
+#else
+#define unit_must_fail(db, unit) false
+#endif
+
 /* Put a unit on the wire; its answers will come in this order. */
 static void
 db_start(struct db *db, struct db_unit *unit)
 {
-	const struct command *commands = unit->commands.data;
+	const struct command *commands;
 	int64_t timeout_us = db->settings.unit_timeout_us;
 
 	unit->deadline_at =
@@ -533,6 +661,9 @@ db_start(struct db *db, struct db_unit *unit)
 	queue_push(&db->under_way, unit);
 	if (unit->deadline_at != AT_NEVER && !loop_timer_armed(db->timer))
 		loop_timer_arm(db->timer, timeout_us);
+	if (unit_must_fail(db, unit))
+		return;
+	commands = unit->commands.data;
 	for (size_t i = 0; i < unit->commands.count; i++)
 		if (command_send(db, &commands[i]) != 1) {
 			db_break(db, "08006");
@@ -542,6 +673,11 @@ db_start(struct db *db, struct db_unit *unit)
 		db_break(db, "08006");
 	else
 		db_flush(db);
+#ifdef ADHERD_FAULTS
+	if (db->breaks_when_sent)
+		db_break(db, "08006");
+	db->breaks_when_sent = false;
+#endif
 }
 
 /* ---- receiving ---- */
@@ -757,7 +893,7 @@ unit_add_listen(struct db_unit *unit, const struct listener *listener)
 {
 	char *name = PQescapeIdentifier(
 	    unit->db->connection, listener->channel, strlen(listener->channel));
-	struct command *command = unit_add(unit, COMMAND_LISTEN, NULL);
+	struct command *command = unit_add(unit, COMMAND_TEXT, NULL);
 
 	assert(name != NULL);
 	command->text = arena_printf(unit->arena, "LISTEN %s", name);
@@ -777,26 +913,32 @@ statement_on_described(const struct db_result *result, void *arg)
 		statement->parameters[i] = PQparamtype(result->pg, i);
 }
 
+/*
+ * A pooler answers with a number of its own.  Behind one that gives each
+ * transaction another backend, prepared statements fail and LISTEN is deaf,
+ * and all poolers drop the session's settings.
+ */
 static void
-db_on_setup(enum db_outcome outcome, const char *sqlstate, void *arg)
+take_backend(const struct db_result *result, void *arg)
 {
-	struct db_unit *unit = arg;
-	const struct command *command = unit->commands.data;
-	struct db *db = unit->db;
+	struct db *db = arg;
 
-	if (outcome == DB_LOST)
-		return;
-	if (outcome == DB_FAILED) {
-		command += unit->refused;
-		log_error("db.prepare",
-		    log_s(STATEMENT, command->statement != NULL
-					 ? command->statement->source->name
-					 : "listen"),
-		    log_s(SQLSTATE, sqlstate));
-		db_break(db, sqlstate);
-		return;
-	}
+	if (db_i64(result, 0, 0) != PQbackendPID(db->connection))
+		db_break(db, DB_POOLED);
+}
+
+/* On a fresh session a name is taken, or one just prepared is not there. */
+static bool
+sqlstate_is_poolers(const char *sqlstate)
+{
+	return strcmp(sqlstate, "42P05") == 0 || strcmp(sqlstate, "26000") == 0;
+}
+
+static void
+db_be_ready(struct db *db)
+{
 	db_change_state(db, STATE_READY);
+	db->readied++;
 	log_info("db.ready", log_s(KEY, db->settings.label));
 	if (db->awaited != NULL)
 		*db->awaited = true;
@@ -804,13 +946,154 @@ db_on_setup(enum db_outcome outcome, const char *sqlstate, void *arg)
 		db->settings.on_ready(db, db->settings.arg);
 }
 
-/* Connected: pipeline mode, then all statements in one round trip. */
+static void
+db_on_greeted(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct db *db = arg;
+
+	if (outcome == DB_FAILED)
+		db_break(
+		    db, sqlstate_is_poolers(sqlstate) ? DB_POOLED : sqlstate);
+	else if (outcome == DB_OK && db->broken[0] == '\0')
+		db_be_ready(db);
+}
+
+/*
+ * Before all work: who answers, and the end of a backend that we gave up, so
+ * that what it did can be read back.
+ */
+static void
+db_greet(struct db *db, struct statement *statement)
+{
+	struct db_unit *unit = unit_create(db);
+	struct command *command = unit_add(unit, COMMAND_EXECUTE, statement);
+
+	command->on_result = take_backend;
+	command->arg = db;
+	db_param_i32(unit, db->abandoned_pid);
+	db_param_i32(unit, ABANDONED_WAIT_MS);
+	db->abandoned_pid = 0;
+	unit->done = db_on_greeted;
+	unit->arg = db;
+	db_start(db, unit);
+}
+
+/* A statement that the connection cannot do without was refused. */
+static void
+db_on_setup_refused(struct db_unit *unit, const char *sqlstate)
+{
+	const struct command *command = unit->commands.data;
+	struct db *db = unit->db;
+
+	command += unit->refused;
+	log_error("db.prepare",
+	    log_s(STATEMENT, command->statement != NULL
+				 ? command->statement->source->name
+				 : "listen"),
+	    log_s(SQLSTATE, sqlstate));
+	db_break(db, sqlstate_is_poolers(sqlstate) ? DB_POOLED : sqlstate);
+}
+
+static void
+db_on_setup(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct db_unit *unit = arg;
+	struct db *db = unit->db;
+	struct statement *greeting = statement_find(db, "session");
+
+	if (outcome == DB_LOST)
+		return;
+	if (outcome == DB_FAILED) {
+		db_on_setup_refused(unit, sqlstate);
+		return;
+	}
+	if (greeting != NULL)
+		db_greet(db, greeting);
+	else
+		db_be_ready(db);
+}
+
+static void
+unit_add_prepare(struct db_unit *unit, struct statement *statement)
+{
+	struct command *command;
+
+	unit_add(unit, COMMAND_PREPARE, statement);
+	command = unit_add(unit, COMMAND_DESCRIBE, statement);
+	command->on_result = statement_on_described;
+	command->arg = statement;
+}
+
+static bool
+is_probe(const struct db *db, const struct statement *statement)
+{
+	return db->settings.probe != NULL &&
+	       strcmp(statement->source->name, db->settings.probe) == 0;
+}
+
+/* All statements in one round trip, but for the one that went before. */
+static void
+db_prepare(struct db *db)
+{
+	struct db_unit *unit = unit_create(db);
+
+	for (size_t i = 0; i < db->settings.statement_count; i++)
+		if (!is_probe(db, &db->statements[i]))
+			unit_add_prepare(unit, &db->statements[i]);
+	for (struct listener *each = db->listeners; each != NULL;
+	     each = each->next)
+		unit_add_listen(unit, each);
+	unit->done = db_on_setup;
+	unit->arg = unit;
+	db_start(db, unit);
+}
+
+static void
+take_probe(const struct db_result *result, void *arg)
+{
+	struct db *db = arg;
+
+	db->settings.on_probe(result, NULL, db->settings.arg);
+}
+
+static void
+db_on_probed(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct db_unit *unit = arg;
+	struct db *db = unit->db;
+
+	if (outcome == DB_FAILED) {
+		db->settings.on_probe(NULL, sqlstate, db->settings.arg);
+		db_on_setup_refused(unit, sqlstate);
+	} else if (outcome == DB_OK && db->broken[0] == '\0') {
+		db_prepare(db);
+	}
+}
+
+/* First of all the probe: without it others may not be there. */
+static void
+db_probe(struct db *db)
+{
+	struct statement *probe = statement_find(db, db->settings.probe);
+	struct db_unit *unit = unit_create(db);
+	struct command *command;
+
+	assert(probe != NULL);
+	unit_add_prepare(unit, probe);
+	command = unit_add(unit, COMMAND_EXECUTE, probe);
+	command->on_result = take_probe;
+	command->arg = db;
+	unit->done = db_on_probed;
+	unit->arg = unit;
+	db_start(db, unit);
+}
+
+/* Connected: pipeline mode, then the statements. */
 static void
 db_setup(struct db *db)
 {
 	struct event_base *base = loop_base(db->loop);
 	int fd = PQsocket(db->connection);
-	struct db_unit *unit;
 
 	db_change_state(db, STATE_PREPARING);
 	loop_timer_disarm(db->timer);
@@ -825,22 +1108,26 @@ db_setup(struct db *db)
 		db_break(db, "connect");
 		return;
 	}
-	unit = unit_create(db);
-	for (size_t i = 0; i < db->settings.statement_count; i++) {
-		struct statement *statement = &db->statements[i];
-		struct command *command;
+	if (db->settings.probe != NULL)
+		db_probe(db);
+	else
+		db_prepare(db);
+}
 
-		unit_add(unit, COMMAND_PREPARE, statement);
-		command = unit_add(unit, COMMAND_DESCRIBE, statement);
-		command->on_result = statement_on_described;
-		command->arg = statement;
-	}
-	for (struct listener *each = db->listeners; each != NULL;
-	     each = each->next)
-		unit_add_listen(unit, each);
-	unit->done = db_on_setup;
-	unit->arg = unit;
-	db_start(db, unit);
+/* Once, and where there is another reason later, each minute at most. */
+static void
+tell_down(struct db *db, bool was_ready)
+{
+	int64_t now = clock_boot();
+
+	if (!was_ready && db->attempts != 1 &&
+	    (strcmp(db->reason, db->told_reason) == 0 ||
+		now < db->told_at + TOLD_AGAIN_US))
+		return;
+	log_warning("db.down", log_s(KEY, db->settings.label),
+	    log_s(SQLSTATE, db->broken), log_s(REASON, db->reason));
+	memcpy(db->told_reason, db->reason, sizeof(db->told_reason));
+	db->told_at = now;
 }
 
 /*
@@ -860,9 +1147,7 @@ db_drop(struct db *db)
 	db_disconnect(db);
 	if (db->closing)
 		return false;
-	if (was_ready || db->attempts == 1)
-		log_warning("db.down", log_s(KEY, db->settings.label),
-		    log_s(SQLSTATE, db->broken));
+	tell_down(db, was_ready);
 	memcpy(db->last_error, db->broken, sizeof(db->last_error));
 	db->broken[0] = '\0';
 	db_change_state(db, STATE_WAITING);

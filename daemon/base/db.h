@@ -13,6 +13,8 @@
  */
 struct db;
 struct db_unit;
+struct db_result;
+struct pg_conn; /* libpq's */
 
 struct db_statement { /* made at build from daemon/sql/NAME.sql */
 	const char *name;
@@ -28,9 +30,19 @@ enum db_outcome {
 struct db_settings {
 	const char *dsn;   /* host=a,b target_session_attrs=… is fine */
 	const char *label; /* application_name: "adherd claim" */
+	/* One named "session" (sql/session.sql) is asked on each connection
+	 * before all others: without it poolers are not found out. */
 	const struct db_statement *const *statements;
 	size_t statement_count;
 	int64_t unit_timeout_us; /* client deadline of a unit; 0: 15 s */
+	/*
+	 * NULL, or the statement, without parameters, that is asked before
+	 * the others are prepared: what it answers (NULL: refused, with the
+	 * SQLSTATE) says whether they can be.
+	 */
+	const char *probe;
+	void (*on_probe)(
+	    const struct db_result *result, const char *sqlstate, void *arg);
 	/* Session: statement_timeout 10 s, lock_timeout 2 s,
 	 * idle_in_transaction_session_timeout 5 s, random_page_cost 1.1,
 	 * jit off, plan_cache_mode force_generic_plan; TimeZone UTC. */
@@ -48,11 +60,32 @@ struct db *db_open(struct loop *loop, const struct db_settings *settings);
 void db_close(struct db *db); /* units under way end with DB_LOST, later */
 bool db_ready(const struct db *db);
 bool db_idle(const struct db *db); /* ready and nothing under way */
-/* Why the connection last went: a SQLSTATE or "connect"; never details. */
+/* How often it came back after a loss. */
+uint64_t db_reconnects(const struct db *db);
+/*
+ * Why the connection last went: a SQLSTATE, "connect", "timeout" or
+ * DB_POOLED; never details.
+ */
 const char *db_last_error(const struct db *db);
+/*
+ * The same for people, one line: libpq's words where no session came about,
+ * which name host, port, user and database and quote nothing else; else ours.
+ */
+const char *db_last_reason(const struct db *db);
+enum { DB_REASON_BYTES = 160 };
+/* Why libpq could not connect, in that form. */
+void db_connect_reason(
+    const struct pg_conn *connection, char reason[DB_REASON_BYTES]);
+#define DB_POOLED "pooler" /* a pooler stands between, which cannot work */
 /* Call on every NOTIFY on this channel (LISTEN is issued on each connect). */
 void db_listen(
     struct db *db, const char *channel, void (*notified)(void *), void *arg);
+
+/*
+ * NULL, or what is wrong with a connection string, without quoting it: it
+ * cannot be read, or holds a password.
+ */
+const char *db_dsn_wrong(const char *dsn);
 
 /* ---- parameters ---- */
 enum db_type { /* element types of arrays */
@@ -85,7 +118,6 @@ void db_array_bool(struct db_array *array, bool value);
 void db_array_null(struct db_array *array);
 
 /* ---- units ---- */
-struct db_result;
 
 /* A unit on this connection; its memory lives until its done() returned. */
 struct db_unit *db_unit_begin(struct db *db);

@@ -42,13 +42,13 @@ enum command_kind {
 	COMMAND_EXECUTE,
 	COMMAND_PREPARE,
 	COMMAND_DESCRIBE,
-	COMMAND_LISTEN
+	COMMAND_TEXT /* without parameters, not prepared */
 };
 
 struct command {
 	enum command_kind kind;
 	struct statement *statement;
-	const char *text;   /* COMMAND_LISTEN */
+	const char *text;   /* COMMAND_TEXT */
 	struct list params; /* struct param */
 	void (*on_result)(const struct db_result *result, void *arg);
 	void *arg;
