@@ -27,6 +27,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
+#include "base/metric.h"
 
 #define CONNECT_TIMEOUT_US (3 * SECOND_US)
 #define TIMEOUT_US (20 * SECOND_US)
@@ -51,8 +53,13 @@ struct http_call {
 	size_t header_bytes;
 	bool headers_complete;
 	bool plain_allowed;
-	bool asked; /* curl began to send the request */
+	bool asked;          /* curl began to send the request */
+	int64_t begin_until; /* clock_boot(); 0: no bound */
 	bool too_large;
+#ifdef ADHERD_FAULTS
+	bool under_way;  /* sent, and the answer awaited */
+	uint64_t failed; /* its number among all calls; 0: it does not fail */
+#endif
 	int64_t started_at; /* clock_boot() */
 	void (*done)(const struct http_response *response, void *arg);
 	void *arg;
@@ -97,6 +104,24 @@ on_timer(void *arg)
 	http_client_settle(client);
 }
 
+#ifdef ADHERD_FAULTS
+/* curl has nothing to write any more: the request has left. */
+static void
+note_waiting(CURL *easy, int what)
+{
+	struct http_call *call;
+	char *found = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &found);
+	call = (struct http_call *)(void *)found;
+	if (what != CURL_POLL_IN || call == NULL || !call->asked ||
+	    call->under_way)
+		return;
+	call->under_way = true;
+	fault_point(MID_REQUEST);
+}
+#endif
+
 /* curl says what to wait for on a socket; its event is the socket's. */
 static int
 watch_socket(
@@ -108,6 +133,9 @@ watch_socket(
 			       (what & CURL_POLL_OUT ? EV_WRITE : 0));
 
 	(void)easy;
+#ifdef ADHERD_FAULTS
+	note_waiting(easy, what);
+#endif
 	if (event != NULL)
 		event_free(event);
 	event = NULL;
@@ -199,6 +227,16 @@ before_request(
 	(void)remote_port;
 	(void)local_port;
 	if (call->asked)
+		return CURL_PREREQFUNC_ABORT;
+#ifdef ADHERD_FAULTS
+	/* by turns it cannot leave, or its answer is lost: call_finish() */
+	call->failed = fault_fails(REQUEST);
+	if (call->failed % 2 == 1)
+		return CURL_PREREQFUNC_ABORT;
+#endif
+	fault_point(BEFORE_REQUEST);
+	/* the process may have been frozen since it was handed to us */
+	if (call->begin_until != 0 && clock_boot() >= call->begin_until)
 		return CURL_PREREQFUNC_ABORT;
 	call->asked = true;
 	return CURL_PREREQFUNC_OK;
@@ -298,6 +336,8 @@ easy_create(struct http_call *call)
 	assert(easy != NULL);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* a resolver's thread that came too late is left to its end */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
@@ -473,7 +513,12 @@ http_client_send(struct http_client *client, const struct http_request *request,
 	call->header_bytes = 0;
 	call->plain_allowed = request->plain_allowed;
 	call->asked = false;
+	call->begin_until = request->begin_until;
 	call->too_large = false;
+#ifdef ADHERD_FAULTS
+	call->under_way = false;
+	call->failed = 0;
+#endif
 	call->started_at = clock_boot();
 	call->done = done;
 	call->arg = arg;
@@ -552,11 +597,18 @@ call_finish(struct http_call *call, CURLcode code)
 	    .took_us = clock_boot() - call->started_at};
 	long status = 0;
 
+#ifdef ADHERD_FAULTS
+	if (call->failed != 0)
+		code = CURLE_RECV_ERROR;
+	if (code == CURLE_OK)
+		fault_point(AFTER_RESPONSE);
+#endif
 	if (code != CURLE_OK) {
 		response.end = call->too_large ? HTTP_TOO_LARGE
 			       : call->asked   ? HTTP_UNSURE
 					       : HTTP_UNSENT;
 		response.error = phrase(call, code);
+		metric_add(METRIC_HTTP_CALLS_FAILED, response.error, NULL, 1);
 	}
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	response.status = (int)status;

@@ -28,7 +28,8 @@ struct http_request {
 	const char *ca_file;        /* NULL: the system's */
 	int64_t connect_timeout_us; /* 0: 3 s */
 	int64_t timeout_us;         /* in all; 0: 20 s */
-	size_t response_bytes_max;  /* after decompression; 0: 64 kB */
+	int64_t begin_until; /* clock_boot(): no byte leaves later; or 0 */
+	size_t response_bytes_max; /* after decompression; 0: 64 kB */
 };
 
 /* How the call ended, as the outcome needs it (fault-matrix: sure or unsure).

@@ -30,7 +30,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
+#include "base/metric.h"
 
 #define HEADER_BYTES_MAX ((size_t)8 << 10)
 #define BODY_BYTES_MAX ((size_t)64 << 10)
@@ -169,29 +171,72 @@ listen_address(const struct http_server_settings *settings,
 	return 0;
 }
 
+/* Does this socket listen, and on loopback? */
+static bool
+is_loopback_listener(int fd)
+{
+	struct sockaddr_storage address = {0};
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
+	socklen_t bytes = sizeof(address), int_bytes = sizeof(int);
+	int listening = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &int_bytes) !=
+		0 ||
+	    !listening ||
+	    getsockname(fd, (struct sockaddr *)&address, &bytes) != 0)
+		return false;
+	return (address.ss_family == AF_INET &&
+		   v4->sin_addr.s_addr == htonl(INADDR_LOOPBACK)) ||
+	       (address.ss_family == AF_INET6 &&
+		   IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr));
+}
+
+/* Take over the socket that was passed to us, or open one. */
+static struct evconnlistener *
+listener_open(struct loop *loop, struct http_server *server,
+    const struct http_server_settings *settings, char *error, size_t bytes)
+{
+	const unsigned flags =
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
+	struct sockaddr_storage address;
+	socklen_t address_bytes = listen_address(settings, &address);
+	struct evconnlistener *listener;
+
+	if (settings->socket > 0) {
+		if (is_loopback_listener(settings->socket) &&
+		    evutil_make_socket_nonblocking(settings->socket) == 0)
+			return evconnlistener_new(loop_base(loop), on_accept,
+			    server, flags, 0, settings->socket);
+		snprintf(error, bytes,
+		    "the socket passed as %d does not listen on loopback",
+		    settings->socket);
+		return NULL;
+	}
+	if (address_bytes == 0) {
+		snprintf(error, bytes,
+		    "cannot listen on %s: only on 127.0.0.1 or ::1, behind a "
+		    "proxy",
+		    settings->address);
+		return NULL;
+	}
+	listener = evconnlistener_new_bind(loop_base(loop), on_accept, server,
+	    flags, -1, (struct sockaddr *)&address, (int)address_bytes);
+	if (listener == NULL)
+		snprintf(error, bytes, "cannot listen on %s port %u: %s",
+		    settings->address, settings->port, strerror(errno));
+	return listener;
+}
+
 struct http_server *
 http_server_open(struct loop *loop, const struct http_server_settings *settings,
     char *error, size_t bytes)
 {
-	struct sockaddr_storage address;
-	socklen_t address_bytes = listen_address(settings, &address);
-	struct http_server *server;
-	struct evconnlistener *listener;
+	struct http_server *server = mem_alloc(sizeof(*server));
+	struct evconnlistener *listener =
+	    listener_open(loop, server, settings, error, bytes);
 
-	if (address_bytes == 0) {
-		snprintf(error, bytes,
-		    "cannot listen on %s: only on "
-		    "127.0.0.1 or ::1, behind a proxy",
-		    settings->address);
-		return NULL;
-	}
-	server = mem_alloc(sizeof(*server));
-	listener = evconnlistener_new_bind(loop_base(loop), on_accept, server,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
-	    -1, (struct sockaddr *)&address, (int)address_bytes);
 	if (listener == NULL) {
-		snprintf(error, bytes, "cannot listen on %s port %u: %s",
-		    settings->address, settings->port, strerror(errno));
 		free(server);
 		return NULL;
 	}
@@ -456,6 +501,8 @@ connection_reply(struct connection *connection, int status,
 	evbuffer_add(out, "\r\n", 2);
 	if (!bodiless && bytes > 0)
 		evbuffer_add(out, body, bytes);
+	if (fault_fails(WRITE))
+		(void)shutdown(bufferevent_getfd(connection->bev), SHUT_RDWR);
 	connection->state = STATE_REPLYING;
 }
 
@@ -464,10 +511,12 @@ static void
 connection_refuse(
     struct connection *connection, int status, const struct buf *fields)
 {
-	char text[64];
+	char text[64], number[12];
 	int bytes =
 	    snprintf(text, sizeof(text), "%d %s\n", status, reason(status));
 
+	snprintf(number, sizeof(number), "%d", status);
+	metric_add(METRIC_DOOR_REFUSED, number, NULL, 1);
 	exchange_free(connection->exchange);
 	connection->exchange = NULL;
 	connection->keep_alive = false;

@@ -18,6 +18,7 @@ struct http_exchange;
 struct http_server_settings {
 	const char *address; /* "127.0.0.1", "::1"; anything else is refused */
 	uint16_t port;       /* 0: any free one */
+	int socket; /* one that listens already, on loopback; < 1: none */
 	size_t header_bytes_max; /* 0: 8 kB */
 	size_t body_bytes_max;   /* 0: 64 kB */
 	size_t connections_max;  /* 0: 512 */
