@@ -8,6 +8,7 @@
  */
 #include "base/keyring.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -164,6 +165,20 @@ keyring_free(struct keyring *keyring)
 		return;
 	crypto_wipe(keyring, sizeof(*keyring));
 	free(keyring);
+}
+
+void
+keyring_replace(struct keyring *keyring, struct keyring *fresh)
+{
+	assert(keyring_may_replace(keyring, fresh));
+	*keyring = *fresh;
+	keyring_free(fresh);
+}
+
+bool
+keyring_may_replace(const struct keyring *keyring, const struct keyring *fresh)
+{
+	return crypto_equal(keyring->index_key, fresh->index_key, KEY_BYTES);
 }
 
 /* Append a line with a fresh key. */

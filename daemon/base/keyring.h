@@ -16,6 +16,13 @@ struct keyring;
  * readable by group or others. */
 struct keyring *keyring_open(const char *path, char *error, size_t bytes);
 void keyring_free(struct keyring *keyring); /* wipes */
+/*
+ * Put other keys in the place of these; the fresh ring is gone after it.
+ * Only where the index key is the same: addresses are found by it.
+ */
+bool keyring_may_replace(
+    const struct keyring *keyring, const struct keyring *fresh);
+void keyring_replace(struct keyring *keyring, struct keyring *fresh);
 /* Make a fresh ring file, mode 0600; refuses to overwrite. */
 must_check int keyring_create(const char *path, char *error, size_t bytes);
 

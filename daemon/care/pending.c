@@ -130,9 +130,23 @@ attempt(struct look *look, const struct open_delivery *open, bool repeat)
 		attempt_by_channel(look, &again, repeat);
 }
 
+/*
+ * An operator says that what was due then was sent, though this database
+ * does not know: nothing follows that would say it again.
+ */
+static bool
+is_assumed_sent(const struct look *look, const struct open_delivery *open)
+{
+	return open->due_at < look->rules->handled_before;
+}
+
 static void
 collect_retry(struct look *look, const struct open_delivery *open)
 {
+	if (is_assumed_sent(look, open)) {
+		close_delivery(look, open, DELIVERY_HELD, REASON_ALREADY_DONE);
+		return;
+	}
 	if (open->valid_until <= look->now) {
 		close_delivery(look, open, DELIVERY_EXPIRED,
 		    again_is_stopped(look, open) ? REASON_STOPPED_BY_OPERATOR
@@ -190,7 +204,9 @@ static void
 collect_unknown(struct look *look, const struct open_delivery *open)
 {
 	const struct program *program = again_program(look, open);
-	bool may_repeat = program->repeat_after_unknown && !open->repeated;
+	bool assumed = is_assumed_sent(look, open);
+	bool may_repeat =
+	    program->repeat_after_unknown && !open->repeated && !assumed;
 	int64_t repeat_at = open->asked >= ASKS_MAX
 				? look->now
 				: open->planned_at + program->fallback_us;
@@ -210,7 +226,7 @@ collect_unknown(struct look *look, const struct open_delivery *open)
 	}
 	if (may_repeat)
 		look_wake(look, repeat_at);
-	else if (unknown_goes_on(look, open))
+	else if (!assumed && unknown_goes_on(look, open))
 		return;
 	ask(look, open);
 }
@@ -221,7 +237,7 @@ collect_accepted(struct look *look, const struct open_delivery *open)
 {
 	int64_t at = fallback_at(look, open);
 
-	if (at == AT_NEVER ||
+	if (at == AT_NEVER || is_assumed_sent(look, open) ||
 	    (at > look->now && !fallback_has_next(look, open)))
 		return;
 	if (at > look->now)
@@ -236,8 +252,11 @@ collect_accepted(struct look *look, const struct open_delivery *open)
 static void
 collect_failed(struct look *look, const struct open_delivery *open)
 {
-	enum fallback fallback = fallback_begin(look, open);
+	enum fallback fallback;
 
+	if (is_assumed_sent(look, open))
+		return;
+	fallback = fallback_begin(look, open);
 	if (fallback == FALLBACK_WAITS)
 		look->attention = true;
 	else if (fallback != FALLBACK_NOWHERE)

@@ -349,7 +349,8 @@ add_syntax(struct findings *findings, const struct place *file,
 		text = place.line > 0 ? rest + 1 : text + bytes + 1;
 		text += *text == ' ';
 	}
-	findings_add(findings, &place, SEVERITY_ERROR, "syntax", "%s", text);
+	findings_add(findings, &place, SEVERITY_ERROR,
+	    strcmp(text, "not UTF-8") == 0 ? "not-utf8" : "syntax", "%s", text);
 }
 
 void

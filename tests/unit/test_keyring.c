@@ -184,6 +184,34 @@ rotated_ring_seals_with_the_first_and_opens_all(void **state)
 /* The expected bytes are from Python: HMAC-SHA256 of 00000001 "phone" 00
  * and the number, under 32 bytes of 01. */
 static void
+replaced_ring_seals_with_the_new_and_keeps_its_index(void **state)
+{
+	struct keyring *keyring = ring("1 " KEY_A "\n" INDEX);
+	struct keyring *other = ring("1 " KEY_A "\nindex " KEY_B "\n");
+	struct buf sealed = BUF_INIT(0);
+	struct keyring *fresh;
+
+	(void)state;
+	assert_false(keyring_may_replace(keyring, other));
+	keyring_free(other);
+	keyring_seal(keyring, 1, ROW, ADDRESS, &sealed);
+	fresh = ring("2 " KEY_B "\n1 " KEY_A "\n" INDEX);
+	assert_true(keyring_may_replace(keyring, fresh));
+	keyring_replace(keyring, fresh);
+	assert_string_equal(keyring_open_text(keyring, 1, ROW,
+				(uint8_t *)sealed.data, sealed.bytes, arena),
+	    ADDRESS);
+	buf_clear(&sealed);
+	keyring_seal(keyring, 1, ROW, ADDRESS, &sealed);
+	assert_int_equal(sealed.data[1], 2);
+	assert_string_equal(keyring_open_text(keyring, 1, ROW,
+				(uint8_t *)sealed.data, sealed.bytes, arena),
+	    ADDRESS);
+	buf_free(&sealed);
+	keyring_free(keyring);
+}
+
+static void
 index_depends_on_tenant_field_and_value(void **state)
 {
 	struct keyring *keyring = ring(INDEX "1 " KEY_A);
@@ -291,6 +319,8 @@ main(void)
 	    cmocka_unit_test(sealed_text_opens_nowhere_else),
 	    cmocka_unit_test(changed_or_cut_bytes_do_not_open),
 	    cmocka_unit_test(rotated_ring_seals_with_the_first_and_opens_all),
+	    cmocka_unit_test(
+		replaced_ring_seals_with_the_new_and_keeps_its_index),
 	    cmocka_unit_test(index_depends_on_tenant_field_and_value),
 	    cmocka_unit_test(malformed_rings_are_refused_with_their_line),
 	    cmocka_unit_test(ring_open_to_others_is_refused),

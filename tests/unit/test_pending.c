@@ -182,6 +182,36 @@ rejected_goes_to_the_next_channel(void **state)
 	assert_sent(CHANNEL_PUSH);
 }
 
+/* a restored database: what was due before then counts as sent */
+static void
+what_an_operator_assumes_sent_is_not_said_again(void **state)
+{
+	static const enum delivery_state states[] = {DELIVERY_RETRY,
+	    DELIVERY_UNKNOWN, DELIVERY_ACCEPTED, DELIVERY_REJECTED,
+	    DELIVERY_UNDELIVERED};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(states); i++) {
+		refill_sent();
+		becomes(CHANNEL_WECHAT_MINI, states[i]);
+		row(CHANNEL_WECHAT_MINI)->retry_at = at("2026-03-03 10:05");
+		w.rules.handled_before = at("2026-03-03 10:30");
+		look_at("2026-03-03 10:40");
+		assert_int_equal(plan.step_count, 0);
+		assert_int_equal(plan.close_count, states[i] == DELIVERY_RETRY);
+		look_at("2026-03-03 14:30");
+		assert_int_equal(plan.step_count, 0);
+		look_at("2026-03-06 10:00");
+		assert_int_equal(plan.step_count, 0);
+		/* the next stage is news */
+		w.d.open_count = 0;
+		plan.attention = false;
+		look_at("2026-03-07 10:00");
+		assert_sent(CHANNEL_WECHAT_MINI);
+		assert_int_equal(plan.steps[0].stage, STAGE_M3);
+	}
+}
+
 /* "no receipt in 4 h where receipts exist" */
 static void
 missing_receipt_goes_to_the_next_channel(void **state)
@@ -818,6 +848,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(undelivered_goes_to_the_next_channel),
 	    cmocka_unit_test(rejected_goes_to_the_next_channel),
+	    cmocka_unit_test(what_an_operator_assumes_sent_is_not_said_again),
 	    cmocka_unit_test(missing_receipt_goes_to_the_next_channel),
 	    cmocka_unit_test(follow_up_waits_two_hours),
 	    cmocka_unit_test(dose_has_no_fallback),
