@@ -18,7 +18,8 @@ CREATE TABLE tenant (
 	attendance_fed  boolean NOT NULL DEFAULT false,
 	abroad          boolean NOT NULL DEFAULT false, -- gateways may carry data abroad
 	retention_days  integer NOT NULL DEFAULT 1095
-		CHECK (retention_days BETWEEN 30 AND 36500)
+		CHECK (retention_days BETWEEN 30 AND 36500),
+	swept_on        date NOT NULL DEFAULT '-infinity' -- deliveries before are deleted
 );
 INSERT INTO tenant (tenant_id, name) VALUES (1, 'default');
 
@@ -73,7 +74,7 @@ CREATE TABLE template_registration (
 );
 
 -- What operators stopped: nothing leaves that matches all that a row names.
--- A trace: rows are ended, never deleted.
+-- A trace: rows are ended, and deleted only when the longest retention is over.
 CREATE SEQUENCE stop_id_seq AS integer;
 
 CREATE TABLE stop (
@@ -324,10 +325,12 @@ CREATE TABLE agenda (
 ) WITH (fillfactor = 90);
 CREATE INDEX agenda_due ON agenda (bucket, class, next_at);
 -- Who waits for a gateway is found when it has room, whatever next_at says.
-CREATE INDEX agenda_parked ON agenda (lane, next_at) WHERE lane > 0;
+CREATE INDEX agenda_parked ON agenda (lane, class, next_at) WHERE lane > 0;
 CREATE INDEX agenda_urgent ON agenda (next_at) WHERE class = 0;
 -- Whom a stop holds: for its end.
 CREATE INDEX agenda_stopped ON agenda (bucket, patient_id) WHERE stopped;
+-- Whose planning failed: for the operators' numbers.
+CREATE INDEX agenda_set_aside ON agenda (bucket, patient_id) WHERE deaths > 0;
 
 -- The natural key is the primary key and the only index: the database
 -- refuses a second delivery of an occurrence on one channel.
@@ -364,6 +367,68 @@ CREATE TABLE delivery (
 ) PARTITION BY RANGE (occurrence_on);
 CREATE TABLE delivery_default PARTITION OF delivery DEFAULT
 	WITH (fillfactor = 50);
+
+CREATE VIEW delivery_partition AS              -- without the default one
+SELECT c.relname::text AS name, b.ends[1]::date AS from_on,
+	b.ends[2]::date AS until_on
+FROM pg_inherits i
+JOIN pg_class c ON c.oid = i.inhrelid
+CROSS JOIN LATERAL regexp_match(pg_get_expr(c.relpartbound, c.oid),
+	'FROM \(''([-0-9]+)''\) TO \(''([-0-9]+)''\)') b (ends)
+WHERE i.inhparent = 'delivery'::regclass AND b.ends IS NOT NULL;
+
+-- Give a span of dates a partition of its own, with the rows that the default
+-- one has of it; returns their number.  Copies that run wait meanwhile, so
+-- nothing is done where that would take long: -1 where there are more rows
+-- than rows_max, -2 where the default partition, which is read twice, is
+-- larger than bytes_max (null: no limit).  Waits lock_ms for the locks.
+CREATE FUNCTION delivery_partition_add(begin_on date, end_on date,
+	rows_max bigint, bytes_max bigint, lock_ms integer) RETURNS bigint
+LANGUAGE plpgsql SET datestyle = 'ISO' AS $$
+DECLARE
+	made text := 'delivery_' || to_char(begin_on, 'YYYY_MM_DD');
+	moved bigint;
+BEGIN
+	IF pg_relation_size('delivery_default') > bytes_max THEN
+		RETURN -2;
+	END IF;
+	SELECT count(*) INTO moved FROM (
+		SELECT FROM delivery_default
+		WHERE occurrence_on >= begin_on AND occurrence_on < end_on
+		LIMIT rows_max + 1) few;
+	IF moved > rows_max THEN
+		RETURN -1;
+	END IF;
+	PERFORM set_config('lock_timeout', lock_ms::text, true);
+	EXECUTE format('CREATE TABLE %I (LIKE delivery INCLUDING DEFAULTS) '
+		'WITH (fillfactor = 50)', made);
+	LOCK TABLE ONLY delivery, delivery_default IN ACCESS EXCLUSIVE MODE;
+	EXECUTE format('WITH moved AS (DELETE FROM delivery_default '
+		'WHERE occurrence_on >= $1 AND occurrence_on < $2 RETURNING *) '
+		'INSERT INTO %I SELECT * FROM moved', made)
+		USING begin_on, end_on;
+	GET DIAGNOSTICS moved = ROW_COUNT;
+	EXECUTE format('ALTER TABLE delivery ATTACH PARTITION %I '
+		'FOR VALUES FROM (%L) TO (%L)', made, begin_on, end_on);
+	RETURN moved;
+END $$;
+
+-- Drop the oldest partition that ends by then; returns its name, or null.
+CREATE FUNCTION delivery_partition_drop(before_on date, lock_ms integer)
+	RETURNS text
+LANGUAGE plpgsql SET datestyle = 'ISO' AS $$
+DECLARE
+	oldest text := (SELECT name FROM delivery_partition
+		WHERE until_on <= before_on ORDER BY until_on LIMIT 1);
+BEGIN
+	IF oldest IS NOT NULL THEN
+		PERFORM set_config('lock_timeout', lock_ms::text, true);
+		LOCK TABLE ONLY delivery, delivery_default
+			IN ACCESS EXCLUSIVE MODE;
+		EXECUTE format('DROP TABLE %I', oldest);
+	END IF;
+	RETURN oldest;
+END $$;
 
 -- One row a round of sending; gone with its last outcome.  A lapsed one
 -- names the people to look at again.
@@ -404,6 +469,8 @@ CREATE TABLE task (                            -- for people
 	done_by        text,
 	PRIMARY KEY (bucket, patient_id, occurrence_on, kind, source, slot)
 );
+-- What nobody has done yet: for the operators' numbers.
+CREATE INDEX task_open ON task (kind, due_at) WHERE done_at IS NULL;
 
 -- ---- running copies and providers ----
 
@@ -413,6 +480,14 @@ CREATE TABLE care_clock (
 	offset_us  bigint NOT NULL
 );
 
+-- What the last maintenance found, for the alarms: one row.
+CREATE TABLE maintenance (
+	one                 boolean PRIMARY KEY CHECK (one),
+	ended_at            timestamptz NOT NULL,      -- unmoved time
+	dossiers_compared   integer NOT NULL,
+	dossiers_differing  integer NOT NULL
+);
+
 CREATE TABLE copy (
 	copy_id       text PRIMARY KEY,
 	role          text NOT NULL,
@@ -420,7 +495,38 @@ CREATE TABLE copy (
 	heartbeat_at  timestamptz NOT NULL
 );
 
+-- The last round of each copy that left, as its state file has it too: a
+-- database that knows less is behind.
+CREATE TABLE sending_mark (
+	state_id  bytea PRIMARY KEY CHECK (octet_length(state_id) = 16),
+	sequence  bigint NOT NULL,
+	sent_at   timestamptz NOT NULL         -- care time
+) WITH (fillfactor = 50);
+
+-- Copies that found this database behind what they had sent.
+CREATE TABLE sending_behind (
+	state_id  bytea PRIMARY KEY,
+	copy_id   text NOT NULL,
+	sent_at   timestamptz NOT NULL,        -- care time
+	found_at  timestamptz NOT NULL
+);
+
+-- An operator's word: what was due before counts as sent.
+CREATE TABLE assumed_sent (
+	until_at  timestamptz PRIMARY KEY,     -- care time
+	made_at   timestamptz NOT NULL,
+	made_by   text NOT NULL
+);
+
+-- Plug-ins that ran when their process died.
+CREATE TABLE gateway_strike (
+	gateway  text PRIMARY KEY,
+	deaths   integer NOT NULL,
+	last_at  timestamptz NOT NULL
+);
+
 -- Pauses by scope: '' the gateway itself, else 'template:CODE', 'sender:…'.
+-- Gateway '*': all of them, while the database is behind.
 CREATE TABLE gateway_pause (
 	gateway       text NOT NULL,
 	scope         text NOT NULL,
@@ -429,6 +535,14 @@ CREATE TABLE gateway_pause (
 	paused_until  timestamptz NOT NULL,    -- infinity: until an operator
 	PRIMARY KEY (gateway, scope)
 );
+
+-- Messages that copies took of an account's quota and budget, by its days.
+CREATE TABLE account_use (
+	account  text NOT NULL,
+	used_on  date NOT NULL,
+	taken    bigint NOT NULL,
+	PRIMARY KEY (account, used_on)
+) WITH (fillfactor = 50);
 
 -- Tokens of providers, shared by all copies; one refresh under way.
 CREATE TABLE gateway_token (

@@ -8,14 +8,16 @@
 -- $7 bytea[]        recent, said_encode()
 -- $8 timestamptz    planned through: now, care time
 -- $9 boolean[]      stopped: something waits for a stop's end
+-- $10 smallint[]    class: 0 where it is urgent and waits for a slot, else 1
 -- Returns nothing.  Locks: agenda rows, which the claim holds already.
 -- Index: agenda_pkey.
 UPDATE agenda a
-SET next_at = u.next_at, class = 1, lane = u.lane, attention = u.attention,
+SET next_at = u.next_at, class = u.class, lane = u.lane, attention = u.attention,
 	standing = u.standing, recent = u.recent, stopped = u.stopped,
-	planned_through = $8::timestamptz
+	planned_through = $8::timestamptz, deaths = 0
 FROM unnest($1::smallint[], $2::bigint[], $3::timestamptz[], $4::smallint[],
-	$5::boolean[], $6::smallint[], $7::bytea[], $9::boolean[])
+	$5::boolean[], $6::smallint[], $7::bytea[], $9::boolean[],
+	$10::smallint[])
 	u (bucket, patient_id, next_at, lane, attention, standing, recent,
-	stopped)
+	stopped, class)
 WHERE a.bucket = u.bucket AND a.patient_id = u.patient_id

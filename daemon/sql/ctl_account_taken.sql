@@ -1,0 +1,7 @@
+-- What was taken of an account's quota on a day (adherctl).
+-- $1 text  account
+-- $2 date  its day
+-- Returns one number.  Locks: none.  Index: account_use_pkey.
+SELECT coalesce(sum(taken), 0)::bigint
+FROM account_use
+WHERE account = $1::text AND used_on = $2::date

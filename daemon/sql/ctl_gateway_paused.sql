@@ -1,0 +1,8 @@
+-- Pauses that are over, oldest first (adherctl).
+-- $1 timestamptz  now, unmoved
+-- Returns gateway, scope, paused_until, code.  Locks: none.
+-- Index: none, a handful of rows.
+SELECT gateway, scope, paused_until, code
+FROM gateway_pause
+WHERE paused_until <= $1::timestamptz
+ORDER BY paused_until, gateway, scope
