@@ -25,13 +25,20 @@ const struct ctl_verb ctl_resume = {
     .words = "resume",
     .usage = "NUMBER|--product DRUG|--kind KIND|--template KIND/STAGE|"
 	     "--tenant NAME|--all\n"
-	     "           [--list] [--yes] [--by NAME] [--json]",
+	     "           [--list] [--yes] [--by NAME] [--json]\n"
+	     "       adherctl [-c FILE] resume --assume-sent-until TIME "
+	     "[--yes] [--by NAME]",
     .help = "end a stop: says what would leave, and asks\n"
 	    "  NUMBER  as `stop list` has it; or the words of the stop\n"
 	    "  --list  name each message that would leave, not only how many\n"
 	    "  --yes   do not ask\n"
 	    "  --by    who, for the trace\n"
-	    "Whatever is still valid leaves; what is over stays held.",
+	    "Whatever is still valid leaves; what is over stays held.\n"
+	    "  --assume-sent-until TIME  the database was restored or failed\n"
+	    "          over, and copies that remember more wait: what was due\n"
+	    "          before TIME counts as sent, and sending goes on.\n"
+	    "          Says how many people that concerns, and asks; ahead of\n"
+	    "          the clock only as far as a copy remembers",
     .run = run,
 };
 
@@ -331,19 +338,19 @@ find_stops(struct ctl *ctl, const struct stop_wish *wish, struct ending *ending)
 
 /* ---- doing it ---- */
 
-static bool
-confirmed(const struct stop_wish *wish)
+bool
+resume_confirmed(bool yes, const char *deed)
 {
 	char answer[8];
 
-	if (wish->yes)
+	if (yes)
 		return true;
 	if (isatty(STDIN_FILENO) == 0) {
-		(void)fputs("adherctl: nothing was done; --yes ends the stop\n",
-		    stderr);
+		(void)fprintf(stderr,
+		    "adherctl: nothing was done; with --yes: %s\n", deed);
 		return false;
 	}
-	(void)fputs("end the stop? [y/N] ", stderr);
+	(void)fprintf(stderr, "%s? [y/N] ", deed);
 	return fgets(answer, sizeof(answer), stdin) != NULL &&
 	       (answer[0] == 'y' || answer[0] == 'Y');
 }
@@ -363,7 +370,7 @@ end_stops(
 	db_unit_add(unit, "stop_end", NULL, NULL);
 	db_param_array(unit, &ids);
 	db_param_at(unit, now);
-	db_param_text(unit, stop_who(ctl, wish));
+	db_param_text(unit, stop_by(ctl, wish->by));
 	ctl_run(unit);
 	db_array_free(&ids);
 }
@@ -405,6 +412,9 @@ run(struct ctl *ctl, int argc, char **argv)
 	struct stop_wish wish;
 	uint64_t people;
 
+	for (int i = 0; i < argc; i++)
+		if (strncmp(argv[i], "--assume-sent-until", 19) == 0)
+			return ctl_assume_sent(ctl, argc, argv);
 	stop_wish_read(ctl, &ctl_resume, argc, argv, &wish);
 	if (wish.reason != NULL)
 		ctl_usage(&ctl_resume);
@@ -413,7 +423,7 @@ run(struct ctl *ctl, int argc, char **argv)
 		stop_row_print(ctl, ending->rows[i]);
 	if (!ending->over) {
 		preview(ctl, &wish, ending);
-		if (!confirmed(&wish))
+		if (!resume_confirmed(wish.yes, "end the stop"))
 			return 1;
 		end_stops(ctl, &wish, ending);
 	}
