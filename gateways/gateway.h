@@ -362,6 +362,14 @@ struct gw_api {
 	int (*receive)(struct gw_call *call, const struct gw_callback *callback,
 	    const struct gw_event **events, struct gw_answer *answer);
 	const struct gw_session_api *session; /* optional, instead of send */
+	/*
+	 * Optional: what is left on the account, in the provider's own unit
+	 * (messages, cents), to be asked now and then for an alarm.  0 and
+	 * *left, or -1 where the response does not say.
+	 */
+	void (*balance)(struct gw_call *call, struct gw_request *request);
+	int (*balanced)(struct gw_call *call,
+	    const struct gw_response *response, int64_t *left);
 };
 
 /* Every plug-in defines this. */

@@ -231,6 +231,38 @@ receive(struct gw_call *call, const struct gw_callback *callback,
 	return (int)count;
 }
 
+/* ---- what is left ---- */
+
+static void
+balance(struct gw_call *call, struct gw_request *request)
+{
+	*request = (struct gw_request){.method = "GET",
+	    .url = call->host->format(
+		call, "%s/balance", gw_setting(call, "url"))};
+}
+
+static int
+balanced(
+    struct gw_call *call, const struct gw_response *response, int64_t *left)
+{
+	const struct gw_host *host = call->host;
+	const struct gw_json *value = host->json_get(
+	    host->json_parse(call, response->body, response->body_bytes),
+	    "balance");
+	const char *text = host->json_text(value);
+	size_t digits;
+
+	if (response->status != 200 || host->json_type(value) != GW_JSON_NUMBER)
+		return -1;
+	digits = strspn(text, "0123456789");
+	if (digits == 0 || digits > 18 || text[digits] != '\0')
+		return -1;
+	*left = 0;
+	for (const char *digit = text; *digit != '\0'; digit++)
+		*left = *left * 10 + (*digit - '0');
+	return 0;
+}
+
 const struct gw_api adherd_gateway = {
     .abi = GW_ABI,
     .size = sizeof(struct gw_api),
@@ -245,4 +277,6 @@ const struct gw_api adherd_gateway = {
     .send = send,
     .sent = sent,
     .receive = receive,
+    .balance = balance,
+    .balanced = balanced,
 };

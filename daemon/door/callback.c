@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/metric.h"
 
 #define PREFIX "/callback/"
 #define PARTS_BYTES_MAX 512 /* of a path */
 
 struct waiting { /* for its events to be stored; in the exchange's arena */
 	struct http_exchange *exchange;
+	const struct gateway *gateway;
 	struct gw_answer answer;
 };
 
@@ -31,11 +33,20 @@ reply_answer(struct http_exchange *exchange, const struct gw_answer *answer)
 	    answer->body == NULL ? 0 : answer->body_bytes);
 }
 
+/* Words of our own; the gateway's name only where the secret was right. */
+static void
+count_callback(const struct gateway *gateway, const char *status)
+{
+	metric_add(METRIC_CALLBACKS, gateway == NULL ? "none" : gateway->name,
+	    status, 1);
+}
+
 static void
 on_stored(bool stored, void *arg)
 {
 	struct waiting *waiting = arg;
 
+	count_callback(waiting->gateway, stored ? "stored" : "not_stored");
 	if (stored)
 		reply_answer(waiting->exchange, &waiting->answer);
 	else
@@ -107,10 +118,12 @@ on_callback(struct http_exchange *exchange, void *arg)
 
 	gateway = authorize(callbacks, exchange, &callback.path);
 	if (gateway != NULL && !inbox_ready(callbacks->inbox)) {
+		count_callback(gateway, "not_stored");
 		reply_problem(exchange, 503, "starting\n");
 		return;
 	}
 	if (gateway == NULL) {
+		count_callback(NULL, "refused");
 		log_warning("callback.refused",
 		    log_s(REASON, "wrong gateway or secret"));
 		reply_problem(exchange, 404, "not found\n");
@@ -120,12 +133,14 @@ on_callback(struct http_exchange *exchange, void *arg)
 	take_headers(exchange, &callback);
 	waiting = arena_alloc(arena, sizeof(*waiting));
 	waiting->exchange = exchange;
+	waiting->gateway = gateway;
 	count = gateway_receive(
 	    gateway, &callback, arena, &events, &waiting->answer);
 	if (count < 0)
 		log_warning("callback.refused", log_s(GATEWAY, gateway->name),
 		    log_s(REASON, "malformed or forged"));
 	if (count <= 0) {
+		count_callback(gateway, count < 0 ? "refused" : "ignored");
 		reply_answer(exchange, &waiting->answer);
 		return;
 	}

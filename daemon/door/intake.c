@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "door/intake_work.h"
 #include "flow/statements.h"
@@ -249,6 +250,7 @@ on_written(enum db_outcome outcome, const char *sqlstate, void *arg)
 		piece_failed(intake, outcome, sqlstate);
 		return;
 	}
+	fault_point(INTAKE_AFTER_COMMIT);
 	intake->in_transaction = false;
 	publish(intake);
 	next_piece(intake);
@@ -299,6 +301,7 @@ write_piece(struct intake *intake)
 			intake_write(intake, unit, piece_person(intake, i));
 	db_unit_add(unit, "agenda_notify", NULL, NULL);
 	db_unit_add(unit, "commit", NULL, NULL);
+	fault_point(INTAKE_BEFORE_COMMIT);
 	db_unit_send(unit, on_written, intake);
 }
 

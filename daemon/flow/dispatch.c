@@ -12,8 +12,8 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/metric.h"
 
-#define PAUSE_S 60 /* where the provider names no time: probe each minute */
 #define PAUSE_S_MAX 3600
 #define QUESTIONS_MAX 1000 /* of one gateway; plan asks again for the rest */
 #define LOOK_AHEAD 4       /* batches' worth of queue looked through for one */
@@ -44,7 +44,10 @@ struct dispatch {
 	int64_t request_us;
 	struct queue *queues;
 	size_t queue_count;
-	uint32_t on_the_way; /* requests, questions included */
+	size_t turn;              /* of queues that share an account */
+	uint32_t on_the_way;      /* requests, questions included */
+	struct loop_timer *timer; /* an account has messages free again */
+	int64_t timer_at;         /* unmoved; AT_NEVER: not armed */
 	bool draining;
 	void (*room)(void *arg);
 	void *room_arg;
@@ -61,6 +64,8 @@ struct parcel { /* one request: a delivery, or a batch of them */
 };
 
 static void pump(struct dispatch *dispatch, struct queue *queue);
+static void on_timer(void *arg);
+static void empty_queue(struct dispatch *dispatch, struct queue *queue);
 static void question_on_result(const struct gw_query_result *result, void *arg);
 
 struct dispatch *
@@ -70,7 +75,6 @@ dispatch_create(struct loop *loop, const struct clock *clock,
     int64_t request_us)
 {
 	struct dispatch *dispatch = mem_alloc(sizeof(*dispatch));
-	size_t count = gateways_count(gateways);
 
 	dispatch->loop = loop;
 	dispatch->clock = clock;
@@ -79,11 +83,39 @@ dispatch_create(struct loop *loop, const struct clock *clock,
 	dispatch->rules = rules;
 	dispatch->stops = stops;
 	dispatch->request_us = request_us;
-	dispatch->queues = mem_alloc((count + 1) * sizeof(*dispatch->queues));
-	dispatch->queue_count = count;
-	for (size_t i = 0; i < count; i++)
-		dispatch->queues[i].gateway = gateways_at(gateways, i);
+	dispatch->queues =
+	    mem_alloc(GATEWAYS_EVER_MAX * sizeof(*dispatch->queues));
+	dispatch_reload(dispatch, request_us);
+	dispatch->timer = loop_timer_create(loop, on_timer, dispatch);
+	dispatch->timer_at = AT_NEVER;
 	return dispatch;
+}
+
+static bool
+has_queue(const struct dispatch *dispatch, const struct gateway *gateway)
+{
+	for (size_t i = 0; i < dispatch->queue_count; i++)
+		if (dispatch->queues[i].gateway == gateway)
+			return true;
+	return false;
+}
+
+/* A queue once made stays where it is: parcels under way know it. */
+void
+dispatch_reload(struct dispatch *dispatch, int64_t request_us)
+{
+	dispatch->request_us = request_us;
+	for (size_t i = 0; i < gateways_count(dispatch->gateways); i++) {
+		struct gateway *gateway = gateways_at(dispatch->gateways, i);
+
+		if (has_queue(dispatch, gateway))
+			continue;
+		assert(dispatch->queue_count < GATEWAYS_EVER_MAX);
+		dispatch->queues[dispatch->queue_count++].gateway = gateway;
+	}
+	for (size_t i = 0; i < dispatch->queue_count; i++)
+		if (dispatch->queues[i].gateway->retired)
+			empty_queue(dispatch, &dispatch->queues[i]);
 }
 
 void
@@ -156,6 +188,7 @@ give_back(struct dispatch *dispatch, struct delivery *delivery,
 	    delivery, DELIVERY_RETRY, code, clock_unmoved(dispatch->clock));
 
 	outcome.retry_at = retry_at;
+	metric_add(METRIC_GIVEN_BACK, delivery->gateway->name, code, 1);
 	finish(dispatch, delivery, &outcome);
 }
 
@@ -175,36 +208,58 @@ retry_delay(const struct rules *rules, int32_t attempts, int32_t told_s)
 	return delay > told ? delay : told;
 }
 
-/* What else waits: the scope of a verdict that asks for patience. */
+/* Here at once, and stored for the other copies. */
+static void
+pause_until(struct dispatch *dispatch, const char *gateway, const char *scope,
+    const char *code, const char *why, int64_t wait_us)
+{
+	int64_t until = clock_unmoved(dispatch->clock) + wait_us;
+
+	gateways_pause(dispatch->gateways, gateway, scope, until);
+	outcomes_add_pause(dispatch->outcomes, gateway, scope, code, until);
+	log_warning("gateway.paused", log_s(GATEWAY, gateway),
+	    log_s(SCOPE, scope), log_s(REASON, why), log_s(CODE, code),
+	    log_n(MS, wait_us / 1000));
+}
+
+/* What else waits where the verdict speaks of a template or a sender. */
 static void
 pause_scope(struct dispatch *dispatch, const struct delivery *delivery,
     const struct gw_outcome *o)
 {
-	const char *gateway = delivery->gateway->name;
-	int32_t wait_s = o->retry_after_s > 0 ? o->retry_after_s : PAUSE_S;
-	int64_t until;
-	char scope[160] = "";
+	const struct gw_message *message = delivery->message;
+	bool template = o->scope == GW_SCOPE_TEMPLATE;
+	const char *name =
+	    template ? message->template_code : message->signature;
+	int64_t told_us =
+	    (o->retry_after_s > PAUSE_S_MAX ? PAUSE_S_MAX : o->retry_after_s) *
+	    SECOND_US;
+	char scope[160];
 
-	if (o->scope == GW_SCOPE_TEMPLATE)
-		(void)snprintf(scope, sizeof(scope), "template:%s",
-		    delivery->message->template_code == NULL
-			? ""
-			: delivery->message->template_code);
-	else if (o->scope == GW_SCOPE_SENDER)
-		(void)snprintf(scope, sizeof(scope), "sender:%s",
-		    delivery->message->signature == NULL
-			? ""
-			: delivery->message->signature);
-	else if (o->scope != GW_SCOPE_GATEWAY)
+	if (!template && o->scope != GW_SCOPE_SENDER)
 		return;
-	if (gateway_paused(delivery->gateway, scope))
-		return;
-	until = clock_unmoved(dispatch->clock) +
-		(wait_s > PAUSE_S_MAX ? PAUSE_S_MAX : wait_s) * SECOND_US;
-	gateways_pause(dispatch->gateways, gateway, scope, until);
-	outcomes_add_pause(dispatch->outcomes, gateway, scope, o->code, until);
-	log_warning("gateway.paused", log_s(GATEWAY, gateway),
-	    log_s(CODE, o->code), log_n(SCOPE, o->scope), log_n(COUNT, wait_s));
+	(void)snprintf(scope, sizeof(scope), "%s:%s",
+	    template ? "template" : "sender", name == NULL ? "" : name);
+	if (!gateway_paused(delivery->gateway, scope))
+		pause_until(dispatch, delivery->gateway->name, scope, o->code,
+		    "refused",
+		    told_us > 0 ? told_us
+				: gateways_probe_us(dispatch->gateways));
+}
+
+/* The gateway as a whole: its breaker, or what the provider asked for. */
+static void
+pause_gateway(struct dispatch *dispatch, struct gateway *gateway,
+    const struct gateway_answer *answer)
+{
+	bool paused = gateway_paused(gateway, "");
+
+	if (answer->pause_us > 0 && !paused) {
+		metric_add(
+		    METRIC_GATEWAY_PAUSED_FOR, gateway->name, answer->why, 1);
+		pause_until(dispatch, gateway->name, "",
+		    answer->outcomes[0].code, answer->why, answer->pause_us);
+	}
 }
 
 static enum delivery_state
@@ -232,6 +287,10 @@ judge(struct dispatch *dispatch, struct delivery *delivery,
 	    delivery, state_of(delivery, o->verdict), o->code, sent_at);
 
 	outcome.provider_id = o->provider_id;
+	metric_add(METRIC_MESSAGES, delivery->gateway->name,
+	    o->verdict == GW_ACCEPTED ? "accepted"
+				      : delivery_state_word(outcome.state),
+	    1);
 	if (o->verdict == GW_RETRY)
 		outcome.retry_at =
 		    clock_care(dispatch->clock) +
@@ -285,13 +344,18 @@ send_singly(struct parcel *parcel)
 }
 
 static void
-parcel_on_outcomes(const struct gw_outcome *outcomes, void *arg)
+parcel_on_outcomes(const struct gateway_answer *answer, void *arg)
 {
+	const struct gw_outcome *outcomes = answer->outcomes;
 	struct parcel *parcel = arg;
 	struct dispatch *dispatch = parcel->dispatch;
 	struct queue *queue = parcel->queue;
 
+	metric_observe(METRIC_SEND_TIME, queue->gateway->name,
+	    (double)(clock_unmoved(dispatch->clock) - parcel->sent_at) /
+		SECOND_US);
 	dispatch->on_the_way--;
+	pause_gateway(dispatch, queue->gateway, answer);
 	if (refused_as_a_whole(parcel, outcomes))
 		send_singly(parcel);
 	else
@@ -320,6 +384,22 @@ queue_pop(struct queue *queue)
 	return delivery;
 }
 
+/* Last, but an urgent one before all that are not. */
+static void
+queue_push(struct queue *queue, struct delivery *delivery)
+{
+	struct delivery **link = &queue->first;
+
+	if (!delivery->urgent && queue->last != NULL)
+		link = &queue->last->next;
+	while (delivery->urgent && *link != NULL && (*link)->urgent)
+		link = &(*link)->next;
+	delivery->next = *link;
+	*link = delivery;
+	if (delivery->next == NULL)
+		queue->last = delivery;
+}
+
 /* A stop that was read after this was planned reaches what still waits. */
 static bool
 is_stopped(const struct dispatch *dispatch, const struct delivery *delivery)
@@ -344,7 +424,13 @@ may_leave(struct dispatch *dispatch, struct delivery *delivery)
 		struct outcome outcome = begin_outcome(
 		    delivery, DELIVERY_REJECTED, delivery->problem, now);
 
+		metric_add(METRIC_GIVEN_BACK, delivery->gateway->name,
+		    delivery->problem, 1);
 		finish(dispatch, delivery, &outcome);
+		return false;
+	}
+	if (!clock_agrees(dispatch->clock)) {
+		give_back(dispatch, delivery, "clocks_apart", care_now);
 		return false;
 	}
 	if (now >= delivery->not_after) {
@@ -397,10 +483,10 @@ fits(const struct parcel *parcel, const struct delivery *delivery)
 
 /* Take from further back in the queue what can travel along. */
 static void
-fill_parcel(struct dispatch *dispatch, struct parcel *parcel)
+fill_parcel(struct dispatch *dispatch, struct parcel *parcel, size_t most)
 {
 	struct queue *queue = parcel->queue;
-	size_t most = queue->gateway->batch_max, looked = 0;
+	size_t looked = 0;
 	struct delivery **link = &queue->first, *before = NULL;
 
 	if (parcel->deliveries[0]->alone)
@@ -423,14 +509,46 @@ fill_parcel(struct dispatch *dispatch, struct parcel *parcel)
 	}
 }
 
+/* How late does it leave, of what leaves for the first time? */
 static void
-send_parcel(
-    struct dispatch *dispatch, struct queue *queue, struct delivery *first)
+note_lag(const struct dispatch *dispatch, const struct delivery *delivery)
+{
+	int64_t lag = clock_care(dispatch->clock) - delivery->due_at;
+
+	if (delivery->attempts == 1 && !delivery->alone)
+		metric_observe(
+		    METRIC_LAG, NULL, lag > 0 ? (double)lag / SECOND_US : 0);
+}
+
+/* The first of its deliveries' leases and times to end. */
+static int64_t
+begin_until(const struct dispatch *dispatch, const struct parcel *parcel)
+{
+	int64_t until = AT_NEVER;
+
+	for (size_t i = 0; i < parcel->count; i++) {
+		const struct delivery *delivery = parcel->deliveries[i];
+		int64_t lease =
+		    delivery->round->lease_until - dispatch->request_us;
+
+		until = lease < until ? lease : until;
+		until =
+		    delivery->not_after < until ? delivery->not_after : until;
+	}
+	return until;
+}
+
+/* As many messages as the account has free, at most one batch. */
+static void
+send_parcel(struct dispatch *dispatch, struct queue *queue,
+    struct delivery *first, uint32_t free_count)
 {
 	struct arena *arena = arena_create();
 	struct parcel *parcel = arena_alloc(arena, sizeof(*parcel));
 	size_t most = queue->gateway->batch_max;
 
+	if (most > free_count)
+		most = free_count;
 	parcel->dispatch = dispatch;
 	parcel->queue = queue;
 	parcel->arena = arena;
@@ -438,7 +556,7 @@ send_parcel(
 	parcel->deliveries =
 	    arena_array(arena, most, sizeof(struct delivery *));
 	parcel->deliveries[parcel->count++] = first;
-	fill_parcel(dispatch, parcel);
+	fill_parcel(dispatch, parcel, most);
 	parcel->messages =
 	    arena_array(arena, parcel->count, sizeof(*parcel->messages));
 	for (size_t i = 0; i < parcel->count; i++) {
@@ -446,14 +564,17 @@ send_parcel(
 		int64_t left =
 		    (delivery->not_after - parcel->sent_at) / SECOND_US;
 
+		note_lag(dispatch, delivery);
 		parcel->messages[i] = *delivery->message;
 		parcel->messages[i].valid_s = left > 3 * 86400 ? 3 * 86400
 					      : left < 1       ? 1
 							       : (int32_t)left;
 	}
 	dispatch->on_the_way++;
+	account_take(
+	    queue->gateway->account, (uint32_t)parcel->count, parcel->sent_at);
 	gateway_send(queue->gateway, parcel->messages, parcel->count,
-	    parcel_on_outcomes, parcel);
+	    begin_until(dispatch, parcel), parcel_on_outcomes, parcel);
 }
 
 static void
@@ -468,21 +589,125 @@ send_question(struct dispatch *dispatch, struct queue *queue)
 	    queue->gateway, &question->query, question_on_result, question);
 }
 
-/* Fill the window: messages first, questions with what is left of it. */
+/* Its account has nothing free now: go on when it has. */
+static void
+wait_for_account(struct dispatch *dispatch, const struct queue *queue)
+{
+	int64_t now = clock_unmoved(dispatch->clock);
+	int64_t at = account_ready_at(queue->gateway->account, now);
+
+	if (at >= dispatch->timer_at)
+		return;
+	dispatch->timer_at = at;
+	loop_timer_arm(dispatch->timer, at - now);
+}
+
+/* The first that may leave; NULL where none may, or must wait. */
+static struct delivery *
+next_to_leave(
+    struct dispatch *dispatch, struct queue *queue, uint32_t *free_count)
+{
+	while (queue->first != NULL) {
+		struct delivery *delivery = queue->first;
+
+		*free_count = account_free(
+		    queue->gateway->account, clock_unmoved(dispatch->clock));
+		if (*free_count == 0 && !dispatch->draining &&
+		    !gateway_paused(queue->gateway, "")) {
+			wait_for_account(dispatch, queue);
+			return NULL;
+		}
+		(void)queue_pop(queue);
+		if (may_leave(dispatch, delivery))
+			return delivery;
+	}
+	return NULL;
+}
+
+/* Send one request, a message's before a question's; false: none can leave. */
+static bool
+pump_one(struct dispatch *dispatch, struct queue *queue)
+{
+	uint32_t free_count;
+	struct delivery *delivery;
+
+	if (queue->gateway->in_flight >= queue->gateway->pace.window)
+		return false;
+	delivery = next_to_leave(dispatch, queue, &free_count);
+	if (delivery != NULL)
+		send_parcel(dispatch, queue, delivery, free_count);
+	else if (queue->questions != NULL &&
+		 !gateway_paused(queue->gateway, ""))
+		send_question(dispatch, queue);
+	else
+		return false;
+	return true;
+}
+
+/* Gateways that share a limited account take turns, a request each. */
+static void
+pump_account(struct dispatch *dispatch, const struct account *account)
+{
+	size_t count = dispatch->queue_count, vain = 0;
+
+	while (vain < count) {
+		struct queue *queue =
+		    &dispatch->queues[dispatch->turn++ % count];
+
+		if (queue->gateway->account == account &&
+		    pump_one(dispatch, queue))
+			vain = 0;
+		else
+			vain++;
+	}
+}
+
+/* Fill the window. */
 static void
 pump(struct dispatch *dispatch, struct queue *queue)
 {
-	while (queue->gateway->in_flight < queue->gateway->window) {
-		struct delivery *delivery = queue_pop(queue);
-
-		if (delivery != NULL) {
-			if (may_leave(dispatch, delivery))
-				send_parcel(dispatch, queue, delivery);
-		} else if (queue->questions != NULL)
-			send_question(dispatch, queue);
-		else
-			return;
+	if (!account_is_free(queue->gateway->account)) {
+		pump_account(dispatch, queue->gateway->account);
+		return;
 	}
+	while (pump_one(dispatch, queue))
+		continue;
+}
+
+void
+dispatch_pump(struct dispatch *dispatch)
+{
+	for (size_t i = 0; i < dispatch->queue_count; i++)
+		pump(dispatch, &dispatch->queues[i]);
+	if (dispatch->room != NULL)
+		dispatch->room(dispatch->room_arg);
+}
+
+void
+dispatch_look(struct dispatch *dispatch)
+{
+	int64_t until = clock_unmoved(dispatch->clock) + dispatch->request_us;
+
+	for (size_t i = 0; i < dispatch->queue_count; i++) {
+		struct queue *queue = &dispatch->queues[i];
+
+		while (queue->first != NULL &&
+		       until >= queue->first->round->lease_until) {
+			bool leaves = may_leave(dispatch, queue_pop(queue));
+
+			assert(!leaves);
+			(void)leaves;
+		}
+	}
+}
+
+static void
+on_timer(void *arg)
+{
+	struct dispatch *dispatch = arg;
+
+	dispatch->timer_at = AT_NEVER;
+	dispatch_pump(dispatch);
 }
 
 void
@@ -496,12 +721,7 @@ dispatch_round(struct dispatch *dispatch, struct round *round,
 		    queue_of(dispatch, deliveries[i]->gateway);
 
 		deliveries[i]->round = round;
-		deliveries[i]->next = NULL;
-		if (queue->last != NULL)
-			queue->last->next = deliveries[i];
-		else
-			queue->first = deliveries[i];
-		queue->last = deliveries[i];
+		queue_push(queue, deliveries[i]);
 	}
 	for (size_t i = 0; i < dispatch->queue_count; i++)
 		pump(dispatch, &dispatch->queues[i]);
@@ -518,18 +738,25 @@ drop_question(struct queue *queue)
 	arena_free(question->arena);
 }
 
+/* Nothing of it may leave: stopping, or the gateway is retired. */
+static void
+empty_queue(struct dispatch *dispatch, struct queue *queue)
+{
+	struct delivery *delivery;
+
+	while ((delivery = queue_pop(queue)) != NULL) {
+		bool leaves = may_leave(dispatch, delivery);
+
+		assert(!leaves);
+	}
+}
+
 void
 dispatch_drain(struct dispatch *dispatch)
 {
 	dispatch->draining = true;
 	for (size_t i = 0; i < dispatch->queue_count; i++) {
-		struct delivery *delivery;
-
-		while ((delivery = queue_pop(&dispatch->queues[i])) != NULL) {
-			bool leaves = may_leave(dispatch, delivery);
-
-			assert(!leaves);
-		}
+		empty_queue(dispatch, &dispatch->queues[i]);
 		while (dispatch->queues[i].questions != NULL)
 			drop_question(&dispatch->queues[i]);
 	}
@@ -583,7 +810,8 @@ dispatch_ask(struct dispatch *dispatch, struct gateway *gateway,
 	char reference[DELIVERY_REFERENCE_MAX + 1];
 
 	if (gateway->api->query == NULL || dispatch->draining ||
-	    queue->question_count >= QUESTIONS_MAX)
+	    queue->question_count >= QUESTIONS_MAX ||
+	    gateway_paused(gateway, ""))
 		return;
 	arena = arena_create();
 	question = arena_alloc(arena, sizeof(*question));

@@ -26,10 +26,12 @@ struct delivery { /* in memory, from plan to outcome */
 	struct round *round;
 	struct gateway *gateway;
 	int64_t not_after; /* unmoved */
+	int64_t due_at;    /* care time */
 	int32_t contact_no;
 	int32_t attempts;                 /* this one included */
 	const struct gw_message *message; /* NULL: could not be written */
 	const char *problem;              /* why: a fixed code */
+	bool urgent;                      /* leaves before what is not */
 	bool alone; /* its batch was refused as a whole: send it singly */
 	/* what it speaks of, for stops that came after it was planned */
 	int32_t tenant_id;
@@ -43,6 +45,11 @@ struct dispatch *dispatch_create(struct loop *loop, const struct clock *clock,
     struct gateways *gateways, struct outcomes *outcomes,
     const struct rule_book *rules, const struct stop_book *stops,
     int64_t request_us);
+/*
+ * The gateways were changed, and perhaps how long a request may take: new
+ * ones get a queue, what waits for retired ones is given back.
+ */
+void dispatch_reload(struct dispatch *dispatch, int64_t request_us);
 /* Called whenever a gateway has room again. */
 void dispatch_on_room(
     struct dispatch *dispatch, void (*room)(void *arg), void *arg);
@@ -59,6 +66,10 @@ void dispatch_round(struct dispatch *dispatch, struct round *round,
 void dispatch_ask(struct dispatch *dispatch, struct gateway *gateway,
     const struct delivery_key *key, const char *address,
     const char *provider_id, int64_t sent_at);
+/* What waits for longer than its lease goes back: call each second. */
+void dispatch_look(struct dispatch *dispatch);
+/* Accounts have more to send: go on. */
+void dispatch_pump(struct dispatch *dispatch);
 /* Give back what is not on its way: an orderly stop. */
 void dispatch_drain(struct dispatch *dispatch);
 bool dispatch_idle(const struct dispatch *dispatch);

@@ -10,35 +10,49 @@
 
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/watchdog.h"
 #include "flow/gateway_call.h"
 #include "flow/gateway_load.h"
 
 #define QUEUE_WINDOWS 16 /* messages queued, in windows of requests */
 #define CODE_BYTES_MAX 64
 #define NUMBER_DIGITS 7 /* in a row: somebody's number */
-#define UNREACHABLE_S 5 /* a provider out of reach is tried again */
-#define PAUSES_MAX 4096
+#define BALANCE_US (15 * MINUTE_US)
 
 struct request { /* one on its way */
 	struct gateway *gateway;
+	struct gateway_config *config; /* held */
 	struct arena *arena;
 	const struct gw_message *messages;
 	size_t count;
 	struct gw_outcome *outcomes;
 	const struct gw_query *query;
-	void (*sent)(const struct gw_outcome *outcomes, void *arg);
+	int64_t started_at;  /* unmoved */
+	int64_t begin_until; /* unmoved; AT_NEVER: whenever it can */
+	void (*sent)(const struct gateway_answer *answer, void *arg);
 	void (*queried)(const struct gw_query_result *result, void *arg);
 	void *arg;
 };
 
+/* Begin a call into the plug-in; call_end() when it returned. */
 static void
-call_init(
-    const struct gateway *gateway, struct arena *arena, struct gw_call *call)
+call_init(const struct gateway *gateway, const struct gateway_config *config,
+    struct arena *arena, struct gw_call *call)
 {
-	const struct gateway_private *own = gateway->own;
+	gateway_call_init(call, arena, gateway->name, config->settings,
+	    config->setting_count, clock_unmoved(gateway->gateways->clock),
+	    NULL);
+	watchdog_enter(gateway->name);
+	if (gateway->gateways->state != NULL)
+		state_file_calling(gateway->gateways->state, gateway->name);
+}
 
-	gateway_call_init(call, arena, gateway->name, own->settings,
-	    own->setting_count, clock_unmoved(gateway->gateways->clock), NULL);
+static void
+call_end(const struct gateway *gateway)
+{
+	if (gateway->gateways->state != NULL)
+		state_file_called(gateway->gateways->state);
+	watchdog_leave();
 }
 
 size_t
@@ -70,7 +84,7 @@ gateways_for(const struct gateways *gateways, int32_t tenant_id,
 	for (size_t i = 0; i < gateways->list.count; i++) {
 		struct gateway *gateway = gateways_at(gateways, i);
 
-		if (gateway->tenant_id == tenant_id &&
+		if (!gateway->retired && gateway->tenant_id == tenant_id &&
 		    gateway->channel == channel &&
 		    (abroad || !gateway->abroad) &&
 		    gateway->api->kind == GW_KIND_MESSAGES)
@@ -79,16 +93,40 @@ gateways_for(const struct gateways *gateways, int32_t tenant_id,
 	return NULL;
 }
 
-/* ---- room and pauses ---- */
+/* ---- room ---- */
+
+/* What its account lets through, less what waits at others of the same. */
+static uint64_t
+room_by_account(const struct gateway *gateway)
+{
+	const struct gateways *gateways = gateway->gateways;
+	uint64_t room, others = 0;
+
+	if (account_is_free(gateway->account))
+		return UINT32_MAX;
+	room = account_room(gateway->account, clock_unmoved(gateways->clock),
+	    gateways->lease_us / 4);
+	for (size_t i = 0; i < gateways_count(gateways); i++) {
+		const struct gateway *other = gateways_at(gateways, i);
+
+		if (other != gateway && other->account == gateway->account)
+			others += other->queued;
+	}
+	/* one at least, or the first would keep the others out for ever */
+	return room > others ? room - others : room > 0 ? 1 : 0;
+}
 
 uint32_t
 gateway_room(const struct gateway *gateway)
 {
-	uint64_t most = (uint64_t)gateway->window * gateway->batch_max;
+	uint64_t most = (uint64_t)gateway->pace.window * gateway->batch_max;
 	int64_t took_us = gateway->own->took_us;
+	uint64_t by_account;
 
 	if (gateway_paused(gateway, ""))
 		return 0;
+	if (gateway->pace.probing)
+		return gateway->queued == 0 ? 1 : 0;
 	/* a queue that a quarter of the lease empties at the present pace */
 	if (took_us > 0) {
 		uint64_t turns =
@@ -98,55 +136,28 @@ gateway_room(const struct gateway *gateway)
 			: turns < QUEUE_WINDOWS ? turns
 						: QUEUE_WINDOWS;
 	}
+	by_account = room_by_account(gateway);
+	if (by_account < most)
+		most = by_account;
 	return most > gateway->queued ? (uint32_t)(most - gateway->queued) : 0;
 }
 
-static struct pause *
-pause_find(
-    const struct gateways *gateways, const char *gateway, const char *scope)
-{
-	struct pause *pauses = gateways->pauses.data;
-
-	for (size_t i = 0; i < gateways->pauses.count; i++)
-		if (strcmp(pauses[i].gateway, gateway) == 0 &&
-		    strcmp(pauses[i].scope, scope) == 0)
-			return &pauses[i];
-	return NULL;
-}
-
-bool
-gateway_paused(const struct gateway *gateway, const char *scope)
-{
-	const struct pause *pause =
-	    pause_find(gateway->gateways, gateway->name, scope);
-
-	return pause != NULL &&
-	       pause->until_at > clock_unmoved(gateway->gateways->clock);
-}
-
 void
-gateways_pauses_clear(struct gateways *gateways)
+gateways_remember(struct gateways *gateways, struct state_file *state)
 {
-	arena_reset(gateways->pause_arena);
-	list_init(
-	    &gateways->pauses, gateways->pause_arena, sizeof(struct pause));
+	gateways->state = state;
 }
 
-void
-gateways_pause(struct gateways *gateways, const char *gateway,
-    const char *scope, int64_t until_at)
+struct accounts *
+gateways_accounts(const struct gateways *gateways)
 {
-	struct pause *pause = pause_find(gateways, gateway, scope);
+	return gateways->accounts;
+}
 
-	if (pause == NULL) {
-		if (gateways->pauses.count == PAUSES_MAX)
-			return;
-		pause = list_add(&gateways->pauses);
-		pause->gateway = arena_text(gateways->pause_arena, gateway);
-		pause->scope = arena_text(gateways->pause_arena, scope);
-	}
-	if (until_at > pause->until_at)
-		pause->until_at = until_at;
+int64_t
+gateways_probe_us(const struct gateways *gateways)
+{
+	return gateways->probe_us;
 }
 
 /* ---- requests ---- */
@@ -158,23 +169,45 @@ request_begin(struct gateway *gateway, void *arg)
 	struct request *request = arena_alloc(arena, sizeof(*request));
 
 	request->gateway = gateway;
+	request->config = gateway_config_hold(gateway->own->config);
 	request->arena = arena;
 	request->arg = arg;
+	request->started_at = clock_unmoved(gateway->gateways->clock);
 	gateway->in_flight++;
 	return request;
 }
 
 /* Its place in the window is free before anybody is told. */
 static void
-request_tell(struct request *request, const struct gw_query_result *result)
+request_end(struct request *request)
 {
 	assert(request->gateway->in_flight > 0);
 	request->gateway->in_flight--;
-	if (result != NULL)
-		request->queried(result, request->arg);
-	else
-		request->sent(request->outcomes, request->arg);
+}
+
+static void
+request_free(struct request *request)
+{
+	gateway_config_release(request->config);
 	arena_free(request->arena);
+}
+
+static void
+tell_found(struct request *request, const struct gw_query_result *result)
+{
+	request_end(request);
+	request->queried(result, request->arg);
+	request_free(request);
+}
+
+static void
+tell_sent(struct request *request, int64_t pause_us, const char *why)
+{
+	struct gateway_answer answer = {request->outcomes, pause_us, why};
+
+	request_end(request);
+	request->sent(&answer, request->arg);
+	request_free(request);
 }
 
 static void
@@ -185,7 +218,6 @@ set_all(struct request *request, enum gw_verdict verdict, const char *code)
 		    .verdict = verdict,
 		    .scope = GW_SCOPE_GATEWAY,
 		    .code = code,
-		    .retry_after_s = verdict == GW_RETRY ? UNREACHABLE_S : 0,
 		};
 }
 
@@ -289,20 +321,77 @@ take_response(struct request *request, struct gw_call *call,
 			request->outcomes[i].retry_after_s = wait_s;
 }
 
+/*
+ * What a request says of the provider.  A whole answer that judges messages
+ * is a good one, whatever the verdicts; where it speaks of the gateway, a
+ * time or status 429 asks for patience, else somebody must act first.
+ */
+static enum pace_sign
+read_sign(const struct request *request, const struct http_response *http)
+{
+	const struct gw_outcome *o = request->outcomes;
+
+	if (http->end != HTTP_ANSWERED)
+		return PACE_FAILED;
+	for (size_t i = 0; i < request->count; i++)
+		if (o[i].verdict != GW_UNKNOWN && o[i].scope < GW_SCOPE_GATEWAY)
+			return PACE_GOOD;
+	for (size_t i = 0; i < request->count; i++) {
+		if (o[i].verdict == GW_ACCEPTED)
+			return PACE_GOOD;
+		if (o[i].verdict == GW_RETRY)
+			return o[i].retry_after_s > 0 || http->status == 429
+				   ? PACE_SLOWER
+				   : PACE_REFUSED;
+	}
+	return o[0].verdict == GW_REJECTED ? PACE_REFUSED : PACE_FAILED;
+}
+
+/* How long the gateway rests after this. */
+static int64_t
+note_answer(struct request *request, enum pace_sign sign)
+{
+	struct gateway *gateway = request->gateway;
+	bool was_probing = gateway->pace.probing;
+	int64_t told_us = 0, pause_us;
+	uint32_t random;
+
+	crypto_random(&random, sizeof(random));
+	for (size_t i = 0; i < request->count; i++)
+		if (request->outcomes[i].scope == GW_SCOPE_GATEWAY &&
+		    request->outcomes[i].retry_after_s * SECOND_US > told_us)
+			told_us =
+			    request->outcomes[i].retry_after_s * SECOND_US;
+	pause_us = pace_note(&gateway->pace, sign, request->started_at,
+	    clock_unmoved(gateway->gateways->clock),
+	    gateway->in_flight >= gateway->pace.window, told_us, random);
+	if (was_probing && !gateway->pace.probing)
+		log_notice("gateway.resumed", log_s(GATEWAY, gateway->name),
+		    log_s(SCOPE, ""), log_s(REASON, "answered"));
+	return pause_us;
+}
+
 static void
 send_on_response(const struct http_response *http, void *arg)
 {
+	static const char *const words[] = {[PACE_GOOD] = "good",
+	    [PACE_SLOWER] = "slower",
+	    [PACE_FAILED] = "failed",
+	    [PACE_REFUSED] = "refused"};
 	struct request *request = arg;
 	struct gw_call call;
+	enum pace_sign sign;
 
 	note_pace(request->gateway, http->took_us);
-	call_init(request->gateway, request->arena, &call);
+	call_init(request->gateway, request->config, request->arena, &call);
 	if (http->end != HTTP_ANSWERED)
 		set_all(request, verdict_of_end(http->end), http->error);
 	else
 		take_response(request, &call, make_response(request, http));
+	call_end(request->gateway);
 	clean_outcomes(request);
-	request_tell(request, NULL);
+	sign = read_sign(request, http);
+	tell_sent(request, note_answer(request, sign), words[sign]);
 }
 
 /* Scheme, host and port of a URL: bytes up to its path. */
@@ -318,15 +407,15 @@ origin_bytes(const char *url)
 
 /* A plug-in reaches only hosts that its settings name. */
 static bool
-url_allowed(const struct gateway *gateway, const char *url)
+url_allowed(const struct request *request, const char *url)
 {
-	const struct gateway_private *own = gateway->own;
+	const struct gateway_config *config = request->config;
 	size_t bytes = url == NULL ? 0 : origin_bytes(url);
 
-	for (size_t i = 0; i < own->setting_count && bytes > 0; i++) {
-		const char *value = own->settings[i].value;
+	for (size_t i = 0; i < config->setting_count && bytes > 0; i++) {
+		const char *value = config->settings[i].value;
 
-		if (gateway->api->options[i].type == GW_OPTION_URL &&
+		if (request->gateway->api->options[i].type == GW_OPTION_URL &&
 		    value != NULL && origin_bytes(value) == bytes &&
 		    strncmp(value, url, bytes) == 0)
 			return true;
@@ -349,8 +438,8 @@ start_http(struct request *request, const struct gw_request *wire,
 	    .body = wire->body,
 	    .body_bytes = wire->body_bytes,
 	    .http2 = wire->http2,
-	    .plain_allowed = gateway->own->plain_http,
-	    .ca_file = gateway->own->ca_file,
+	    .plain_allowed = request->config->plain_http,
+	    .ca_file = request->config->ca_file,
 	    .connect_timeout_us = gateway->gateways->connect_us,
 	    .timeout_us = gateway->gateways->request_us,
 	};
@@ -358,6 +447,9 @@ start_http(struct request *request, const struct gw_request *wire,
 	for (size_t i = 0; i < wire->header_count; i++)
 		headers[i] = (struct http_header){
 		    wire->headers[i].name, wire->headers[i].value};
+	if (request->begin_until != AT_NEVER)
+		http.begin_until = clock_boot() + request->begin_until -
+				   clock_unmoved(gateway->gateways->clock);
 	if (wire->timeout_ms > 0 &&
 	    wire->timeout_ms * INT64_C(1000) < http.timeout_us)
 		http.timeout_us = wire->timeout_ms * INT64_C(1000);
@@ -371,13 +463,13 @@ send_deferred(void *arg)
 	struct request *request = arg;
 
 	clean_outcomes(request);
-	request_tell(request, NULL);
+	tell_sent(request, 0, NULL);
 }
 
 void
 gateway_send(struct gateway *gateway, const struct gw_message *messages,
-    size_t count, void (*done)(const struct gw_outcome *outcomes, void *arg),
-    void *arg)
+    size_t count, int64_t begin_until,
+    void (*done)(const struct gateway_answer *answer, void *arg), void *arg)
 {
 	struct request *request = request_begin(gateway, arg);
 	struct gw_request wire = {0};
@@ -387,13 +479,15 @@ gateway_send(struct gateway *gateway, const struct gw_message *messages,
 	assert(count > 0 && count <= gateway->batch_max);
 	request->messages = messages;
 	request->count = count;
+	request->begin_until = begin_until;
 	request->sent = done;
 	request->outcomes =
 	    arena_array(request->arena, count, sizeof(*request->outcomes));
-	call_init(gateway, request->arena, &call);
+	call_init(gateway, request->config, request->arena, &call);
 	status = gateway->api->send(
 	    &call, messages, count, &wire, request->outcomes);
-	if (status == 0 && url_allowed(gateway, wire.url)) {
+	call_end(gateway);
+	if (status == 0 && url_allowed(request, wire.url)) {
 		start_http(request, &wire, send_on_response);
 		return;
 	}
@@ -413,13 +507,14 @@ query_on_response(const struct http_response *http, void *arg)
 	struct gw_query_result result = {.found = GW_FOUND_UNSURE};
 	struct gw_call call;
 
-	call_init(request->gateway, request->arena, &call);
+	call_init(request->gateway, request->config, request->arena, &call);
 	if (http->end == HTTP_ANSWERED)
 		request->gateway->api->queried(&call, request->query,
 		    make_response(request, http), &result);
+	call_end(request->gateway);
 	if (result.found < GW_FOUND_NOTHING || result.found > GW_FOUND_UNSURE)
 		result.found = GW_FOUND_UNSURE;
-	request_tell(request, &result);
+	tell_found(request, &result);
 }
 
 static void
@@ -428,7 +523,7 @@ query_deferred(void *arg)
 	struct gw_query_result result = {.found = GW_FOUND_UNSURE};
 	struct request *request = arg;
 
-	request_tell(request, &result);
+	tell_found(request, &result);
 }
 
 void
@@ -440,14 +535,97 @@ gateway_query(struct gateway *gateway, const struct gw_query *query,
 	struct gw_call call;
 
 	request->query = query;
+	request->begin_until = AT_NEVER;
 	request->queried = done;
-	call_init(gateway, request->arena, &call);
+	call_init(gateway, request->config, request->arena, &call);
 	if (gateway->api->query != NULL)
 		gateway->api->query(&call, query, &wire);
-	if (url_allowed(gateway, wire.url))
+	call_end(gateway);
+	if (url_allowed(request, wire.url))
 		start_http(request, &wire, query_on_response);
 	else
 		loop_defer(gateway->gateways->loop, query_deferred, request);
+}
+
+/* ---- what is left ---- */
+
+/* A line when it falls below, not at each asking. */
+static void
+take_balance(struct gateway *gateway, int64_t left)
+{
+	bool was_low = gateway->balance != BALANCE_UNKNOWN &&
+		       gateway->balance < gateway->balance_low;
+
+	gateway->balance = left;
+	if (left < gateway->balance_low && !was_low)
+		log_warning("gateway.balance_low",
+		    log_s(GATEWAY, gateway->name), log_n(COUNT, left));
+	else if (left >= gateway->balance_low && was_low)
+		log_notice("gateway.balance_enough",
+		    log_s(GATEWAY, gateway->name), log_n(COUNT, left));
+}
+
+static void
+end_balance(struct request *request)
+{
+	request->gateway->asking_balance = false;
+	request_end(request);
+	request_free(request);
+}
+
+static void
+balance_on_response(const struct http_response *http, void *arg)
+{
+	struct request *request = arg;
+	struct gateway *gateway = request->gateway;
+	struct gw_call call;
+	int64_t left;
+
+	call_init(gateway, request->config, request->arena, &call);
+	if (http->end == HTTP_ANSWERED &&
+	    gateway->api->balanced(
+		&call, make_response(request, http), &left) == 0)
+		take_balance(gateway, left);
+	call_end(gateway);
+	end_balance(request);
+}
+
+static void
+ask_balance(struct gateway *gateway)
+{
+	struct request *request = request_begin(gateway, NULL);
+	struct gw_request wire = {0};
+	struct gw_call call;
+
+	gateway->balance_asked_at = clock_boot();
+	gateway->asking_balance = true;
+	request->begin_until = AT_NEVER;
+	call_init(gateway, request->config, request->arena, &call);
+	gateway->api->balance(&call, &wire);
+	call_end(gateway);
+	if (url_allowed(request, wire.url))
+		start_http(request, &wire, balance_on_response);
+	else
+		end_balance(request);
+}
+
+void
+gateways_look_at_balances(struct gateways *gateways)
+{
+	int64_t now = clock_boot();
+
+	for (size_t i = 0; i < gateways_count(gateways); i++) {
+		struct gateway *g = gateways_at(gateways, i);
+		int64_t wait_us =
+		    g->balance == BALANCE_UNKNOWN ? MINUTE_US : BALANCE_US;
+
+		if (g->api->balance != NULL && g->balance_low > 0 &&
+		    !g->retired && !g->asking_balance &&
+		    g->in_flight < g->pace.window &&
+		    (g->balance_asked_at == 0 ||
+			now >= g->balance_asked_at + wait_us))
+			ask_balance(g);
+	}
 }
 
 /* ---- callbacks ---- */
@@ -458,12 +636,15 @@ gateway_receive(struct gateway *gateway, const struct gw_callback *callback,
     struct gw_answer *answer)
 {
 	struct gw_call call;
+	int count;
 
 	*answer = (struct gw_answer){.status = 404};
 	if (gateway->api->receive == NULL)
 		return -1;
-	call_init(gateway, arena, &call);
-	return gateway->api->receive(&call, callback, events, answer);
+	call_init(gateway, gateway->own->config, arena, &call);
+	count = gateway->api->receive(&call, callback, events, answer);
+	call_end(gateway);
+	return count;
 }
 
 static bool
@@ -476,8 +657,9 @@ secret_equals(const char *secret, const char *given)
 bool
 gateway_secret_is(const struct gateway *gateway, const char *secret)
 {
-	bool now = secret_equals(gateway->own->callback_secret, secret);
-	bool before = secret_equals(gateway->own->callback_old_secret, secret);
+	bool now = secret_equals(gateway->own->config->callback_secret, secret);
+	bool before =
+	    secret_equals(gateway->own->config->callback_old_secret, secret);
 
 	return now || before;
 }

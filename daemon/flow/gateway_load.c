@@ -2,116 +2,145 @@
  * Loading plug-ins: a shared object from the plug-in folder for each
  * [gateway "NAME"], checked before it is believed, with its settings.
  * Plug-ins are never unloaded.
+ *
+ * A change of the gateways is made in two steps: first everything is read
+ * and checked into candidates, which touches nothing that is in use; then
+ * the candidates take their places, which cannot fail.  Loading for the
+ * first time is such a change of nothing.
  */
-#include <dlfcn.h>
+#include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/watchdog.h"
 #include "flow/gateway_call.h"
 #include "flow/gateway_load.h"
+#include "flow/plugin.h"
 
-/* The part of struct gw_api that every plug-in must have. */
-#define API_BYTES_MIN (offsetof(struct gw_api, sent) + sizeof(void *))
 #define SECRET_CHARACTERS_MIN 22 /* 128 bits in base64 */
 
-static int fail(struct conf_error *error, const char *format, ...)
-    printf_like(2, 3);
+struct candidate { /* what a gateway will be */
+	const struct gateway_settings *from;
+	struct gateway *gateway; /* the one in use; NULL: it is new */
+	struct gw_api api;
+	struct gateway_config *config;
+	enum channel channel;
+	const struct zone *zone; /* of its account */
+};
 
+struct gateways_change {
+	struct gateways *gateways;
+	struct conf *conf;
+	const struct settings *settings;
+	struct list sections; /* struct gateway_settings */
+	struct candidate *candidates;
+	size_t count; /* of candidates that were read */
+};
+
+struct loading { /* of one candidate */
+	struct gateways_change *change;
+	struct candidate *candidate;
+	const struct gateway_settings *from;
+	struct arena *arena; /* the config's */
+	struct conf_error *error;
+};
+
+static int fail(const struct loading *loading, const char *key,
+    const char *format, ...) printf_like(3, 4);
+
+/* With file and line of the key, or of the section. */
 static int
-fail(struct conf_error *error, const char *format, ...)
+fail(const struct loading *loading, const char *key, const char *format, ...)
 {
+	char text[sizeof(loading->error->text)];
 	va_list args;
 
 	va_start(args, format);
-	(void)vsnprintf(error->text, sizeof(error->text), format, args);
+	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	return -1;
+	return conf_blame(loading->change->conf, "gateway", loading->from->name,
+	    key, loading->error, "%s", text);
+}
+
+/* ---- what a gateway is told ---- */
+
+struct gateway_config *
+gateway_config_hold(struct gateway_config *config)
+{
+	config->users++;
+	return config;
+}
+
+void
+gateway_config_release(struct gateway_config *config)
+{
+	assert(config->users > 0);
+	if (--config->users == 0)
+		arena_free(config->arena);
+}
+
+static struct gateway_config *
+config_create(void)
+{
+	struct arena *arena = arena_create();
+	struct gateway_config *config = arena_alloc(arena, sizeof(*config));
+
+	config->arena = arena;
+	config->users = 1;
+	return config;
 }
 
 /* ---- the shared object ---- */
 
-static int
-check_file(const char *name, const char *path, struct conf_error *error)
-{
-	struct stat status;
-
-	if (stat(path, &status) != 0)
-		return fail(error, "gateway \"%s\": %s: %s", name, path,
-		    strerror(errno));
-	if (!S_ISREG(status.st_mode))
-		return fail(
-		    error, "gateway \"%s\": %s: not a file", name, path);
-	if ((status.st_mode & 022) != 0 ||
-	    (status.st_uid != 0 && status.st_uid != geteuid()))
-		return fail(error,
-		    "gateway \"%s\": %s: must belong to root or to us and be "
-		    "writable by nobody else",
-		    name, path);
-	return 0;
-}
-
-static int
-check_api(const char *name, const char *plugin, const struct gw_api *api,
-    struct conf_error *error)
-{
-	if (api->abi != GW_ABI)
-		return fail(error,
-		    "gateway \"%s\": plug-in %s speaks interface %u, not %u",
-		    name, plugin, (unsigned)api->abi, (unsigned)GW_ABI);
-	if (api->size < API_BYTES_MIN)
-		return fail(error, "gateway \"%s\": plug-in %s is incomplete",
-		    name, plugin);
-	if (api->name == NULL || strcmp(api->name, plugin) != 0)
-		return fail(error, "gateway \"%s\": plug-in %s calls itself %s",
-		    name, plugin, api->name == NULL ? "nothing" : api->name);
-	return 0;
-}
-
 /* Only what this host can serve: no tokens, no sessions. */
 static int
-check_needs(
-    const char *name, const struct gw_api *api, struct conf_error *error)
+check_needs(const struct loading *loading, const struct gw_api *api)
 {
 	if (api->send == NULL || api->sent == NULL || api->batch_max < 1 ||
 	    api->session != NULL || api->auth != NULL ||
-	    (api->query == NULL) != (api->queried == NULL))
-		return fail(error,
-		    "gateway \"%s\": plug-in %s needs what this version of "
-		    "adherd does not offer",
-		    name, api->name);
+	    (api->query == NULL) != (api->queried == NULL) ||
+	    (api->balance == NULL) != (api->balanced == NULL))
+		return fail(loading, "plugin",
+		    "plug-in %s needs what this version of adherd does not "
+		    "offer",
+		    api->name);
 	return 0;
 }
 
+/* The code of a gateway in use stays what it is. */
 static int
-load_api(struct gateways *gateways, const char *dir,
-    const struct gateway_settings *from, struct gw_api *api,
-    struct conf_error *error)
+load_api(const struct loading *loading)
 {
-	const char *path =
-	    arena_printf(gateways->arena, "%s/%s.so", dir, from->plugin);
+	const char *plugin = loading->from->plugin;
+	struct gw_api *api = &loading->candidate->api;
+	const char *path = arena_printf(loading->arena, "%s/%s.so",
+	    loading->change->settings->plugin_dir, plugin);
 	const struct gw_api *found;
-	void *handle;
+	char error[512];
 
-	if (strspn(from->plugin, "abcdefghijklmnopqrstuvwxyz0123456789_") !=
-	    strlen(from->plugin))
-		return fail(error,
-		    "gateway \"%s\": plugin \"%s\": a-z 0-9 _ only", from->name,
-		    from->plugin);
-	if (check_file(from->name, path, error) != 0)
-		return -1;
-	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	found = handle == NULL ? NULL : dlsym(handle, "adherd_gateway");
+	if (loading->candidate->gateway != NULL) {
+		*api = loading->candidate->gateway->own->api;
+		if (strcmp(api->name, plugin) == 0)
+			return 0;
+		return fail(loading, "plugin",
+		    "a running gateway keeps its plug-in; restart, or give "
+		    "it another name");
+	}
+	if (strspn(plugin, "abcdefghijklmnopqrstuvwxyz0123456789_") !=
+	    strlen(plugin))
+		return fail(
+		    loading, "plugin", "\"%s\": a-z 0-9 _ only", plugin);
+	found = plugin_open(path, plugin, error, sizeof(error));
 	if (found == NULL)
-		return fail(error, "gateway \"%s\": %s", from->name, dlerror());
-	if (check_api(from->name, from->plugin, found, error) != 0)
-		return -1;
-	memset(api, 0, sizeof(*api));
+		return fail(loading, "plugin", "%s", error);
 	memcpy(api, found,
 	    found->size < sizeof(*api) ? found->size : sizeof(*api));
-	return check_needs(from->name, api, error);
+	return check_needs(loading, api);
 }
 
 /* ---- settings ---- */
@@ -138,27 +167,27 @@ find_option(const struct gw_api *api, const char *key, bool *is_file)
 }
 
 static int
-unknown_key(struct gateways *gateways, const struct gw_api *api,
-    const struct conf_entry *entry, struct conf_error *error)
+unknown_key(const struct loading *loading, const struct conf_entry *entry)
 {
-	const char **words = arena_array(gateways->arena,
+	const struct gw_api *api = &loading->candidate->api;
+	struct arena *arena = loading->arena;
+	const char **words = arena_array(arena,
 	    api->option_count + gateway_settings_table_count, sizeof(*words));
 	size_t count = 0;
 	const char *near;
 
 	for (size_t i = 0; i < api->option_count; i++)
-		words[count++] = api->options[i].secret
-				     ? arena_printf(gateways->arena, "%s-file",
-					   api->options[i].name)
-				     : api->options[i].name;
+		words[count++] =
+		    api->options[i].secret
+			? arena_printf(arena, "%s-file", api->options[i].name)
+			: api->options[i].name;
 	for (size_t i = 0; i < gateway_settings_table_count; i++)
 		words[count++] = gateway_settings_table[i].key;
 	near = conf_nearest(entry->key, words, count);
-	return fail(error,
-	    "%s:%d: unknown key \"%s\" in [gateway \"%s\"]%s%s%s", entry->file,
-	    entry->line, entry->key, entry->name,
-	    near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-	    near == NULL ? "" : "\"?");
+	return conf_fail(loading->error, entry->file, entry->line,
+	    "unknown key \"%s\" in [gateway \"%s\"]%s%s%s", entry->key,
+	    entry->name, near == NULL ? "" : "; did you mean \"",
+	    near == NULL ? "" : near, near == NULL ? "" : "\"?");
 }
 
 static bool
@@ -170,6 +199,42 @@ is_integer(const char *text)
 	       strspn(text + sign, "0123456789") == bytes - sign;
 }
 
+/* Does this http:// URL stay on this machine, as far as its name says? */
+static bool
+stays_here(const char *url)
+{
+	const char *authority = url + 7;
+	size_t bytes = strcspn(authority, "/?#");
+	char host[16];
+	struct in_addr address;
+
+	if (memchr(authority, '@', bytes) != NULL)
+		return false;
+	if (strncmp(authority, "[::1]", 5) == 0)
+		return bytes == 5 || authority[5] == ':';
+	if (strcspn(authority, ":") < bytes)
+		bytes = strcspn(authority, ":");
+	if (bytes >= sizeof(host))
+		return false;
+	(void)snprintf(host, sizeof(host), "%.*s", (int)bytes, authority);
+	return strcmp(host, "localhost") == 0 ||
+	       (inet_pton(AF_INET, host, &address) == 1 &&
+		   ntohl(address.s_addr) >> 24 == 127);
+}
+
+static const char *
+wrong_url(const char *value, bool plain)
+{
+	if (strncmp(value, "https://", 8) == 0)
+		return NULL;
+	if (!plain || strncmp(value, "http://", 7) != 0)
+		return "not an https:// URL";
+	return stays_here(value)
+		   ? NULL
+		   : "http:// would leave this machine: https://, or for a "
+		     "simulator 127.0.0.1, [::1] or localhost";
+}
+
 static const char *
 wrong_type(const struct gw_option *option, const char *value, bool plain)
 {
@@ -178,19 +243,17 @@ wrong_type(const struct gw_option *option, const char *value, bool plain)
 	if (option->type == GW_OPTION_BOOLEAN && strcmp(value, "yes") != 0 &&
 	    strcmp(value, "no") != 0)
 		return "neither yes nor no";
-	if (option->type == GW_OPTION_URL &&
-	    strncmp(value, "https://", 8) != 0 &&
-	    !(plain && strncmp(value, "http://", 7) == 0))
-		return "not an https:// URL";
+	if (option->type == GW_OPTION_URL)
+		return wrong_url(value, plain);
 	return NULL;
 }
 
 static int
-take_entry(struct gateways *gateways, struct gateway *gateway,
-    const struct conf_entry *entry, struct gw_pair *settings,
-    struct conf_error *error)
+take_entry(const struct loading *loading, const struct conf_entry *entry,
+    struct gw_pair *settings)
 {
-	const struct gw_api *api = gateway->api;
+	const struct gw_api *api = &loading->candidate->api;
+	struct conf_error *error = loading->error;
 	bool is_file;
 	const struct gw_option *option = find_option(api, entry->key, &is_file);
 	struct gw_pair *setting;
@@ -198,90 +261,127 @@ take_entry(struct gateways *gateways, struct gateway *gateway,
 	char text[256];
 
 	if (option == NULL)
-		return unknown_key(gateways, api, entry, error);
+		return unknown_key(loading, entry);
 	setting = &settings[option - api->options];
 	if (setting->value != NULL)
-		return fail(error, "%s:%d: \"%s\" was given before",
-		    entry->file, entry->line, entry->key);
-	setting->value = entry->value;
+		return conf_fail(error, entry->file, entry->line,
+		    "key \"%s\" again", entry->key);
+	setting->value = arena_text(loading->arena, entry->value);
 	if (is_file) {
 		setting->value = settings_secret(
-		    entry->value, gateways->arena, text, sizeof(text));
+		    entry->value, loading->arena, text, sizeof(text));
 		if (setting->value == NULL)
-			return fail(error, "%s:%d: %s: %s", entry->file,
-			    entry->line, entry->key, text);
+			return conf_fail(error, entry->file, entry->line,
+			    "key \"%s\": %s", entry->key, text);
 	}
-	wrong = wrong_type(option, setting->value, gateway->own->plain_http);
+	wrong = wrong_type(option, setting->value, loading->from->plain_http);
 	return wrong == NULL ? 0
-			     : fail(error, "%s:%d: %s: %s", entry->file,
-				   entry->line, entry->key, wrong);
+			     : conf_fail(error, entry->file, entry->line,
+				   "key \"%s\": %s", entry->key, wrong);
+}
+
+/* Enough to know that the right file is named: the rest is the library's. */
+static int
+check_certificates(const struct loading *loading, const char *path)
+{
+	bool found = false;
+	char line[256];
+	struct stat status;
+	FILE *file;
+
+	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+		return fail(loading, "ca-file", "%s: not a file", path);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return fail(
+		    loading, "ca-file", "%s: %s", path, strerror(errno));
+	while (!found && fgets(line, sizeof(line), file) != NULL)
+		found = strncmp(line, "-----BEGIN ", 11) == 0;
+	(void)fclose(file);
+	return found ? 0
+		     : fail(loading, "ca-file",
+			   "%s: no certificate in it (PEM)", path);
+}
+
+/* It sends nothing, and has no secrets that send: only takes callbacks. */
+static bool
+is_listener(const struct loading *loading)
+{
+	return loading->change->settings->role == ROLE_INBOX;
 }
 
 static int
-take_settings(struct gateways *gateways, struct gateway *gateway,
-    const struct gateway_settings *from, struct conf_error *error)
+take_settings(const struct loading *loading)
 {
-	const struct gw_api *api = gateway->api;
+	const struct gw_api *api = &loading->candidate->api;
+	struct gateway_config *config = loading->candidate->config;
 	struct gw_pair *settings = arena_array(
-	    gateways->arena, api->option_count + 1, sizeof(*settings));
-	struct conf_entry **entries = from->plugin_entries.data;
+	    loading->arena, api->option_count + 1, sizeof(*settings));
+	struct conf_entry **entries = loading->from->plugin_entries.data;
 
-	for (size_t i = 0; i < from->plugin_entries.count; i++)
-		if (take_entry(
-			gateways, gateway, entries[i], settings, error) != 0)
+	for (size_t i = 0; i < loading->from->plugin_entries.count; i++)
+		if (take_entry(loading, entries[i], settings) != 0)
 			return -1;
 	for (size_t i = 0; i < api->option_count; i++) {
 		settings[i].name = api->options[i].name;
 		if (settings[i].value == NULL)
 			settings[i].value = api->options[i].standard;
-		if (settings[i].value == NULL && api->options[i].required)
-			return fail(error,
-			    "gateway \"%s\": \"%s%s\" is missing", from->name,
+		if (settings[i].value != NULL || !api->options[i].required)
+			continue;
+		settings[i].value = "";
+		if (!is_listener(loading))
+			return fail(loading, NULL, "lacks the key \"%s%s\"",
 			    settings[i].name,
 			    api->options[i].secret ? "-file" : "");
 	}
-	gateway->own->settings = settings;
-	gateway->own->setting_count = api->option_count;
-	return 0;
+	config->settings = settings;
+	config->setting_count = api->option_count;
+	config->plain_http = loading->from->plain_http;
+	config->ca_file =
+	    loading->from->ca_file == NULL
+		? NULL
+		: arena_text(loading->arena, loading->from->ca_file);
+	return config->ca_file == NULL
+		   ? 0
+		   : check_certificates(loading, config->ca_file);
 }
 
 static int
-take_secrets(struct gateways *gateways, struct gateway *gateway,
-    const struct gateway_settings *from, struct conf_error *error)
+take_secrets(const struct loading *loading)
 {
-	const char *files[2] = {
-	    from->callback_secret_file, from->callback_old_secret_file};
+	static const char *const keys[2] = {
+	    "callback-secret-file", "callback-old-secret-file"};
+	struct gateway_config *config = loading->candidate->config;
+	const char *files[2] = {loading->from->callback_secret_file,
+	    loading->from->callback_old_secret_file};
 	const char **secrets[2] = {
-	    &gateway->own->callback_secret, &gateway->own->callback_old_secret};
+	    &config->callback_secret, &config->callback_old_secret};
 	char text[256];
 
 	for (int i = 0; i < 2; i++) {
 		if (files[i] == NULL)
 			continue;
 		*secrets[i] = settings_secret(
-		    files[i], gateways->arena, text, sizeof(text));
+		    files[i], loading->arena, text, sizeof(text));
 		if (*secrets[i] == NULL)
-			return fail(error,
-			    "gateway \"%s\": callback secret: %s", from->name,
-			    text);
+			return fail(loading, keys[i], "%s", text);
 		if (strlen(*secrets[i]) < SECRET_CHARACTERS_MIN)
-			return fail(error,
-			    "gateway \"%s\": %s: a callback secret has at "
-			    "least "
-			    "%d characters",
-			    from->name, files[i], SECRET_CHARACTERS_MIN);
+			return fail(loading, keys[i],
+			    "%s: a callback secret has at least %d characters",
+			    files[i], SECRET_CHARACTERS_MIN);
 	}
-	gateway->takes_callbacks =
-	    files[0] != NULL && gateway->api->receive != NULL;
-	return 0;
+	return files[1] == NULL || files[0] != NULL
+		   ? 0
+		   : fail(loading, keys[1],
+			 "without callback-secret-file no callback is taken");
 }
 
 /* The channel asked for, out of those that the plug-in serves. */
 static int
-take_channel(struct gateway *gateway, const struct gateway_settings *from,
-    struct conf_error *error)
+take_channel(const struct loading *loading)
 {
-	const char *list = gateway->api->channels;
+	const struct gateway_settings *from = loading->from;
+	const char *list = loading->candidate->api.channels;
 	bool first = true;
 
 	while (list != NULL && *list != '\0') {
@@ -291,16 +391,16 @@ take_channel(struct gateway *gateway, const struct gateway_settings *from,
 		(void)snprintf(word, sizeof(word), "%.*s", (int)bytes, list);
 		if (from->channel == NULL ? first
 					  : strcmp(from->channel, word) == 0) {
-			gateway->channel = channel_from_word(word);
-			if (gateway->channel != CHANNEL_NONE)
+			loading->candidate->channel = channel_from_word(word);
+			if (loading->candidate->channel != CHANNEL_NONE)
 				return 0;
 		}
 		first = false;
 		list += bytes + (list[bytes] == ',');
 	}
-	return fail(error, "gateway \"%s\": channel: plug-in %s serves %s",
-	    from->name, from->plugin,
-	    gateway->api->channels == NULL ? "none" : gateway->api->channels);
+	list = loading->candidate->api.channels;
+	return fail(loading, "channel", "plug-in %s serves %s", from->plugin,
+	    list == NULL ? "none" : list);
 }
 
 /* FNV-1a of the name: the same lane in every copy. */
@@ -314,69 +414,290 @@ lane_of(const char *name)
 	return (int16_t)(1 + hash % 32000);
 }
 
+/* Channel and tenant stay: what is queued was planned for them. */
 static int
-check_others(const struct gateways *gateways, const struct gateway *gateway,
-    struct conf_error *error)
+check_fixed(const struct loading *loading)
 {
-	for (size_t i = 0; i < gateways_count(gateways); i++) {
-		const struct gateway *other = gateways_at(gateways, i);
+	const struct gateway *gateway = loading->candidate->gateway;
 
-		if (other->lane == gateway->lane)
-			return fail(error,
-			    "gateway \"%s\": its name collides with \"%s\"; "
-			    "choose another",
-			    gateway->name, other->name);
-	}
+	if (gateway == NULL)
+		return 0;
+	if (gateway->channel != loading->candidate->channel)
+		return fail(loading, "channel",
+		    "a running gateway keeps its channel; restart, or give "
+		    "it another name");
+	if (gateway->tenant_id != (int32_t)loading->from->tenant_id)
+		return fail(loading, "tenant",
+		    "a running gateway keeps its tenant; restart, or give it "
+		    "another name");
 	return 0;
 }
 
 static int
-ask_plugin(struct gateways *gateways, const struct gateway *gateway,
-    struct conf_error *error)
+check_lane(const struct loading *loading, const char *other)
 {
-	struct gw_call call;
-	const char *text;
+	const char *name = loading->from->name;
 
-	if (gateway->api->check == NULL)
-		return 0;
-	gateway_call_init(&call, gateways->arena, gateway->name,
-	    gateway->own->settings, gateway->own->setting_count, 0, NULL);
-	text = gateway->api->check(&call);
-	return text == NULL
+	return strcmp(name, other) == 0 || lane_of(name) != lane_of(other)
 		   ? 0
-		   : fail(error, "gateway \"%s\": %s", gateway->name, text);
+		   : fail(loading, NULL,
+			 "its name collides with \"%s\"; choose another",
+			 other);
+}
+
+/* No two gateways, in use or to come, have one lane. */
+static int
+check_lanes(const struct loading *loading)
+{
+	const struct gateways_change *change = loading->change;
+
+	for (size_t i = 0; i < gateways_count(change->gateways); i++)
+		if (check_lane(
+			loading, gateways_at(change->gateways, i)->name) != 0)
+			return -1;
+	for (size_t i = 0; i < change->count; i++)
+		if (check_lane(loading, change->candidates[i].from->name) != 0)
+			return -1;
+	return 0;
+}
+
+static const char *
+account_name(const struct gateway_settings *from)
+{
+	return from->account == NULL ? from->name : from->account;
+}
+
+/* Gateways that share an account say the same of it. */
+static int
+take_account(const struct loading *loading)
+{
+	const struct gateways_change *change = loading->change;
+	const struct gateway_settings *from = loading->from;
+
+	loading->candidate->zone = zone_open(from->zone);
+	if (loading->candidate->zone == NULL)
+		return fail(loading, "zone", "%s: no such zone", from->zone);
+	for (size_t i = 0; i < change->count; i++) {
+		const struct candidate *other = &change->candidates[i];
+
+		if (strcmp(account_name(other->from), account_name(from)) ==
+			0 &&
+		    (other->from->rate != from->rate ||
+			other->from->quota != from->quota ||
+			other->from->budget != from->budget ||
+			other->zone != loading->candidate->zone))
+			return fail(loading, "account",
+			    "\"%s\" has another rate, quota, budget or zone in "
+			    "[gateway \"%s\"]",
+			    account_name(from), other->from->name);
+	}
+	return 0;
+}
+
+/* "*" stands for all of them; longer ones do not fit the state file. */
+static int
+check_name(const struct loading *loading)
+{
+	const char *name = loading->from->name;
+	size_t bytes = strlen(name);
+
+	if (bytes == 0 || bytes >= STATE_NAME_BYTES ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyz"
+			 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != bytes)
+		return fail(loading, NULL,
+		    "a name has 1 to %d of a-z A-Z 0-9 _ . -",
+		    STATE_NAME_BYTES - 1);
+	return 0;
 }
 
 static int
-load_gateway(struct gateways *gateways, const char *dir,
+ask_plugin(const struct loading *loading)
+{
+	const struct candidate *candidate = loading->candidate;
+	struct gw_call call;
+	const char *text;
+
+	if (candidate->api.check == NULL || is_listener(loading))
+		return 0;
+	gateway_call_init(&call, loading->arena, loading->from->name,
+	    candidate->config->settings, candidate->config->setting_count, 0,
+	    NULL);
+	watchdog_enter(loading->from->name);
+	text = candidate->api.check(&call);
+	watchdog_leave();
+	return text == NULL ? 0 : fail(loading, NULL, "%s", text);
+}
+
+static int
+load_candidate(struct gateways_change *change,
     const struct gateway_settings *from, struct conf_error *error)
+{
+	struct candidate *candidate = &change->candidates[change->count];
+	struct loading loading = {
+	    .change = change,
+	    .candidate = candidate,
+	    .from = from,
+	    .error = error,
+	};
+	int status;
+
+	candidate->from = from;
+	candidate->gateway = gateways_find(change->gateways, from->name);
+	candidate->config = config_create();
+	loading.arena = candidate->config->arena;
+	status = check_name(&loading) != 0 || load_api(&loading) != 0 ||
+			 take_channel(&loading) != 0 ||
+			 check_fixed(&loading) != 0 ||
+			 take_settings(&loading) != 0 ||
+			 take_secrets(&loading) != 0 ||
+			 take_account(&loading) != 0 ||
+			 check_lanes(&loading) != 0 || ask_plugin(&loading) != 0
+		     ? -1
+		     : 0;
+	change->count++;
+	return status;
+}
+
+/* ---- the change ---- */
+
+struct gateways_change *
+gateways_prepare(struct gateways *gateways, struct conf *conf,
+    const struct settings *settings, struct conf_error *error)
+{
+	struct gateways_change *change = mem_alloc(sizeof(*change));
+	const struct gateway_settings *from;
+	size_t fresh = 0;
+
+	change->gateways = gateways;
+	change->conf = conf;
+	change->settings = settings;
+	if (settings_gateways(conf, &change->sections, error) != 0)
+		goto bad;
+	from = change->sections.data;
+	change->candidates = arena_array(conf->arena,
+	    change->sections.count + 1, sizeof(*change->candidates));
+	for (size_t i = 0; i < change->sections.count; i++) {
+		if (load_candidate(change, &from[i], error) != 0)
+			goto bad;
+		fresh += change->candidates[i].gateway == NULL;
+	}
+	if (gateways_count(gateways) + fresh <= GATEWAYS_EVER_MAX)
+		return change;
+	(void)conf_fail(error, NULL, 0,
+	    "more than %d gateways since the start, those that were removed "
+	    "included: restart",
+	    GATEWAYS_EVER_MAX);
+bad:
+	gateways_drop_change(change);
+	return NULL;
+}
+
+void
+gateways_drop_change(struct gateways_change *change)
+{
+	for (size_t i = 0; i < change->count; i++)
+		gateway_config_release(change->candidates[i].config);
+	free(change);
+}
+
+static struct gateway *
+create_gateway(struct gateways *gateways, const struct candidate *candidate)
 {
 	struct gateway *gateway =
 	    arena_alloc(gateways->arena, sizeof(*gateway));
 
 	gateway->own = arena_alloc(gateways->arena, sizeof(*gateway->own));
+	gateway->own->api = candidate->api;
 	gateway->api = &gateway->own->api;
 	gateway->gateways = gateways;
-	gateway->name = arena_text(gateways->arena, from->name);
-	gateway->lane = lane_of(from->name);
-	gateway->tenant_id = (int32_t)from->tenant_id;
-	gateway->window = (uint32_t)from->window;
-	gateway->own->plain_http = from->plain_http;
-	gateway->own->ca_file = from->ca_file;
-	if (load_api(gateways, dir, from, &gateway->own->api, error) != 0 ||
-	    take_channel(gateway, from, error) != 0 ||
-	    take_settings(gateways, gateway, from, error) != 0 ||
-	    take_secrets(gateways, gateway, from, error) != 0 ||
-	    check_others(gateways, gateway, error) != 0 ||
-	    ask_plugin(gateways, gateway, error) != 0)
-		return -1;
+	gateway->name = arena_text(gateways->arena, candidate->from->name);
+	gateway->lane = lane_of(gateway->name);
+	gateway->channel = candidate->channel;
+	gateway->tenant_id = (int32_t)candidate->from->tenant_id;
+	pace_init(&gateway->pace, (uint32_t)candidate->from->window,
+	    gateways->probe_us);
+	gateway->balance = BALANCE_UNKNOWN;
+	return gateway;
+}
+
+/* All that a reload may change of a gateway. */
+static void
+configure(struct gateway *gateway, struct candidate *candidate)
+{
+	const struct gateway_settings *from = candidate->from;
+
+	if (gateway->own->config != NULL)
+		gateway_config_release(gateway->own->config);
+	gateway->own->config = candidate->config;
+	gateway->retired = false;
+	gateway->balance_low = from->balance_low;
+	pace_set(&gateway->pace, (uint32_t)from->window,
+	    gateway->gateways->probe_us);
+	gateway->account =
+	    accounts_set(gateway->gateways->accounts, account_name(from),
+		from->rate, from->quota, from->budget, candidate->zone);
+	gateway->takes_callbacks = candidate->config->callback_secret != NULL &&
+				   gateway->api->receive != NULL;
 	gateway->abroad =
 	    from->abroad || (gateway->api->flags & GW_ABROAD) != 0;
 	gateway->batch_max = gateway->api->batch_max;
 	if (from->batch > 0 && (uint32_t)from->batch < gateway->batch_max)
 		gateway->batch_max = (uint32_t)from->batch;
-	*(struct gateway **)list_add(&gateways->list) = gateway;
-	return 0;
+}
+
+/* Those of the file, in its order, then those that it no longer names. */
+static void
+put_in_order(
+    struct gateways *gateways, struct gateway *const *named, size_t named_count)
+{
+	size_t count = gateways->list.count, filled = 0;
+	struct gateway **all = mem_alloc((count + 1) * sizeof(*all));
+
+	for (size_t i = 0; i < count; i++)
+		all[i] = gateways_at(gateways, i);
+	while (gateways->list.count < named_count)
+		*(struct gateway **)list_add(&gateways->list) = NULL;
+	for (size_t i = 0; i < named_count; i++)
+		((struct gateway **)gateways->list.data)[filled++] = named[i];
+	for (size_t i = 0; i < count; i++) {
+		if (!all[i]->retired)
+			continue;
+		if (filled == gateways->list.count)
+			(void)list_add(&gateways->list);
+		((struct gateway **)gateways->list.data)[filled++] = all[i];
+	}
+	free(all);
+}
+
+void
+gateways_commit(struct gateways_change *change)
+{
+	struct gateways *gateways = change->gateways;
+	const struct settings *settings = change->settings;
+	struct gateway **named =
+	    mem_alloc((change->count + 1) * sizeof(*named));
+
+	gateways->lease_us = settings->lease_us;
+	gateways->request_us = settings->request_us;
+	gateways->connect_us = settings->connect_us;
+	gateways->probe_us = settings->probe_us;
+	for (size_t i = 0; i < gateways_count(gateways); i++) {
+		struct gateway *gateway = gateways_at(gateways, i);
+
+		gateway->retired = true;
+		gateway->takes_callbacks = false;
+	}
+	for (size_t i = 0; i < change->count; i++) {
+		struct candidate *candidate = &change->candidates[i];
+
+		named[i] = candidate->gateway != NULL
+			       ? candidate->gateway
+			       : create_gateway(gateways, candidate);
+		configure(named[i], candidate);
+	}
+	put_in_order(gateways, named, change->count);
+	free(named);
+	free(change);
 }
 
 struct gateways *
@@ -386,28 +707,22 @@ gateways_load(struct conf *conf, const struct settings *settings,
 {
 	struct arena *arena = arena_create();
 	struct gateways *gateways = arena_alloc(arena, sizeof(*gateways));
-	struct gateway_settings *from;
-	struct list sections;
+	struct gateways_change *change;
 
 	gateways->arena = arena;
 	gateways->pause_arena = arena_create();
 	gateways->loop = loop;
 	gateways->client = client;
 	gateways->clock = clock;
-	gateways->lease_us = settings->lease_us;
-	gateways->request_us = settings->request_us;
-	gateways->connect_us = settings->connect_us;
+	gateways->accounts = accounts_create(clock);
 	list_init(&gateways->list, arena, sizeof(struct gateway *));
-	gateways_pauses_clear(gateways);
-	if (settings_gateways(conf, &sections, error) != 0)
-		goto bad;
-	from = sections.data;
-	for (size_t i = 0; i < sections.count; i++)
-		if (load_gateway(
-			gateways, settings->plugin_dir, &from[i], error) != 0)
-			goto bad;
-	return gateways;
-bad:
+	list_init(
+	    &gateways->pauses, gateways->pause_arena, sizeof(struct pause));
+	change = gateways_prepare(gateways, conf, settings, error);
+	if (change != NULL) {
+		gateways_commit(change);
+		return gateways;
+	}
 	gateways_free(gateways);
 	return NULL;
 }
@@ -415,6 +730,9 @@ bad:
 void
 gateways_free(struct gateways *gateways)
 {
+	for (size_t i = 0; i < gateways_count(gateways); i++)
+		gateway_config_release(gateways_at(gateways, i)->own->config);
+	accounts_free(gateways->accounts);
 	arena_free(gateways->pause_arena);
 	arena_free(gateways->arena);
 }

@@ -11,15 +11,19 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "flow/delivery.h"
 #include "flow/seal.h"
 
 #define WORK_MAX 500
 #define KEPT_US (7 * DAY_US)
 #define TRY_US (SECOND_US / 2) /* doubled at each try, to an hour */
+#define LOCKED_SHIFT_MAX 4     /* no row is held for long */
 #define KEY_BYTES 32
 #define TEXT_BYTES_MAX 8192
+#define STORE_TOLD_US MINUTE_US /* between lines of what was not stored */
 
 enum inbox_state { INBOX_NEW = 0, INBOX_DONE = 1, INBOX_UNMATCHED = 2 };
 
@@ -34,12 +38,14 @@ struct item { /* an event being worked on */
 	int32_t contact_no;
 	int64_t tries;
 	bool has_key;
+	bool locked; /* has_key, and the person's row is ours now */
 	struct delivery_key key;
 	bool found; /* key names a delivery, its state is known */
 	enum delivery_state state;
 	int64_t batch_ref; /* of the delivery that the reference names */
 	bool by_address;   /* another member of that request is meant */
 	bool applies;      /* its state changes now */
+	bool given_up;     /* it fits nothing */
 };
 
 struct inbox {
@@ -51,9 +57,12 @@ struct inbox {
 	struct list items;   /* struct item */
 	int32_t limit;       /* events at once; halved when one is poison */
 	bool busy;
+	int64_t store_failures;   /* that no line told yet */
+	int64_t failures_told_at; /* clock_boot(); AT_UNKNOWN: not failing */
 };
 
 struct storing {
+	struct inbox *inbox;
 	void (*done)(bool stored, void *arg);
 	void *arg;
 };
@@ -71,6 +80,7 @@ inbox_create(struct db *db, struct db *store_db, const struct clock *clock,
 	inbox->keyring = keyring;
 	inbox->arena = arena_create();
 	inbox->limit = WORK_MAX;
+	inbox->failures_told_at = AT_UNKNOWN;
 	return inbox;
 }
 
@@ -118,14 +128,46 @@ event_key(const struct gateway *gateway, const struct gw_event *e,
 	buf_free(&text);
 }
 
+/* A flood of receipts is no flood of lines. */
+static void
+note_store_failed(struct inbox *inbox, const char *sqlstate)
+{
+	int64_t now = clock_boot();
+
+	inbox->store_failures++;
+	if (inbox->failures_told_at != AT_UNKNOWN &&
+	    now < inbox->failures_told_at + STORE_TOLD_US)
+		return;
+	log_warning("inbox.store_failed", log_s(SQLSTATE, sqlstate),
+	    log_n(COUNT, inbox->store_failures));
+	inbox->store_failures = 0;
+	inbox->failures_told_at = now;
+}
+
+/* Its end, with those that no line told. */
+static void
+note_stored(struct inbox *inbox)
+{
+	if (inbox->failures_told_at == AT_UNKNOWN ||
+	    clock_boot() < inbox->failures_told_at + STORE_TOLD_US)
+		return;
+	log_notice("inbox.stores_again", log_n(COUNT, inbox->store_failures));
+	inbox->store_failures = 0;
+	inbox->failures_told_at = AT_UNKNOWN;
+}
+
 static void
 on_stored(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct storing *storing = arg;
 
-	if (outcome != DB_OK)
-		log_warning("inbox.store_failed",
-		    log_s(SQLSTATE, outcome == DB_FAILED ? sqlstate : "lost"));
+	if (outcome == DB_OK) {
+		fault_point(INBOX_AFTER_COMMIT);
+		note_stored(storing->inbox);
+	} else {
+		note_store_failed(
+		    storing->inbox, outcome == DB_FAILED ? sqlstate : "lost");
+	}
 	storing->done(outcome == DB_OK, storing->arg);
 }
 
@@ -219,7 +261,7 @@ inbox_store(struct inbox *inbox, const struct gateway *gateway,
 	int64_t now = clock_unmoved(inbox->clock);
 	struct event_arrays a;
 
-	*storing = (struct storing){done, arg};
+	*storing = (struct storing){inbox, done, arg};
 	event_arrays_init(&a);
 	for (size_t i = 0; i < count; i++)
 		add_event(inbox, gateway, &events[i], now, &a);
@@ -241,7 +283,9 @@ inbox_store(struct inbox *inbox, const struct gateway *gateway,
 	db_param_array(unit, &a.bad);
 	db_param_array(unit, &a.next_at);
 	event_arrays_free(&a);
+	fault_point(INBOX_BEFORE_COMMIT);
 	db_unit_send(unit, on_stored, storing);
+	fault_point(INBOX_MID_COMMIT);
 }
 
 /* ---- working ---- */
@@ -304,6 +348,16 @@ give_up(struct inbox *inbox, enum db_outcome outcome, const char *sqlstate)
 }
 
 static void
+count_given_up(const struct inbox *inbox)
+{
+	const struct item *items = inbox->items.data;
+
+	for (size_t i = 0; i < inbox->items.count; i++)
+		if (items[i].given_up)
+			metric_add(METRIC_RECEIPTS_UNMATCHED, NULL, NULL, 1);
+}
+
+static void
 on_applied(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct inbox *inbox = arg;
@@ -312,15 +366,25 @@ on_applied(enum db_outcome outcome, const char *sqlstate, void *arg)
 		give_up(inbox, outcome, sqlstate);
 		return;
 	}
+	fault_point(RECEIPT_AFTER_COMMIT);
+	count_given_up(inbox);
 	if (inbox->limit < WORK_MAX)
 		inbox->limit *= 2;
 	inbox->busy = false;
 }
 
+/*
+ * While it is being sent the answer comes soon: that wait does not grow.  Nor
+ * does it much for a row that is held; what fits nothing has no such row, and
+ * may be a stranger's: it must not come back each few seconds for a week.
+ */
 static int64_t
 next_try(const struct item *item, int64_t now)
 {
-	int64_t shift = item->tries < 13 ? item->tries : 13;
+	bool soon = item->found && item->state == DELIVERY_SENDING;
+	bool held = item->found && !item->locked;
+	int64_t shift_max = soon ? 0 : held ? LOCKED_SHIFT_MAX : 13;
+	int64_t shift = item->tries < shift_max ? item->tries : shift_max;
 	int64_t wait = TRY_US << shift;
 
 	return now + (wait < HOUR_US ? wait : HOUR_US);
@@ -340,8 +404,8 @@ must_wait(const struct item *item, int64_t now)
 		return false;
 	if (!item->has_key)
 		return false;
-	return !item->found || item->state == DELIVERY_SENDING ||
-	       item->state == DELIVERY_RETRY;
+	return !item->locked || !item->found ||
+	       item->state == DELIVERY_SENDING || item->state == DELIVERY_RETRY;
 }
 
 static void
@@ -436,10 +500,12 @@ add_done(struct inbox *inbox, struct db_unit *unit, int64_t now)
 	for (size_t i = 0; i < inbox->items.count; i++) {
 		bool waits = must_wait(&items[i], now);
 
+		items[i].given_up =
+		    !waits && (!items[i].found || !items[i].locked);
 		db_array_bytes(&key, items[i].event_key, KEY_BYTES);
-		db_array_i64(&state, waits            ? INBOX_NEW
-				     : items[i].found ? INBOX_DONE
-						      : INBOX_UNMATCHED);
+		db_array_i64(&state, waits               ? INBOX_NEW
+				     : items[i].given_up ? INBOX_UNMATCHED
+							 : INBOX_DONE);
 		db_array_at(&next_at, waits ? next_try(&items[i], now) : now);
 	}
 	db_unit_add(unit, "inbox_done", NULL, NULL);
@@ -460,7 +526,7 @@ apply(struct inbox *inbox)
 
 	for (size_t i = 0; i < inbox->items.count; i++)
 		items[i].applies =
-		    items[i].found &&
+		    items[i].found && items[i].locked &&
 		    delivery_may_become(items[i].state, state_told(&items[i]));
 	add_people(inbox, unit, "agenda_lock");
 	add_receipts(inbox, unit, now);
@@ -468,6 +534,7 @@ apply(struct inbox *inbox)
 	add_people(inbox, unit, "agenda_wake");
 	add_done(inbox, unit, now);
 	db_unit_add(unit, "commit", NULL, NULL);
+	fault_point(RECEIPT_BEFORE_COMMIT);
 	db_unit_send(unit, on_applied, inbox);
 }
 
@@ -594,6 +661,24 @@ on_states(enum db_outcome outcome, const char *sqlstate, void *arg)
 	apply(inbox);
 }
 
+/* Rows that others hold make nobody wait: their receipts come again. */
+static void
+take_locked(const struct db_result *result, void *arg)
+{
+	struct inbox *inbox = arg;
+	struct item *items = inbox->items.data;
+
+	for (int row = 0; row < db_rows(result); row++) {
+		int64_t bucket = db_i64(result, row, 0);
+		int64_t patient_id = db_i64(result, row, 1);
+
+		for (size_t i = 0; i < inbox->items.count; i++)
+			if (items[i].has_key && items[i].key.bucket == bucket &&
+			    items[i].key.patient_id == patient_id)
+				items[i].locked = true;
+	}
+}
+
 static void
 on_claimed(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
@@ -617,7 +702,7 @@ on_claimed(enum db_outcome outcome, const char *sqlstate, void *arg)
 		if (items[i].has_key)
 			delivery_keys_add(&keys, &items[i].key);
 	/* so that no repeat leaves between the look and the write */
-	db_unit_add(unit, "agenda_lock", NULL, NULL);
+	db_unit_add(unit, "agenda_lock_free", take_locked, inbox);
 	db_param_array(unit, &keys.bucket);
 	db_param_array(unit, &keys.patient_id);
 	db_unit_add(unit, "delivery_states", take_states, inbox);

@@ -38,13 +38,15 @@ struct catalogue { /* as the database said at one moment */
 	struct arena *arena;
 	struct list tenants;       /* struct tenant */
 	struct list registrations; /* struct registration */
-	struct list audiences;     /* struct audience * */
+	struct arena *audience_arena;
+	struct list audiences; /* struct audience * */
 };
 
 struct messages {
 	struct gateways *gateways;
 	const struct template_set *templates;
 	struct keyring *keyring;
+	const char *const *only_to;  /* NULL: anybody */
 	struct catalogue *catalogue; /* NULL before the first answer */
 	uint32_t generation;         /* of the catalogue */
 	struct catalogue *loading;
@@ -62,26 +64,31 @@ catalogue_create(void)
 	list_init(&catalogue->tenants, arena, sizeof(struct tenant));
 	list_init(
 	    &catalogue->registrations, arena, sizeof(struct registration));
-	list_init(&catalogue->audiences, arena, sizeof(struct audience *));
+	catalogue->audience_arena = arena_create();
+	list_init(&catalogue->audiences, catalogue->audience_arena,
+	    sizeof(struct audience *));
 	return catalogue;
 }
 
 static void
 catalogue_free(struct catalogue *catalogue)
 {
-	if (catalogue != NULL)
-		arena_free(catalogue->arena);
+	if (catalogue == NULL)
+		return;
+	arena_free(catalogue->audience_arena);
+	arena_free(catalogue->arena);
 }
 
 struct messages *
 messages_create(struct gateways *gateways, const struct template_set *templates,
-    struct keyring *keyring)
+    struct keyring *keyring, const char *const *only_to)
 {
 	struct messages *messages = mem_alloc(sizeof(*messages));
 
 	messages->gateways = gateways;
 	messages->templates = templates;
 	messages->keyring = keyring;
+	messages->only_to = only_to;
 	return messages;
 }
 
@@ -151,17 +158,6 @@ take_registrations(const struct db_result *result, void *arg)
 }
 
 static void
-take_pauses(const struct db_result *result, void *arg)
-{
-	struct messages *messages = arg;
-
-	gateways_pauses_clear(messages->gateways);
-	for (int row = 0; row < db_rows(result); row++)
-		gateways_pause(messages->gateways, db_text(result, row, 0),
-		    db_text(result, row, 1), db_at(result, row, 2));
-}
-
-static void
 on_loaded(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct messages *messages = arg;
@@ -191,9 +187,22 @@ messages_refresh(struct messages *messages, struct db *db, int64_t now,
 	messages->arg = arg;
 	db_unit_add(unit, "tenant_load", take_tenants, messages);
 	db_unit_add(unit, "registration_load", take_registrations, messages);
-	db_unit_add(unit, "gateway_pauses", take_pauses, messages);
-	db_param_at(unit, now);
+	gateways_read_pauses(messages->gateways, unit, now);
 	db_unit_send(unit, on_loaded, messages);
+}
+
+void
+messages_reload(struct messages *messages, const struct template_set *templates,
+    const char *const *only_to)
+{
+	messages->templates = templates;
+	messages->only_to = only_to;
+	messages->generation++;
+	if (messages->catalogue == NULL)
+		return;
+	arena_reset(messages->catalogue->audience_arena);
+	list_init(&messages->catalogue->audiences,
+	    messages->catalogue->audience_arena, sizeof(struct audience *));
 }
 
 uint32_t
@@ -233,7 +242,7 @@ approve(const struct catalogue *catalogue, const struct audience *audience,
 			     sizeof(r->text_hash)) == 0)
 		phrase->parameters =
 		    template_parameters_parse(phrase->template, r->parameters,
-			r->parameter_count, catalogue->arena, &error);
+			r->parameter_count, catalogue->audience_arena, &error);
 	if (phrase->parameters == NULL) {
 		log_warning("template.unapproved",
 		    log_s(GATEWAY, gateway->name),
@@ -257,8 +266,8 @@ fill_channel(const struct messages *messages, struct audience *audience,
 	audience->gateways[channel] = gateway;
 	if (gateway == NULL)
 		return;
-	list_init(
-	    &places, messages->catalogue->arena, sizeof(struct phrase_place));
+	list_init(&places, messages->catalogue->audience_arena,
+	    sizeof(struct phrase_place));
 	for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP; kind++)
 		for (enum stage stage = STAGE_DUE; stage < STAGE_COUNT;
 		     stage++) {
@@ -295,9 +304,9 @@ messages_audience(
 	/* more languages than anybody has: the default serves the rest */
 	if (catalogue->audiences.count >= AUDIENCES_MAX)
 		return list[0];
-	audience = arena_alloc(catalogue->arena, sizeof(*audience));
+	audience = arena_alloc(catalogue->audience_arena, sizeof(*audience));
 	audience->tenant_id = tenant_id;
-	audience->locale = arena_text(catalogue->arena, locale);
+	audience->locale = arena_text(catalogue->audience_arena, locale);
 	for (size_t i = 0; i < catalogue->tenants.count; i++)
 		if (tenants[i].tenant_id == tenant_id) {
 			audience->tenant_name = tenants[i].name;
@@ -326,7 +335,8 @@ phrase_usable(const struct gateway *gateway, const struct phrase *phrase)
 }
 
 void
-messages_view(const struct audience *audience, struct gateways_view *view)
+messages_view(const struct audience *audience, uint32_t reserved,
+    struct gateways_view *view)
 {
 	memset(view, 0, sizeof(*view));
 	for (enum channel ch = CHANNEL_WECHAT_MINI; ch < CHANNEL_COUNT; ch++) {
@@ -337,7 +347,7 @@ messages_view(const struct audience *audience, struct gateways_view *view)
 			continue;
 		v->exists = true;
 		v->paused = gateway_paused(gateway, "");
-		v->full = gateway_room(gateway) == 0;
+		v->full = gateway_room(gateway) <= reserved;
 		v->receipts = (gateway->api->flags & GW_RECEIPTS) != 0;
 		v->abroad = gateway->abroad;
 		v->lane = gateway->lane;
@@ -393,8 +403,8 @@ write_text(const struct phrase *phrase, const struct template_values *values,
 	template_render(phrase->template, values, &text);
 	message->text = arena_text(arena, buf_string(&text));
 	buf_free(&text);
-	message->locale = phrase->template->locale;
-	/* copies: the catalogue may be read anew before this has left */
+	/* copies: catalogue and templates may be read anew before it left */
+	message->locale = arena_text(arena, phrase->template->locale);
 	message->template_code = arena_text(arena, phrase->code);
 	message->signature = arena_text(arena, phrase->signature);
 	if (phrase->parameters == NULL)
@@ -407,6 +417,18 @@ write_text(const struct phrase *phrase, const struct template_values *values,
 		    arena_text(arena, filled[i].name), filled[i].value};
 	message->parameters = pairs;
 	message->parameter_count = phrase->parameters->count;
+}
+
+/* Staging lets nothing out but to these addresses. */
+static bool
+may_go_to(const struct messages *messages, const char *address)
+{
+	if (messages->only_to == NULL)
+		return true;
+	for (size_t i = 0; messages->only_to[i] != NULL; i++)
+		if (strcmp(messages->only_to[i], address) == 0)
+			return true;
+	return false;
 }
 
 void
@@ -427,6 +449,10 @@ messages_write(struct messages *messages, const struct audience *audience,
 	    messages_address(messages, dossier, step->contact_no, arena);
 	if (message->address == NULL) {
 		delivery->problem = "address_sealed";
+		return;
+	}
+	if (!may_go_to(messages, message->address)) {
+		delivery->problem = "only_to";
 		return;
 	}
 	if (dossier->sealed_name != NULL)

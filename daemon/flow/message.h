@@ -35,9 +35,13 @@ struct audience {
 	uint32_t place_count[CHANNEL_COUNT];
 };
 
-/* templates and keyring are borrowed. */
+/*
+ * templates, keyring and only_to are borrowed.  only_to, NULL-ended: nothing
+ * leaves but to these addresses (staging); NULL: anybody.
+ */
 struct messages *messages_create(struct gateways *gateways,
-    const struct template_set *templates, struct keyring *keyring);
+    const struct template_set *templates, struct keyring *keyring,
+    const char *const *only_to);
 void messages_free(struct messages *messages);
 /*
  * Load tenants and registrations, pauses too.  done is called from the
@@ -46,14 +50,24 @@ void messages_free(struct messages *messages);
 void messages_refresh(struct messages *messages, struct db *db, int64_t now,
     void (*done)(bool answered, void *arg), void *arg);
 
-/* Another one after each refresh that brought anything. */
+/*
+ * The gateways were changed; these are the templates and addresses from now
+ * on, and nothing holds the old ones any more.
+ */
+void messages_reload(struct messages *messages,
+    const struct template_set *templates, const char *const *only_to);
+/* Another one after each refresh that brought anything, and each reload. */
 uint32_t messages_generation(const struct messages *messages);
 
-/* Audiences live until the next refresh. */
+/* Audiences live until the next refresh or reload. */
 const struct audience *messages_audience(
     struct messages *messages, int32_t tenant_id, const char *locale);
-/* Who can take a message now: room, pauses, approvals. */
-void messages_view(const struct audience *audience, struct gateways_view *view);
+/*
+ * Who can take a message now: room, pauses, approvals.  reserved: so many
+ * slots of each gateway are kept for others.
+ */
+void messages_view(const struct audience *audience, uint32_t reserved,
+    struct gateways_view *view);
 /*
  * Fill delivery->message for a step of that dossier, in the arena; or
  * delivery->problem where it cannot be written.  The key is set already.

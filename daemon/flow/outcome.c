@@ -1,7 +1,9 @@
 /*
  * Gathers outcomes into pages and writes one page at a time.  A page that
  * could not be written is kept and tried again: all its statements name the
- * state that they believe in, so writing twice changes nothing.
+ * state that they believe in, so writing twice changes nothing.  Where
+ * somebody else holds a row of it the page is halved, and at last that row
+ * waits behind all others: nobody waits for another's lock.
  */
 #include "flow/outcome.h"
 
@@ -9,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crypto.h"
+#include "base/fault.h"
 #include "base/log.h"
+#include "base/metric.h"
 
 #define GATHER_US (20 * 1000) /* from the first outcome to the write */
 #define PAGE_ROWS_MAX 1000
@@ -20,7 +25,15 @@ struct pause_row {
 	int64_t until_at;
 };
 
+struct halves {              /* pages that were one */
+	size_t open;         /* not written yet */
+	struct arena *arena; /* of its own */
+	struct list rounds;  /* int64_t: over when the last is written */
+};
+
 struct page {
+	struct page *next;     /* in the order of writing */
+	struct halves *halves; /* NULL: it is whole */
 	struct arena *arena;
 	struct list outcomes; /* struct outcome */
 	struct list asked;    /* struct asked */
@@ -34,7 +47,8 @@ struct outcomes {
 	const struct clock *clock;
 	struct loop_timer *timer;
 	struct page *filling;
-	struct page *writing; /* sent, or to be sent again; NULL: none */
+	/* the first is sent, or to be sent again; NULL: none */
+	struct page *writing;
 	bool under_way;
 };
 
@@ -88,31 +102,41 @@ added(struct outcomes *outcomes)
 		loop_timer_arm(outcomes->timer, GATHER_US);
 }
 
-void
-outcomes_add(struct outcomes *outcomes, const struct outcome *outcome)
+static void
+copy_outcome(struct page *page, const struct outcome *outcome)
 {
-	struct page *page = outcomes->filling;
 	struct outcome *copy = list_add(&page->outcomes);
 
-	assert(outcome->state == DELIVERY_UNCONFIRMED ||
-	       delivery_may_become(DELIVERY_SENDING, outcome->state));
 	*copy = *outcome;
 	copy->provider_id = arena_text(page->arena, outcome->provider_id);
 	copy->code = arena_text(page->arena, outcome->code);
+}
+
+static void
+copy_asked(struct page *page, const struct asked *asked)
+{
+	struct asked *copy = list_add(&page->asked);
+
+	*copy = *asked;
+	copy->provider_id = arena_text(page->arena, asked->provider_id);
+	copy->code = arena_text(page->arena, asked->code);
+}
+
+void
+outcomes_add(struct outcomes *outcomes, const struct outcome *outcome)
+{
+	assert(outcome->state == DELIVERY_UNCONFIRMED ||
+	       delivery_may_become(DELIVERY_SENDING, outcome->state));
+	copy_outcome(outcomes->filling, outcome);
 	added(outcomes);
 }
 
 void
 outcomes_add_asked(struct outcomes *outcomes, const struct asked *asked)
 {
-	struct page *page = outcomes->filling;
-	struct asked *copy = list_add(&page->asked);
-
 	assert(asked->state == DELIVERY_UNKNOWN ||
 	       delivery_may_become(DELIVERY_UNKNOWN, asked->state));
-	*copy = *asked;
-	copy->provider_id = arena_text(page->arena, asked->provider_id);
-	copy->code = arena_text(page->arena, asked->code);
+	copy_asked(outcomes->filling, asked);
 	added(outcomes);
 }
 
@@ -339,23 +363,140 @@ add_rounds_statement(struct db_unit *unit, const struct page *page)
 	db_array_free(&ref);
 }
 
+/* ---- what cannot be written ---- */
+
+static size_t
+page_rows(const struct page *page)
+{
+	return page->outcomes.count + page->asked.count;
+}
+
+/* Somebody else holds what it wants: that need not be so of all its rows. */
+static bool
+is_conflict(const char *sqlstate)
+{
+	return strcmp(sqlstate, "40001") == 0 ||
+	       strcmp(sqlstate, "40P01") == 0 || strcmp(sqlstate, "55P03") == 0;
+}
+
+/* The rounds of a page are over when all that it was split into is written. */
+static struct halves *
+halves_of(struct page *page)
+{
+	struct halves *halves = page->halves;
+	struct arena *arena;
+
+	if (halves != NULL)
+		return halves;
+	arena = arena_create();
+	halves = arena_alloc(arena, sizeof(*halves));
+	halves->arena = arena;
+	halves->open = 1;
+	list_init(&halves->rounds, arena, sizeof(int64_t));
+	for (size_t i = 0; i < page->rounds.count; i++)
+		*(int64_t *)list_add(&halves->rounds) =
+		    ((int64_t *)page->rounds.data)[i];
+	page->rounds.count = 0;
+	page->halves = halves;
+	return halves;
+}
+
+/* The first half stays, the second comes behind it. */
+static void
+page_split(struct page *page)
+{
+	struct page *second = page_create();
+	size_t outcomes = page->outcomes.count / 2;
+	size_t asked = page->asked.count / 2;
+
+	if (page->outcomes.count == 1 && page->asked.count == 1)
+		outcomes = 1;
+	for (size_t i = outcomes; i < page->outcomes.count; i++)
+		copy_outcome(
+		    second, &((struct outcome *)page->outcomes.data)[i]);
+	for (size_t i = asked; i < page->asked.count; i++)
+		copy_asked(second, &((struct asked *)page->asked.data)[i]);
+	page->outcomes.count = outcomes;
+	page->asked.count = asked;
+	second->halves = halves_of(page);
+	second->halves->open++;
+	second->next = page->next;
+	page->next = second;
+}
+
+static void take_filling(struct outcomes *outcomes);
+
+/* Behind all the others, and those that came meanwhile. */
+static void
+put_last(struct outcomes *outcomes)
+{
+	struct page *page = outcomes->writing, **end;
+
+	outcomes->writing = page->next;
+	page->next = NULL;
+	if (!page_empty(outcomes->filling))
+		take_filling(outcomes);
+	end = &outcomes->writing;
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = page;
+}
+
+static void
+on_failed(struct outcomes *outcomes, const char *sqlstate)
+{
+	struct page *page = outcomes->writing;
+	uint32_t random;
+
+	metric_add(METRIC_OUTCOME_WRITES_FAILED, NULL, NULL, 1);
+	log_warning("outcome.write_failed",
+	    log_s(SQLSTATE, sqlstate == NULL ? "lost" : sqlstate),
+	    log_n(COUNT, page->outcomes.count));
+	crypto_random(&random, sizeof(random));
+	if (sqlstate == NULL || !is_conflict(sqlstate)) {
+		loop_timer_arm(outcomes->timer, AGAIN_US);
+		return;
+	}
+	if (page_rows(page) > 1)
+		page_split(page);
+	else
+		put_last(outcomes);
+	loop_timer_arm(outcomes->timer, random % AGAIN_US);
+}
+
+/* The last of what was one page: its rounds are over. */
+static void
+end_halves(struct outcomes *outcomes, struct halves *halves)
+{
+	const int64_t *refs = halves->rounds.data;
+
+	if (--halves->open > 0)
+		return;
+	for (size_t i = 0; i < halves->rounds.count; i++)
+		*(int64_t *)list_add(&outcomes->filling->rounds) = refs[i];
+	arena_free(halves->arena);
+}
+
 static void
 on_written(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct outcomes *outcomes = arg;
+	struct page *page = outcomes->writing;
 
 	outcomes->under_way = false;
-	if (outcome == DB_OK) {
-		arena_free(outcomes->writing->arena);
-		outcomes->writing = NULL;
-		if (!page_empty(outcomes->filling))
-			added(outcomes);
+	if (outcome != DB_OK) {
+		on_failed(outcomes, outcome == DB_FAILED ? sqlstate : NULL);
 		return;
 	}
-	log_warning("outcome.write_failed",
-	    log_s(SQLSTATE, outcome == DB_FAILED ? sqlstate : "lost"),
-	    log_n(COUNT, outcomes->writing->outcomes.count));
-	loop_timer_arm(outcomes->timer, AGAIN_US);
+	fault_point(AFTER_OUTCOME);
+	outcomes->writing = page->next;
+	if (page->halves != NULL)
+		end_halves(outcomes, page->halves);
+	arena_free(page->arena);
+	if (outcomes->writing != NULL)
+		loop_timer_arm(outcomes->timer, 0);
+	else if (!page_empty(outcomes->filling))
+		added(outcomes);
 }
 
 static void
@@ -389,7 +530,27 @@ write_page(struct outcomes *outcomes)
 		add_rounds_statement(unit, page);
 	people_free(&people);
 	outcomes->under_way = true;
+	fault_point(BEFORE_OUTCOME);
 	db_unit_send(unit, on_written, outcomes);
+	fault_point(MID_OUTCOME);
+}
+
+/* What was gathered is the next page, before those that wait. */
+static void
+take_filling(struct outcomes *outcomes)
+{
+	struct page *page = outcomes->filling;
+
+	/* in key order, so that two writers cannot lock crosswise */
+	if (page->outcomes.count > 1)
+		qsort(page->outcomes.data, page->outcomes.count,
+		    sizeof(struct outcome), compare_outcomes);
+	if (page->asked.count > 1)
+		qsort(page->asked.data, page->asked.count, sizeof(struct asked),
+		    compare_asked);
+	page->next = outcomes->writing;
+	outcomes->writing = page;
+	outcomes->filling = page_create();
 }
 
 static void
@@ -404,19 +565,9 @@ write_soon(void *arg)
 		return;
 	}
 	if (outcomes->writing == NULL) {
-		struct page *page = outcomes->filling;
-
-		if (page_empty(page))
+		if (page_empty(outcomes->filling))
 			return;
-		/* in key order, so that two writers cannot lock crosswise */
-		if (page->outcomes.count > 1)
-			qsort(page->outcomes.data, page->outcomes.count,
-			    sizeof(struct outcome), compare_outcomes);
-		if (page->asked.count > 1)
-			qsort(page->asked.data, page->asked.count,
-			    sizeof(struct asked), compare_asked);
-		outcomes->writing = page;
-		outcomes->filling = page_create();
+		take_filling(outcomes);
 	}
 	write_page(outcomes);
 }

@@ -4,7 +4,9 @@
  */
 #include "flow/planning.h"
 
+#include "base/fault.h"
 #include "base/log.h"
+#include "base/metric.h"
 
 #define UNREADABLE_US HOUR_US     /* until a broken dossier is tried again */
 #define USES_KEPT_US (9 * DAY_US) /* a week of local days, in any zone */
@@ -95,6 +97,8 @@ take_send(struct planning *p, const struct plan_step *step)
 	delivery->gateway = p->audience->gateways[step->channel];
 	delivery->not_after =
 	    step->not_after == AT_NEVER ? AT_NEVER : step->not_after - offset;
+	delivery->due_at = step->due_at;
+	delivery->urgent = p->person->urgent;
 	delivery->contact_no = step->contact_no;
 	note_drugs(p, step, arena, delivery);
 	open = find_open(p->person, &delivery->key);
@@ -150,6 +154,7 @@ take_plan(struct planning *p, const struct plan *plan)
 	    .standing_before = p->person->standing,
 	    .standing = plan->standing,
 	    .stopped = plan->stopped,
+	    .urgent = p->person->urgent,
 	    .said = plan->said,
 	    .said_count = plan->said_count,
 	};
@@ -214,6 +219,7 @@ skip_person(struct planning *p, const char *error)
 {
 	const struct person *person = p->person;
 
+	metric_add(METRIC_DOSSIERS_UNREADABLE, NULL, NULL, 1);
 	log_error("dossier.unreadable", log_n(BUCKET, person->bucket),
 	    log_n(PATIENT, person->patient_id), log_s(ERROR, error));
 	writing_add_looked(p->round->writing,
@@ -332,13 +338,31 @@ decide(struct planning *p, const struct rules *rules, struct plan *plan)
 
 	p->audience = messages_audience(
 	    p->planner->messages, p->dossier.tenant_id, p->dossier.locale);
-	messages_view(p->audience, &view);
+	messages_view(
+	    p->audience, p->person->urgent ? 0 : p->round->urgent_ahead, &view);
 	plan_person(&p->dossier, rules, &view, p->person->planned_through,
 	    p->round->care_now, false, p->round->arena, plan);
 }
 
-void
-planning_plan(struct planner *planner, struct look_round *round,
+/* Whom we die of is found in the state file. */
+static void
+begin_person(const struct planner *planner, const struct person *person)
+{
+	if (planner->state != NULL)
+		state_file_planning(
+		    planner->state, person->bucket, person->patient_id);
+	fault_poison(person->patient_id);
+}
+
+static void
+end_person(const struct planner *planner)
+{
+	if (planner->state != NULL)
+		state_file_planned(planner->state);
+}
+
+static void
+plan_one(struct planner *planner, struct look_round *round,
     const struct person *person)
 {
 	struct planning p = {
@@ -355,6 +379,16 @@ planning_plan(struct planner *planner, struct look_round *round,
 		put_off(&p, &plan);
 	else
 		take_plan(&p, &plan);
+}
+
+void
+planning_plan(struct planner *planner, struct look_round *round,
+    const struct person *person)
+{
+	begin_person(planner, person);
+	plan_one(planner, round, person);
+	end_person(planner);
+	round->urgent_ahead -= person->urgent;
 }
 
 /* Once more, with what others got at the same addresses. */
@@ -389,11 +423,13 @@ planning_finish(struct planner *planner, struct look_round *round)
 			all = false; /* and still due */
 			continue;
 		}
+		begin_person(planner, p->person);
 		if (answer == SHARING_SHARED ||
 		    list[i].generation !=
 			messages_generation(planner->messages))
 			decide_again(p, uses, use_count, &list[i].plan);
 		take_plan(p, &list[i].plan);
+		end_person(planner);
 		sharing_planned(round->sharing, p->dossier.bucket,
 		    p->dossier.patient_id, list[i].plan.said,
 		    list[i].plan.said_count);

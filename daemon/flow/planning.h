@@ -4,6 +4,7 @@
 #include "flow/message.h"
 #include "flow/rule_book.h"
 #include "flow/sharing.h"
+#include "flow/state_file.h"
 #include "flow/writing.h"
 
 /*
@@ -19,6 +20,7 @@ struct person { /* claimed */
 	bool attention;
 	enum reason standing;
 	bool stopped; /* something waited for a stop's end */
+	bool urgent;  /* class 0 */
 	const uint8_t *recent;
 	size_t recent_bytes;
 	const uint8_t *doc; /* NULL: there is none */
@@ -51,6 +53,8 @@ struct look_round {             /* one round, from claim to dispatch */
 	struct list put_off;     /* struct put_off: planned, not taken yet */
 	bool *mine;              /* read back: which deliveries are ours */
 	int64_t now, care_now;
+	int64_t sequence;      /* of the copy's rounds */
+	uint32_t urgent_ahead; /* urgent people not planned yet */
 };
 
 struct planner { /* what planning needs besides the round */
@@ -58,6 +62,7 @@ struct planner { /* what planning needs besides the round */
 	struct gateways *gateways;
 	struct messages *messages;
 	const struct rule_book *rules;
+	struct state_file *state; /* NULL: who is planned is not remembered */
 };
 
 /* Keys of the deliveries that a claimed person's memory calls open. */

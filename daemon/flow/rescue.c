@@ -8,7 +8,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/fault.h"
 #include "base/log.h"
+#include "base/metric.h"
 
 struct rescue {
 	struct db *db;
@@ -53,7 +55,10 @@ on_taken_over(enum db_outcome outcome, const char *sqlstate, void *arg)
 		rescue->failed_ref = rescue->batch_ref;
 		return;
 	}
+	fault_point(RESCUE_AFTER_COMMIT);
 	rescue->failed_ref = 0;
+	metric_add(METRIC_BATCHES_TAKEN_OVER, NULL, NULL, 1);
+	metric_add(METRIC_ORPHANS, NULL, NULL, (double)rescue->orphans);
 	log_warning("batch.taken_over", log_n(BATCH, rescue->batch_ref),
 	    log_n(COUNT, rescue->orphans));
 	rescue_look(rescue); /* there may be more */
@@ -125,6 +130,7 @@ on_found(enum db_outcome outcome, const char *sqlstate, void *arg)
 	}
 	unit = db_unit_begin(rescue->db);
 	add_take_over(rescue, unit);
+	fault_point(RESCUE_BEFORE_COMMIT);
 	db_unit_send(unit, on_taken_over, rescue);
 }
 

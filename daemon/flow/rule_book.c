@@ -61,6 +61,16 @@ rule_book_free(struct rule_book *book)
 	free(book);
 }
 
+void
+rule_book_ask_after(struct rule_book *book, int64_t ask_after_us)
+{
+	struct tenant_rules *tenants = book->tenants.data;
+
+	book->standard.ask_after_us = ask_after_us;
+	for (size_t i = 0; i < book->tenants.count; i++)
+		tenants[i].rules.ask_after_us = ask_after_us;
+}
+
 static int
 compare_tenants(const void *left, const void *right)
 {
@@ -294,6 +304,7 @@ compose(const struct rule_book *book, struct tenant_rules *tenant)
 	tenant->rules.ask_after_us = book->standard.ask_after_us;
 	tenant->rules.stops = book->standard.stops;
 	tenant->rules.attendance_fed = tenant->attendance_fed;
+	tenant->rules.handled_before = book->standard.handled_before;
 }
 
 /* ---- reading ---- */
@@ -354,6 +365,19 @@ take_programs(const struct db_result *result, void *arg)
 	memcpy(book->rows_known, book->rows, sizeof(book->rows));
 }
 
+/* In force at once, for all that this claim plans. */
+static void
+set_handled_before(struct rule_book *book, int64_t at)
+{
+	struct tenant_rules *tenants = book->tenants.data;
+
+	if (book->standard.handled_before == at)
+		return;
+	book->standard.handled_before = at;
+	for (size_t i = 0; i < book->tenants.count; i++)
+		tenants[i].rules.handled_before = at;
+}
+
 static void
 take_count(const struct db_result *result, void *arg)
 {
@@ -361,6 +385,7 @@ take_count(const struct db_result *result, void *arg)
 
 	for (int i = 0; i < 2; i++)
 		book->rows[i] = db_i64(result, 0, i);
+	set_handled_before(book, db_at_or(result, 0, 2, AT_UNKNOWN));
 }
 
 void

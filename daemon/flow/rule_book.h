@@ -19,6 +19,8 @@ struct rule_book;
 struct rule_book *rule_book_create(
     int64_t ask_after_us, const struct stops *stops);
 void rule_book_free(struct rule_book *book);
+/* Another ask_after_us, after a reload. */
+void rule_book_ask_after(struct rule_book *book, int64_t ask_after_us);
 /* Add the question to the unit of a claim, behind its row locks. */
 void rule_book_ask(struct rule_book *book, struct db_unit *unit);
 /*

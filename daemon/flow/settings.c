@@ -16,11 +16,26 @@
 #define CONF_FILES_MAX 100
 
 static const char *const role_words[] = {"all", "plan", "inbox", NULL};
+static const char *const partition_words[] = {"day", "week", "month", NULL};
+
+/* Where `make install` puts them. */
+#ifndef ADHERD_TEMPLATE_DIR
+#define ADHERD_TEMPLATE_DIR "/usr/share/adherd/templates"
+#endif
+#ifndef ADHERD_PLUGIN_DIR
+#define ADHERD_PLUGIN_DIR "/usr/lib/adherd/gateways"
+#endif
 
 #define ADHERD(key, type, field, standard, min, max, help) \
 	{ \
 		"adherd", key, type, offsetof(struct settings, field), \
-		    standard, min, max, NULL, help, false, false \
+		    standard, min, max, NULL, help, false, false, false \
+	}
+/* one that a reload cannot change */
+#define FIXED(key, type, field, standard, min, max, help) \
+	{ \
+		"adherd", key, type, offsetof(struct settings, field), \
+		    standard, min, max, NULL, help, false, false, true \
 	}
 
 const struct conf_setting settings_table[] = {
@@ -28,27 +43,27 @@ const struct conf_setting settings_table[] = {
 	role_words,
 	"What this copy does: all; plan and send; or only take callbacks "
 	"(inbox).",
-	false, false},
+	false, false, true},
     {"adherd", "database", CONF_TEXT, offsetof(struct settings, database), NULL,
 	0, 0, NULL,
 	"Connection string of PostgreSQL 15, as libpq takes it. A password "
 	"belongs into a passfile.",
-	true, false},
+	true, false, true},
     {"adherd", "keyring-file", CONF_TEXT,
 	offsetof(struct settings, keyring_file), NULL, 0, 0, NULL,
 	"Keys of sealed fields and blind indexes; made by adherctl keyring "
 	"create. A bare name is looked up in $CREDENTIALS_DIRECTORY.",
-	true, false},
-    ADHERD("template-dir", CONF_TEXT, template_dir,
-	"/usr/share/adherd/templates", 0, 0, "Folder of the texts."),
-    ADHERD("plugin-dir", CONF_TEXT, plugin_dir, "/usr/lib/adherd/gateways", 0,
-	0, "Folder of the gateway plug-ins."),
-    ADHERD("listen", CONF_TEXT, listen, "127.0.0.1:8480", 0, 0,
+	true, false, false},
+    ADHERD("template-dir", CONF_TEXT, template_dir, ADHERD_TEMPLATE_DIR, 0, 0,
+	"Folder of the texts."),
+    ADHERD("plugin-dir", CONF_TEXT, plugin_dir, ADHERD_PLUGIN_DIR, 0, 0,
+	"Folder of the gateway plug-ins."),
+    FIXED("listen", CONF_TEXT, listen, "127.0.0.1:8480", 0, 0,
 	"Where providers' callbacks come in; loopback only, a proxy stands in "
 	"front."),
-    ADHERD("admin-listen", CONF_TEXT, admin_listen, "127.0.0.1:8481", 0, 0,
+    FIXED("admin-listen", CONF_TEXT, admin_listen, "127.0.0.1:8481", 0, 0,
 	"Where health is told; loopback only."),
-    ADHERD("copy", CONF_TEXT, copy, NULL, 0, 0,
+    FIXED("copy", CONF_TEXT, copy, NULL, 0, 0,
 	"Name of this copy among its equals; host name and process id if not "
 	"set."),
     ADHERD("look", CONF_DURATION, look_us, "200ms", 10000, SECOND_US,
@@ -68,7 +83,26 @@ const struct conf_setting settings_table[] = {
 	"about it, and asked again."),
     ADHERD("claim-max", CONF_INTEGER, claim_max, "500", 1, 5000,
 	"People in one round."),
-    ADHERD("test-clock", CONF_BOOLEAN, test_clock, "no", 0, 0,
+    FIXED("state-dir", CONF_TEXT, state_dir, NULL, 0, 0,
+	"Folder where copies on this machine remember what they sent and whom "
+	"they died of; $STATE_DIRECTORY if not set. Without one a restored "
+	"database is not noticed."),
+    ADHERD("probe", CONF_DURATION, probe_us, "60s", SECOND_US, HOUR_US,
+	"How often a gateway that fails or refuses is tried with one "
+	"request."),
+    {"adherd", "partition", CONF_WORD, offsetof(struct settings, partition),
+	"month", 0, 0, partition_words,
+	"How long a span of dates adherctl maintain gives a partition: each "
+	"statement looks at all of them, so that there should be fewer than "
+	"200 within the longest retention.",
+	false, false, false},
+    ADHERD("only-to", CONF_LIST, only_to, NULL, 0, 0,
+	"For staging: addresses, as they stand in the dossier. Nothing else "
+	"leaves; what would have is refused with the code only_to."),
+    FIXED("watchdog", CONF_DURATION, watchdog_us, "30s", SECOND_US, HOUR_US,
+	"The process ends itself when its loop has not turned for so long, as "
+	"when a plug-in never returns."),
+    FIXED("test-clock", CONF_BOOLEAN, test_clock, "no", 0, 0,
 	"Care time may be moved. For demo and tests: real patients live in "
 	"real time."),
 };
@@ -78,18 +112,40 @@ const size_t settings_table_count = COUNT(settings_table);
 	{ \
 		"gateway", key, type, \
 		    offsetof(struct gateway_settings, field), standard, min, \
-		    max, NULL, help, false, false \
+		    max, NULL, help, false, false, false \
 	}
 
 const struct conf_setting gateway_settings_table[] = {
     {"gateway", "plugin", CONF_TEXT, offsetof(struct gateway_settings, plugin),
-	NULL, 0, 0, NULL, "Name of the plug-in, such as sms_aliyun.", true,
-	false},
+	NULL, 0, 0, NULL,
+	"Name of the plug-in, such as sms_aliyun. A gateway keeps its "
+	"plug-in, channel and tenant until a restart: give it another name.",
+	true, false, false},
     GATEWAY("channel", CONF_TEXT, channel, NULL, 0, 0,
 	"The channel that it serves, where its plug-in can serve several: "
 	"wechat_mini, wechat_oa, push or sms."),
-    GATEWAY(
-	"window", CONF_INTEGER, window, "64", 1, 4096, "Requests in flight."),
+    GATEWAY("window", CONF_INTEGER, window, "512", 1, 4096,
+	"Requests in flight at most. It begins with 64, grows while answers "
+	"are good and halves when the provider asks for less."),
+    GATEWAY("account", CONF_TEXT, account, NULL, 0, 0,
+	"The account with the provider, where several gateways share one; "
+	"its own name if not set. They give the same rate, quota, budget "
+	"and zone."),
+    GATEWAY("rate", CONF_INTEGER, rate, "0", 0, 100000,
+	"Messages a second to that account, by all copies together; 0: no "
+	"limit."),
+    GATEWAY("quota", CONF_INTEGER, quota, "0", 0, INT64_C(1000000000),
+	"Messages a day to that account; then it is paused until midnight. "
+	"0: no limit."),
+    GATEWAY("budget", CONF_INTEGER, budget, "0", 0, INT64_C(1000000000000),
+	"Messages a month; nearing it raises an alarm and stops nothing. 0: "
+	"none."),
+    GATEWAY("balance-low", CONF_INTEGER, balance_low, "0", 0,
+	INT64_C(1000000000000000000),
+	"Less than that left on the account, in the provider's unit, raises "
+	"an alarm; its plug-in must be able to ask. 0: it is not asked."),
+    GATEWAY("zone", CONF_TEXT, zone, "Asia/Shanghai", 0, 0,
+	"Time zone of the days and months of quota and budget."),
     GATEWAY("batch", CONF_INTEGER, batch, "0", 0, 1000,
 	"Messages in one request; 0: as many as its plug-in takes."),
     GATEWAY("plain-http", CONF_BOOLEAN, plain_http, "no", 0, 0,
@@ -139,6 +195,25 @@ read_conf_d(struct conf *conf, const char *path, struct conf_error *error)
 	return status;
 }
 
+static const char *const sections[] = {"adherd", "gateway", NULL};
+
+/* Before the keys that [adherd] lacks: it may only be misspelt. */
+static int
+check_sections(struct conf *conf, const char *path, struct conf_error *error)
+{
+	const char *name = *conf_names(conf, "adherd");
+
+	if (conf_check_sections(conf, sections, error) != 0)
+		return -1;
+	if (conf_has(conf, "adherd", NULL, NULL))
+		return 0;
+	if (name != NULL)
+		return conf_blame(
+		    conf, "adherd", name, NULL, error, "takes no name");
+	return conf_fail(error, path, 0,
+	    "there is no section [adherd]; adherd --example prints one");
+}
+
 struct conf *
 settings_read(
     const char *path, struct settings *settings, struct conf_error *error)
@@ -148,12 +223,13 @@ settings_read(
 	*settings = (struct settings){0};
 	if (conf_read(conf, path, error) == 0 &&
 	    read_conf_d(conf, path, error) == 0 &&
+	    check_sections(conf, path, error) == 0 &&
 	    conf_take(conf, "adherd", NULL, settings_table,
 		settings_table_count, settings, error) == 0) {
 		if (settings->lease_us >= settings->request_us + 5 * SECOND_US)
 			return conf;
-		(void)snprintf(error->text, sizeof(error->text),
-		    "%s: lease must be at least 5s longer than request", path);
+		(void)conf_blame(conf, "adherd", NULL, "lease", error,
+		    "must be at least 5s longer than request");
 	}
 	conf_free(conf);
 	return NULL;
@@ -191,7 +267,6 @@ int
 settings_gateways(
     struct conf *conf, struct list *gateways, struct conf_error *error)
 {
-	static const char *const sections[] = {"adherd", "gateway", NULL};
 	const char **names = conf_names(conf, "gateway");
 
 	list_init(gateways, conf->arena, sizeof(struct gateway_settings));
@@ -212,9 +287,17 @@ settings_gateways(
 	return conf_check_taken(conf, sections, error);
 }
 
-/* Where a secret lies: credentials have bare names. */
-static const char *
-secret_path(const char *path, struct arena *arena)
+const char *
+settings_state_dir(const struct settings *settings)
+{
+	if (settings->role == ROLE_INBOX)
+		return NULL;
+	return settings->state_dir != NULL ? settings->state_dir
+					   : getenv("STATE_DIRECTORY");
+}
+
+const char *
+settings_secret_path(const char *path, struct arena *arena)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
 
@@ -231,7 +314,12 @@ settings_secret(
 	struct stat status;
 	FILE *file;
 
-	path = secret_path(path, arena);
+	path = settings_secret_path(path, arena);
+	/* a pipe would be waited for */
+	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+		(void)snprintf(error, bytes, "%s: not a file", path);
+		return NULL;
+	}
 	file = fopen(path, "re");
 	if (file == NULL || fstat(fileno(file), &status) != 0) {
 		(void)snprintf(error, bytes, "%s: %s", path, strerror(errno));

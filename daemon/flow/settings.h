@@ -11,6 +11,7 @@
  * plug-in itself (struct gw_option).
  */
 enum role { ROLE_ALL, ROLE_PLAN, ROLE_INBOX };
+enum partition_span { PARTITION_DAY, PARTITION_WEEK, PARTITION_MONTH };
 
 struct settings {
 	/* [adherd] */
@@ -28,15 +29,26 @@ struct settings {
 	int64_t connect_us;
 	int64_t drain_us;
 	int64_t ask_after_us;
-	int64_t claim_max; /* people in one round */
-	bool test_clock;   /* care time may be moved: demo and tests */
+	int64_t claim_max;     /* people in one round */
+	const char *state_dir; /* NULL: $STATE_DIRECTORY, or none */
+	int64_t probe_us;      /* a closed gateway is tried so often */
+	int64_t watchdog_us;   /* the loop may stand still so long */
+	const char **only_to;  /* addresses, NULL-ended; NULL: anybody */
+	bool test_clock;       /* care time may be moved: demo and tests */
+	int partition;         /* enum partition_span, for adherctl maintain */
 };
 
 struct gateway_settings { /* [gateway "NAME"] */
 	const char *name;
 	const char *plugin;  /* "sms_aliyun" */
 	const char *channel; /* of gw_api's channels; NULL: the first */
-	int64_t window;      /* requests in flight */
+	int64_t window;      /* requests in flight at most */
+	const char *account; /* NULL: its own name */
+	int64_t rate;        /* messages a second, all copies; 0: no limit */
+	int64_t quota;       /* messages a day; 0: no limit */
+	int64_t budget;      /* messages a month, for an alarm; 0: none */
+	int64_t balance_low; /* less left is an alarm; 0: none */
+	const char *zone;    /* whose days and months */
 	int64_t batch;   /* messages in one request; 0: the plug-in's most */
 	bool plain_http; /* http:// to loopback is allowed */
 	const char *ca_file;
@@ -64,6 +76,10 @@ must_check struct conf *settings_read(
 /* All [gateway] sections, in file order; -1 with error. */
 must_check int settings_gateways(
     struct conf *conf, struct list *gateways, struct conf_error *error);
+/* Where this copy remembers; NULL: nowhere.  A listener has nothing to. */
+const char *settings_state_dir(const struct settings *settings);
+/* Where a secret lies: a bare name is one of $CREDENTIALS_DIRECTORY. */
+const char *settings_secret_path(const char *path, struct arena *arena);
 /*
  * The first line of a secret file, in the arena; NULL with a message if it
  * is missing, empty, over 4 kB, or readable by group or others.  A bare

@@ -11,14 +11,17 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "flow/planning.h"
 #include "flow/statements.h"
 
 #define SLICE 64              /* buckets of a claim while there is a backlog */
 #define BLOCKED_PEOPLE 100    /* looked at a round while a gateway is paused */
 #define AGAIN_US (200 * 1000) /* after a round that failed */
-#define SET_ASIDE_US HOUR_US  /* for who cannot be written */
+#define STRAY_US (15 * SECOND_US)
+#define SET_ASIDE_US HOUR_US /* for who cannot be written */
 
 struct worker {
 	struct loop *loop;
@@ -31,6 +34,8 @@ struct worker {
 	struct rule_book *rules;
 	struct worker_settings settings;
 	struct planner planner;
+	struct state_file *state;    /* NULL: nothing is remembered */
+	struct aftermath *aftermath; /* NULL: likewise */
 	struct loop_timer *timer;
 	struct look_round *round; /* NULL: between rounds */
 	struct db_array slice;
@@ -38,9 +43,13 @@ struct worker {
 	int quiet_slices; /* in a row that gave less than was asked */
 	uint32_t limit;   /* people a round; halved when one is poison */
 	uint32_t asked, asked_bulk; /* of the claim under way */
+	uint32_t bulk_fifths;       /* of a person; kept for the next claims */
 	bool backlog;               /* the last claim gave all that was asked */
 	bool short_of_room; /* the last claim asked for less than limit */
 	bool contended;     /* somebody waits for another copy's round */
+	int64_t stray_at;   /* when to look for those next; unmoved */
+	bool busy;          /* with what comes before the first claim */
+	bool started; /* never where role = inbox, however often it is woken */
 	bool woken, stopping;
 };
 
@@ -63,7 +72,12 @@ worker_create(struct loop *loop, struct db *db, const struct clock *clock,
 	worker->stops = stops;
 	worker->rules = rules;
 	worker->settings = *settings;
-	worker->planner = (struct planner){clock, gateways, messages, rules};
+	worker->planner = (struct planner){
+	    .clock = clock,
+	    .gateways = gateways,
+	    .messages = messages,
+	    .rules = rules,
+	};
 	worker->timer = loop_timer_create(loop, look, worker);
 	worker->limit = settings->claim_max;
 	worker->first_bucket = -1;
@@ -72,8 +86,25 @@ worker_create(struct loop *loop, struct db *db, const struct clock *clock,
 }
 
 void
+worker_reload(struct worker *worker, const struct worker_settings *settings)
+{
+	worker->settings = *settings;
+	worker->limit = settings->claim_max;
+	worker_wake(worker);
+}
+
+void
+worker_remember(struct worker *worker, struct state_file *state,
+    struct aftermath *aftermath)
+{
+	worker->state = worker->planner.state = state;
+	worker->aftermath = aftermath;
+}
+
+void
 worker_start(struct worker *worker)
 {
+	worker->started = true;
 	loop_timer_arm(worker->timer, 0);
 }
 
@@ -81,7 +112,7 @@ void
 worker_wake(struct worker *worker)
 {
 	worker->woken = true;
-	if (worker->round == NULL && !worker->stopping)
+	if (worker->started && worker->round == NULL && !worker->stopping)
 		loop_timer_arm(worker->timer, 0);
 }
 
@@ -108,7 +139,7 @@ worker_stop(struct worker *worker)
 bool
 worker_idle(const struct worker *worker)
 {
-	return worker->round == NULL;
+	return worker->round == NULL && !worker->busy;
 }
 
 /* ---- the end of a round ---- */
@@ -175,6 +206,7 @@ fail_round(struct worker *worker, const char *sqlstate)
 	struct look_round *round = worker->round;
 	struct db_unit *unit = db_unit_begin(worker->db);
 
+	metric_add(METRIC_ROUNDS_FAILED, NULL, NULL, 1);
 	log_warning("worker.round_failed", log_s(SQLSTATE, sqlstate),
 	    log_n(COUNT, round->people.count));
 	unreserve(round, NULL);
@@ -210,6 +242,8 @@ dispatch_all(struct worker *worker)
 	struct ask *asks = round->asks.data;
 	size_t kept = 0;
 
+	metric_add(METRIC_ROUNDS, NULL, NULL, 1);
+	metric_add(METRIC_LOOKS, NULL, NULL, (double)round->people.count);
 	unreserve(round, round->mine);
 	for (size_t i = 0; i < round->deliveries.count; i++)
 		if (round->mine[i])
@@ -217,6 +251,9 @@ dispatch_all(struct worker *worker)
 	if (kept > 0) {
 		struct round *sending = round->sending;
 
+		if (worker->state != NULL)
+			state_file_sent(
+			    worker->state, round->sequence, round->care_now);
 		round->sending = NULL;
 		dispatch_round(worker->dispatch, sending, list, kept);
 	}
@@ -286,6 +323,7 @@ on_written(enum db_outcome outcome, const char *sqlstate, void *arg)
 	}
 	for (size_t i = 0; i < round->deliveries.count; i++)
 		round->mine[i] = true;
+	fault_point(AFTER_COMMIT);
 	dispatch_all(worker);
 }
 
@@ -298,8 +336,17 @@ write_all(struct worker *worker)
 
 	worker->contended = !planning_finish(&worker->planner, worker->round);
 	unit = db_unit_begin(worker->db);
+	if (worker->state != NULL) {
+		const struct state_record *own = state_file_own(worker->state);
+
+		worker->round->sequence = own->sequence + 1;
+		writing_mark(worker->round->writing, own->id, STATE_ID_BYTES,
+		    worker->round->sequence);
+	}
 	writing_statements(worker->round->writing, unit);
+	fault_point(BEFORE_COMMIT);
 	db_unit_send(unit, on_written, worker);
+	fault_point(MID_COMMIT);
 }
 
 /* The answer about shared addresses did not come. */
@@ -508,6 +555,18 @@ take_people(const struct db_result *result, void *arg)
 	}
 }
 
+static void
+take_urgent(const struct db_result *result, void *arg)
+{
+	struct look_round *round = ((struct worker *)arg)->round;
+	size_t before = round->people.count;
+
+	take_people(result, arg);
+	for (size_t i = before; i < round->people.count; i++)
+		((struct person *)round->people.data)[i].urgent = true;
+	round->urgent_ahead = (uint32_t)(round->people.count - before);
+}
+
 /* The timed ones decide whether there is more where these came from. */
 static void
 take_timed(const struct db_result *result, void *arg)
@@ -562,6 +621,17 @@ on_claimed(enum db_outcome outcome, const char *sqlstate, void *arg)
 		fail_round(worker, sqlstate);
 		return;
 	}
+	/* the pause is gone: an operator spoke, or it was never stored */
+	if (worker->aftermath != NULL && aftermath_behind(worker->aftermath) &&
+	    !gateways_all_paused(worker->gateways))
+		aftermath_connected(worker->aftermath);
+	if (gateways_all_paused(worker->gateways) ||
+	    (worker->aftermath != NULL && !aftermath_done(worker->aftermath))) {
+		unit = db_unit_begin(worker->db);
+		db_unit_add(unit, "rollback", NULL, NULL);
+		db_unit_send(unit, rolled_back, worker);
+		return;
+	}
 	if (worker->round->people.count > 0) {
 		load(worker);
 		return;
@@ -607,7 +677,9 @@ add_parked_claims(struct worker *worker, struct db_unit *unit)
 {
 	for (size_t i = 0; i < gateways_count(worker->gateways); i++) {
 		const struct gateway *g = gateways_at(worker->gateways, i);
-		uint32_t free_slots = gateway_room(g);
+		/* who waits for one that is gone is planned anew */
+		uint32_t free_slots =
+		    g->retired ? BLOCKED_PEOPLE : gateway_room(g);
 
 		if (free_slots == 0)
 			continue;
@@ -618,6 +690,25 @@ add_parked_claims(struct worker *worker, struct db_unit *unit)
 		    (int32_t)(free_slots < worker->limit ? free_slots
 							 : worker->limit));
 	}
+}
+
+/* Now and then: people in the lane of a gateway that is no more. */
+static void
+add_stray_claim(struct worker *worker, struct db_unit *unit)
+{
+	struct db_array known;
+
+	if (worker->round->now < worker->stray_at)
+		return;
+	worker->stray_at = worker->round->now + STRAY_US;
+	db_array_init(&known, DB_I16);
+	for (size_t i = 0; i < gateways_count(worker->gateways); i++)
+		db_array_i64(&known, gateways_at(worker->gateways, i)->lane);
+	db_unit_add(unit, "agenda_claim_stray", take_people, worker);
+	db_param_array(unit, &known);
+	db_param_at(unit, worker->round->care_now);
+	db_param_i32(unit, (int32_t)worker->limit);
+	db_array_free(&known);
 }
 
 static void
@@ -631,28 +722,57 @@ add_claim(struct worker *worker, struct db_unit *unit, int16_t class,
 	db_param_i32(unit, (int32_t)limit);
 }
 
+/*
+ * A fifth of all that is claimed, however little that is at a time: as soon
+ * as others wait, no claim of one or two rounds it up.
+ */
+static uint32_t
+bulk_share(struct worker *worker, uint32_t limit)
+{
+	uint32_t share;
+
+	worker->bulk_fifths += limit;
+	share = worker->bulk_fifths / 5;
+	worker->bulk_fifths %= 5;
+	return share == 0 && worker->first_bucket < 0 ? 1 : share;
+}
+
 static void
 claim(struct worker *worker, uint32_t limit)
 {
 	struct db_unit *unit = db_unit_begin(worker->db);
 
 	db_unit_add(unit, "begin", NULL, NULL);
-	db_unit_add(unit, "agenda_claim_urgent", take_people, worker);
+	db_unit_add(unit, "agenda_claim_urgent", take_urgent, worker);
 	db_param_at(unit, worker->round->care_now);
 	db_param_i32(unit, (int32_t)worker->limit);
 	add_parked_claims(worker, unit);
+	add_stray_claim(worker, unit);
 	if (limit > 0) {
 		next_slice(worker);
 		worker->asked = limit;
-		worker->asked_bulk = limit < 5 ? 1 : limit / 5;
+		worker->asked_bulk = bulk_share(worker, limit);
 		add_claim(worker, unit, CLASS_TIMED, worker->asked, take_timed);
-		add_claim(
-		    worker, unit, CLASS_BULK, worker->asked_bulk, take_bulk);
+		if (worker->asked_bulk > 0)
+			add_claim(worker, unit, CLASS_BULK, worker->asked_bulk,
+			    take_bulk);
 	}
 	/* behind the row locks: what was stopped before is not planned */
 	stop_book_read(worker->stops, unit);
+	gateways_read_pauses(worker->gateways, unit, worker->round->now);
 	rule_book_ask(worker->rules, unit);
 	db_unit_send(unit, on_claimed, worker);
+}
+
+static void
+on_aftermath(void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->busy = false;
+	if (!worker->stopping)
+		loop_timer_arm(worker->timer,
+		    aftermath_done(worker->aftermath) ? 0 : AGAIN_US);
 }
 
 static void
@@ -664,8 +784,15 @@ look(void *arg)
 
 	if (worker->round != NULL || worker->stopping)
 		return;
-	if (!db_ready(worker->db) || !worker->clock->synced) {
+	if (worker->busy)
+		return;
+	if (!db_ready(worker->db) || !clock_agrees(worker->clock)) {
 		loop_timer_arm(worker->timer, AGAIN_US);
+		return;
+	}
+	if (worker->aftermath != NULL && !aftermath_done(worker->aftermath)) {
+		worker->busy = true;
+		aftermath_run(worker->aftermath, on_aftermath, worker);
 		return;
 	}
 	arena = arena_create();

@@ -1,6 +1,7 @@
 #ifndef ADHERD_FLOW_WORKER_H
 #define ADHERD_FLOW_WORKER_H
 
+#include "flow/aftermath.h"
 #include "flow/message.h"
 
 /*
@@ -22,7 +23,13 @@ struct worker *worker_create(struct loop *loop, struct db *db,
     struct messages *messages, struct dispatch *dispatch,
     struct stop_book *stops, struct rule_book *rules,
     const struct worker_settings *settings);
+/* Both borrowed, NULL for nothing; before the start. */
+void worker_remember(struct worker *worker, struct state_file *state,
+    struct aftermath *aftermath);
 void worker_start(struct worker *worker);
+/* Other settings from the next round on, or other gateways. */
+void worker_reload(
+    struct worker *worker, const struct worker_settings *settings);
 void worker_wake(struct worker *worker); /* somebody may be due */
 void worker_room(struct worker *worker); /* a gateway may have room again */
 void worker_stop(struct worker *worker); /* no new round */

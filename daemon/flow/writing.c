@@ -3,6 +3,7 @@
  * here: what stands in the rows was decided by plan.
  */
 #include "flow/writing.h"
+#include "flow/statements.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ struct rows_task {
 
 struct rows_people {
 	struct db_array bucket, patient_id, next_at, lane, attention, standing,
-	    stopped, recent;
+	    stopped, recent, class;
 };
 
 struct rows_obstacle {
@@ -58,6 +59,9 @@ struct writing {
 	struct rows_people people;
 	struct rows_obstacle ended, begun;
 	bool inserted_all, again_all;
+	const uint8_t *mark_id; /* NULL: no mark */
+	size_t mark_id_bytes;
+	int64_t sequence;
 };
 
 static void
@@ -140,6 +144,7 @@ list_arrays(struct writing *w, struct array_field fields[])
 	    {&w->people.standing, DB_I16},
 	    {&w->people.stopped, DB_BOOL},
 	    {&w->people.recent, DB_BYTES},
+	    {&w->people.class, DB_I16},
 	    {&w->ended.bucket, DB_I16},
 	    {&w->ended.patient_id, DB_I64},
 	    {&w->ended.reason, DB_I16},
@@ -347,6 +352,8 @@ writing_add_looked(struct writing *w, const struct looked *looked)
 	db_array_bool(&rows->attention, looked->attention);
 	db_array_i64(&rows->standing, looked->standing);
 	db_array_bool(&rows->stopped, looked->stopped);
+	db_array_i64(&rows->class,
+	    looked->urgent && looked->lane > 0 ? CLASS_URGENT : CLASS_TIMED);
 	db_array_bytes(&rows->recent, recent.data == NULL ? "" : recent.data,
 	    recent.bytes);
 	buf_free(&recent);
@@ -483,6 +490,24 @@ add_batch_statement(struct writing *w, struct db_unit *unit)
 	db_param_array(unit, &w->sent_patient_id);
 }
 
+void
+writing_mark(
+    struct writing *w, const uint8_t *id, size_t bytes, int64_t sequence)
+{
+	w->mark_id = id;
+	w->mark_id_bytes = bytes;
+	w->sequence = sequence;
+}
+
+static void
+add_mark_statement(struct writing *w, struct db_unit *unit)
+{
+	db_unit_add(unit, "sending_mark_store", NULL, NULL);
+	db_param_bytes(unit, w->mark_id, w->mark_id_bytes);
+	db_param_i64(unit, w->sequence);
+	db_param_at(unit, w->care_now);
+}
+
 static void
 add_agenda_statement(struct writing *w, struct db_unit *unit)
 {
@@ -498,6 +523,7 @@ add_agenda_statement(struct writing *w, struct db_unit *unit)
 	db_param_array(unit, &rows->recent);
 	db_param_at(unit, w->care_now);
 	db_param_array(unit, &rows->stopped);
+	db_param_array(unit, &rows->class);
 }
 
 void
@@ -514,6 +540,8 @@ writing_statements(struct writing *w, struct db_unit *unit)
 	add_obstacle_statements(w, unit);
 	if (w->sent_bucket.count > 0)
 		add_batch_statement(w, unit);
+	if (w->sent_bucket.count > 0 && w->mark_id != NULL)
+		add_mark_statement(w, unit);
 	if (w->people.bucket.count > 0)
 		add_agenda_statement(w, unit);
 	db_unit_add(unit, "commit", NULL, NULL);

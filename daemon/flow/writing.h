@@ -19,6 +19,7 @@ struct looked { /* a person of the round, for the agenda row */
 	bool attention;
 	enum reason standing_before, standing;
 	bool stopped;
+	bool urgent;
 	const struct said *said;
 	uint32_t said_count;
 };
@@ -44,6 +45,9 @@ struct delivery_key writing_step_key(
 struct delivery_key writing_open_key(
     const struct dossier *dossier, const struct open_delivery *open);
 
+/* The number of this round, if it sends, goes with it; id is borrowed. */
+void writing_mark(
+    struct writing *writing, const uint8_t *id, size_t bytes, int64_t sequence);
 /*
  * Add the statements to a unit, COMMIT last.  After it was done,
  * writing_complete() says whether every message's row is ours.
