@@ -85,11 +85,16 @@ extern const struct ctl_verb ctl_product_set, ctl_product_list;
 extern const struct ctl_verb ctl_template_list, ctl_template_render,
     ctl_template_register, ctl_template_check;
 extern const struct ctl_verb ctl_timing, ctl_supply;
+extern const struct ctl_verb ctl_maintain;
+extern const struct ctl_verb ctl_queue;
 /* ctl_patient.c */
-extern const struct ctl_verb ctl_queue, ctl_consent;
+extern const struct ctl_verb ctl_consent;
 /* ctl_schema.c */
 extern const struct ctl_verb ctl_migrate, ctl_check_dossiers;
 /* ctl_admin.c */
-extern const struct ctl_verb ctl_keyring_create, ctl_gateway_list;
+extern const struct ctl_verb ctl_keyring_create;
+/* ctl_gateway.c */
+extern const struct ctl_verb ctl_gateway_list, ctl_gateway_pauses,
+    ctl_gateway_pause, ctl_gateway_resume;
 
 #endif

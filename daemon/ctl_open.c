@@ -12,6 +12,7 @@
 #include "ctl.h"
 #include "flow/clock_sync.h"
 #include "flow/gateway_host.h"
+#include "flow/schema.h"
 #include "flow/statements.h"
 
 #define WAIT_DATABASE_US (10 * SECOND_US)
@@ -34,6 +35,16 @@ ctl_settings(struct ctl *ctl)
 	return settings;
 }
 
+static void
+on_probe(const struct db_result *result, const char *sqlstate, void *arg)
+{
+	char error[160];
+
+	(void)arg;
+	if (schema_check(result, sqlstate, error) != 0)
+		ctl_fail(EXIT_CONFIGURATION, "%s", error);
+}
+
 struct db *
 ctl_database(struct ctl *ctl)
 {
@@ -41,6 +52,8 @@ ctl_database(struct ctl *ctl)
 	    .label = "adherctl",
 	    .statements = statements,
 	    .statement_count = statement_count,
+	    .probe = SCHEMA_PROBE,
+	    .on_probe = on_probe,
 	    .patient = true,
 	};
 
@@ -50,8 +63,8 @@ ctl_database(struct ctl *ctl)
 	ctl->loop = loop_create();
 	ctl->db = db_open(ctl->loop, &settings);
 	if (!db_wait_ready(ctl->db, WAIT_DATABASE_US))
-		ctl_fail(
-		    EXIT_DEPENDENCY, "no database: %s", db_last_error(ctl->db));
+		ctl_fail(EXIT_DEPENDENCY, "no database: %s",
+		    db_last_reason(ctl->db));
 	return ctl->db;
 }
 
@@ -62,8 +75,9 @@ ctl_keyring(struct ctl *ctl)
 	char error[256];
 
 	if (ctl->keyring == NULL)
-		ctl->keyring =
-		    keyring_open(settings->keyring_file, error, sizeof(error));
+		ctl->keyring = keyring_open(
+		    settings_secret_path(settings->keyring_file, ctl->arena),
+		    error, sizeof(error));
 	if (ctl->keyring == NULL)
 		ctl_fail(EXIT_CONFIGURATION, "%s", error);
 	return ctl->keyring;

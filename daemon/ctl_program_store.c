@@ -218,7 +218,7 @@ run_store(struct ctl *ctl, int argc, char **argv)
 
 const struct ctl_verb ctl_program_store = {
     "program store",
-    "[--tenant NAME] [--touch] FILE|FOLDER… [--json]",
+    "[--tenant NAME] [--touch] [FILE|FOLDER…] [--json]",
     "put rules in force, as new versions; --touch: have the tenant's people "
     "looked at again though nothing changed",
     run_store,

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "flow/schema.h"
 #include "flow/statements.h"
 #include "migrations.h"
 
@@ -26,11 +27,6 @@
 	"number integer PRIMARY KEY, name text NOT NULL, " \
 	"sha256 text NOT NULL, applied_at timestamptz NOT NULL)"
 #define LOCK "LOCK TABLE schema_migration IN ACCESS EXCLUSIVE MODE"
-#define LOOK "SELECT sha256 FROM schema_migration WHERE number = $1::integer"
-#define NEWEST "SELECT max(number) FROM schema_migration"
-#define RECORD \
-	"INSERT INTO schema_migration (number, name, sha256, applied_at) " \
-	"VALUES ($1::integer, $2::text, $3::text, now())"
 
 /* Exits with what failed and its SQLSTATE: the words may quote rows. */
 static void
@@ -59,12 +55,22 @@ run_script(PGconn *connection, const char *text, const char *what)
 	PQclear(result);
 }
 
+static const struct db_statement *
+find_statement(const char *name)
+{
+	for (size_t i = 0; i < statement_count; i++)
+		if (strcmp(statements[i]->name, name) == 0)
+			return statements[i];
+	abort(); /* it is embedded */
+}
+
+/* A statement of daemon/sql, by name. */
 static PGresult *
-run_query(PGconn *connection, const char *text, int count,
+run_query(PGconn *connection, const char *name, int count,
     const char *const *values, const char *what)
 {
-	PGresult *result =
-	    PQexecParams(connection, text, count, NULL, values, NULL, NULL, 0);
+	PGresult *result = PQexecParams(connection, find_statement(name)->text,
+	    count, NULL, values, NULL, NULL, 0);
 
 	check_result(result, what);
 	return result;
@@ -74,9 +80,12 @@ static PGconn *
 connect_plainly(struct ctl *ctl)
 {
 	PGconn *connection = PQconnectdb(ctl_settings(ctl)->database);
+	char reason[DB_REASON_BYTES];
 
-	if (PQstatus(connection) != CONNECTION_OK)
-		ctl_fail(EXIT_DEPENDENCY, "no database");
+	if (PQstatus(connection) != CONNECTION_OK) {
+		db_connect_reason(connection, reason);
+		ctl_fail(EXIT_DEPENDENCY, "no database: %s", reason);
+	}
 	(void)PQsetErrorVerbosity(connection, PQERRORS_SQLSTATE);
 	run_script(connection, "SET client_min_messages = warning", "set");
 	return connection;
@@ -99,8 +108,8 @@ static bool
 is_applied(
     PGconn *connection, const struct migration *migration, const char *number)
 {
-	PGresult *result =
-	    run_query(connection, LOOK, 1, &number, migration->name);
+	PGresult *result = run_query(
+	    connection, "schema_applied", 1, &number, migration->name);
 	bool applied = PQntuples(result) > 0;
 
 	if (applied && strcmp(PQgetvalue(result, 0, 0), migration->sha256) != 0)
@@ -124,8 +133,8 @@ apply(PGconn *connection, const struct migration *migration)
 	applied = is_applied(connection, migration, number);
 	if (!applied) {
 		run_script(connection, migration->text, migration->name);
-		PQclear(
-		    run_query(connection, RECORD, 3, values, migration->name));
+		PQclear(run_query(
+		    connection, "schema_record", 3, values, migration->name));
 	}
 	run_script(connection, "COMMIT", migration->name);
 	return !applied;
@@ -135,7 +144,7 @@ apply(PGconn *connection, const struct migration *migration)
 static void
 check_newest(PGconn *connection)
 {
-	PGresult *result = run_query(connection, NEWEST, 0, NULL, "look");
+	PGresult *result = run_query(connection, SCHEMA_PROBE, 0, NULL, "look");
 	long newest = strtol(PQgetvalue(result, 0, 0), NULL, 10);
 
 	PQclear(result);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "ctl_line.h"
 #include "flow/stop_book.h"
+#include "flow/template_files.h"
 
 #define WORDS_MAX 1024 /* bytes of a reason, a name, a key */
 
@@ -88,18 +89,25 @@ parse_template(struct ctl *ctl, const char *text, struct stop *stop)
 		    kind_word(stop->kind), slash + 1);
 }
 
-/* Said once, of a sensible length, and fit for a terminal. */
+/* Of a sensible length, and fit for a terminal. */
 static void
-take_text(const char *option, const char *value, const char **text)
+check_text(const char *option, const char *value)
 {
-	if (*text != NULL)
-		ctl_fail(EXIT_USAGE_, "%s twice", option);
 	if (*value == '\0' || strlen(value) > WORDS_MAX)
 		ctl_fail(EXIT_USAGE_, "%s: 1 to %d bytes", option, WORDS_MAX);
 	for (const char *at = value; *at != '\0'; at++)
 		if ((unsigned char)*at < ' ' || *at == 0x7f)
 			ctl_fail(
 			    EXIT_USAGE_, "%s: a control character", option);
+}
+
+/* Said once. */
+static void
+take_text(const char *option, const char *value, const char **text)
+{
+	if (*text != NULL)
+		ctl_fail(EXIT_USAGE_, "%s twice", option);
+	check_text(option, value);
 	*text = value;
 }
 
@@ -168,13 +176,15 @@ stop_wish_read(struct ctl *ctl, const struct ctl_verb *verb, int argc,
 }
 
 const char *
-stop_who(struct ctl *ctl, const struct stop_wish *wish)
+stop_by(struct ctl *ctl, const char *by)
 {
 	const char *user = getenv("SUDO_USER");
 	const struct passwd *entry;
 
-	if (wish->by != NULL)
-		return wish->by;
+	if (by != NULL) {
+		check_text("--by", by);
+		return by;
+	}
 	if (user != NULL && *user != '\0')
 		return user;
 	entry = getpwuid(geteuid());
@@ -207,7 +217,7 @@ begin_stop(struct ctl *ctl, const struct stop_wish *wish)
 	db_param_text(unit, wish->stop.drug);
 	db_param_text(unit, wish->reason == NULL ? "" : wish->reason);
 	db_param_at(unit, now);
-	db_param_text(unit, stop_who(ctl, wish));
+	db_param_text(unit, stop_by(ctl, wish->by));
 	db_param_i32(unit, STOPS_MAX);
 	db_unit_add(unit, "agenda_notify", NULL, NULL);
 	ctl_run(unit);
@@ -274,6 +284,41 @@ print_due(struct ctl *ctl, const struct due *due)
 	buf_free(&out);
 }
 
+/*
+ * A text that is not there is stopped all the same, for it may come; but
+ * whoever typed it meant one that is.  Says which are; false where it is.
+ */
+static bool
+lacks_text(struct ctl *ctl, const struct stop *stop)
+{
+	struct conf_error error;
+	struct template_set *set = template_files_load(
+	    ctl_settings(ctl)->template_dir, "zh-CN", &error);
+	struct buf near = BUF_INIT(0);
+	bool lacks = set != NULL &&
+		     template_set_first(set, stop->kind, stop->stage) == NULL;
+
+	if (set == NULL)
+		(void)fprintf(stderr,
+		    "adherctl: whether there is such a text is not known: %s\n",
+		    error.text);
+	for (enum stage stage = STAGE_DUE; lacks && stage < STAGE_COUNT;
+	     stage++)
+		if (template_set_first(set, stop->kind, stage) != NULL)
+			buf_printf(&near, "%s%s/%s",
+			    near.bytes == 0 ? "" : ", ", kind_word(stop->kind),
+			    stage_word(stage));
+	if (lacks)
+		(void)fprintf(stderr,
+		    "adherctl: the stop stands, but there is no text %s/%s; "
+		    "there are %s\n",
+		    kind_word(stop->kind), stage_word(stop->stage),
+		    buf_string(&near));
+	buf_free(&near);
+	template_set_free(set);
+	return lacks;
+}
+
 static int
 run_stop(struct ctl *ctl, int argc, char **argv)
 {
@@ -295,6 +340,8 @@ run_stop(struct ctl *ctl, int argc, char **argv)
 		    stderr);
 	due = count_due(ctl, &wish.stop);
 	print_due(ctl, &due);
+	if (wish.stop.stage != STAGE_NONE && lacks_text(ctl, &wish.stop))
+		return EXIT_DATA;
 	if (wish.stop.drug == NULL || due.people > 0)
 		return 0;
 	(void)fprintf(stderr,

@@ -246,13 +246,16 @@ tell(struct why *why)
 {
 	struct plan plan;
 
+	why_load_record(why);
 	why_tell_facts(why);
+	why_tell_assumed(why);
 	why_tell_record(why);
 	if (why->of_a_day) {
 		tell_day(why);
 	} else {
 		why_tell_open(why);
 		tell_now(why, &plan);
+		why_tell_channels(why, &plan);
 		tell_next(why);
 		tell_agenda(why, &plan);
 	}

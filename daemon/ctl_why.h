@@ -6,9 +6,10 @@
 #include "ctl_world.h"
 
 /*
- * adherctl why, in three parts: what is known of a patient
- * (ctl_why_facts.c), what is on record (ctl_why_record.c), and what plan
- * says now, next or of a day (ctl_why.c).
+ * adherctl why, in four parts: what is known of a patient
+ * (ctl_why_facts.c), what is on record (ctl_why_record.c), what stands in the
+ * way of each channel (ctl_why_channels.c), and what plan says now, next or
+ * of a day (ctl_why.c).
  */
 struct why {
 	struct ctl *ctl;
@@ -43,8 +44,16 @@ struct decision { /* one row of ctl_why.sql */
 
 /* Status, consents, stops; products with their supply and cycle; visits. */
 void why_tell_facts(struct why *why);
-/* What was decided on that day, or lately; fills in why->decided. */
+/* Read what was decided on that day, or lately: why->decided. */
+void why_load_record(struct why *why);
 void why_tell_record(struct why *why);
+/*
+ * Each channel of this patient's programs, in their order, with what stands
+ * in its way now, a pause by its name.
+ */
+void why_tell_channels(struct why *why, const struct plan *plan);
+/* What an operator said may be assumed as sent, and staging. */
+void why_tell_assumed(struct why *why);
 /* What is on its way. */
 void why_tell_open(struct why *why);
 /* "MedicationRequest/ID", by number where it is no longer known. */

@@ -203,10 +203,39 @@ find_sources(const struct why *why, const char *drug, uint32_t *count)
 	return list.data;
 }
 
+/* Its row, as far as it is among those that were read; or NULL. */
+static const struct decision *
+find_row(const struct why *why, const struct said *said)
+{
+	const struct decision *rows = why->decided.data;
+	const char *item = why_reference(why, said->kind, said->source);
+
+	for (size_t i = 0; i < why->decided.count; i++) {
+		if (rows[i].channel != said->channel ||
+		    rows[i].kind != said->kind || rows[i].at != said->at)
+			continue;
+		for (uint32_t k = 0; k < rows[i].item_count; k++)
+			if (strcmp(rows[i].items[k], item) == 0)
+				return &rows[i];
+	}
+	return NULL;
+}
+
+/* It was meant to go out, and did not: what the agenda is not told. */
+static bool
+never_left(const struct decision *row)
+{
+	return row != NULL &&
+	       (row->state == DELIVERY_REJECTED ||
+		   row->state == DELIVERY_EXPIRED ||
+		   row->state == DELIVERY_HELD || row->state == DELIVERY_RETRY);
+}
+
 /* What was said of one stage of a cycle. */
 static const char *
 stage_words(const struct why *why, const struct said *said, bool past)
 {
+	const struct decision *row;
 	struct arena *arena = why->ctl->arena;
 	char at[32];
 
@@ -218,8 +247,18 @@ stage_words(const struct why *why, const struct said *said, bool past)
 	if (said->state == DELIVERY_HELD)
 		return arena_printf(
 		    arena, "held, %s, %s", reason_word(said->reason), at);
+	if (said->channel == CHANNEL_NONE &&
+	    said->state == DELIVERY_UNCONFIRMED)
+		return arena_printf(
+		    arena, "assumed sent, not by this database, due %s", at);
 	if (said->channel == CHANNEL_NONE)
 		return arena_printf(arena, "over, %s", at);
+	row = find_row(why, said);
+	if (never_left(row))
+		return arena_printf(arena, "not sent, %s by %s%s%s, %s",
+		    delivery_state_word(row->state),
+		    channel_word(said->channel), row->code == NULL ? "" : ": ",
+		    row->code == NULL ? "" : row->code, at);
 	/* receipts are not told to the agenda: it is out */
 	return arena_printf(arena, "%s by %s, %s",
 	    said->state == DELIVERY_SENDING ? "sent"

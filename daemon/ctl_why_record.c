@@ -168,12 +168,10 @@ is_one_sort(const struct decision *a, const struct decision *b)
 }
 
 void
-why_tell_record(struct why *why)
+why_load_record(struct why *why)
 {
 	struct db_unit *unit = db_unit_begin(ctl_database(why->ctl));
 	struct reading reading = {why, &why->decided};
-	const struct decision *list;
-	size_t count;
 
 	db_unit_add(unit, "ctl_why", take_decisions, &reading);
 	db_param_i16(unit, why->person->bucket);
@@ -182,8 +180,14 @@ why_tell_record(struct why *why)
 	db_param_at(unit, why->until);
 	db_param_i32(unit, DECISIONS_MAX);
 	ctl_run(unit);
-	list = why->decided.data;
-	count = why->decided.count;
+}
+
+void
+why_tell_record(struct why *why)
+{
+	const struct decision *list = why->decided.data;
+	size_t count = why->decided.count;
+
 	if (!why->ctl->json)
 		(void)printf("decided%s\n", count == 0 ? ": nothing" : "");
 	for (size_t i = 0, next; i < count; i = next) {

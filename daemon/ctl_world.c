@@ -76,7 +76,7 @@ load_gateways(struct ctl_world *world)
 		return;
 	}
 	world->messages =
-	    messages_create(world->gateways, world->templates, NULL);
+	    messages_create(world->gateways, world->templates, NULL, NULL);
 }
 
 struct ctl_world *
@@ -121,9 +121,18 @@ ctl_world_gateways(
 {
 	if (world->messages == NULL)
 		return gateways_view_free();
-	messages_view(messages_audience(world->messages, tenant_id, locale),
+	messages_view(messages_audience(world->messages, tenant_id, locale), 0,
 	    &world->view);
 	return &world->view;
+}
+
+const struct audience *
+ctl_world_audience(
+    struct ctl_world *world, int32_t tenant_id, const char *locale)
+{
+	return world->messages == NULL
+		   ? NULL
+		   : messages_audience(world->messages, tenant_id, locale);
 }
 
 void

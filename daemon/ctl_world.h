@@ -10,6 +10,7 @@
  * pauses.
  */
 struct ctl_world;
+struct audience; /* flow/message.h */
 
 struct ctl_world *ctl_world_load(struct ctl *ctl);
 void ctl_world_free(struct ctl_world *world);
@@ -22,6 +23,9 @@ const struct rules *ctl_world_rules(
  * the next call.
  */
 const struct gateways_view *ctl_world_gateways(
+    struct ctl_world *world, int32_t tenant_id, const char *locale);
+/* Their gateways and texts; NULL where gateways are taken as free. */
+const struct audience *ctl_world_audience(
     struct ctl_world *world, int32_t tenant_id, const char *locale);
 /* Say on stderr why gateways are taken as free, where they are. */
 void ctl_world_warn(const struct ctl_world *world);
