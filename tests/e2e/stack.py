@@ -3,6 +3,7 @@ provider simulator, any number of adherd copies, adherctl.  Python standard
 library only.  BUILD names the build directory."""
 
 import datetime
+import itertools
 import json
 import os
 import pathlib
@@ -19,7 +20,9 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/sim"))
 from ledger_check import PSQL, Key, encode_reference  # noqa: E402,F401
-from simulator import Tap  # noqa: E402,F401
+from simulator import Tap, in_time  # noqa: E402,F401
+import leaks  # noqa: E402
+import transitions  # noqa: E402
 
 SAMPLES = ROOT / "tests/samples"
 SIGNATURE = "示例医院"
@@ -42,10 +45,42 @@ def wait_until(condition, limit_s, what):
         time.sleep(0.05)
 
 
+# Below what the kernel hands to outgoing connections (from 32768 on): a port
+# from there may belong to any client by the time a killed copy comes back.
+PORTS = range(10000, 32700)
+PORTS_EACH = 100
+own_ports = {"held": None, "next": None}
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that no other program of tests is given: this one holds a block,
+    by a socket in the abstract namespace, which ends with the process."""
+    if own_ports["held"] is None:
+        blocks = len(PORTS) // PORTS_EACH
+        for attempt in range(blocks):
+            block = (os.getpid() + attempt) % blocks
+            held = socket.socket(socket.AF_UNIX)
+            try:
+                held.bind(f"\0adherd-tests-ports-{block}")
+            except OSError:
+                held.close()
+                continue
+            first = PORTS[block * PORTS_EACH]
+            own_ports["held"] = held
+            own_ports["next"] = itertools.cycle(
+                range(first, first + PORTS_EACH))
+            break
+        else:
+            raise AssertionError("no block of ports is free")
+    for _ in range(PORTS_EACH):
+        port = next(own_ports["next"])
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    raise AssertionError("no port is free")
 
 
 def get_json(url):
@@ -69,7 +104,8 @@ class Cluster:
 
     def __init__(self, folder, options=""):
         self.folder = folder
-        self.options = options
+        # in its own folder, so that one that crashed leaves nothing behind
+        self.options = f"{options} -c dynamic_shared_memory_type=mmap"
         self.dsn = self.run("start").strip()
 
     def run(self, verb, *arguments):
@@ -95,14 +131,21 @@ class Copy:
         self.callback_port = stack.ports[number][0]
         self.log_path = stack.folder / f"adherd-{number}.log"
         self.config = stack.write_config(number)
+        self.log_begin = 0      # of its last start
         self.process = None
         self.stack = stack
+        self.launcher = []      # words before the program
+        self.environment = {}   # besides our own
 
-    def start(self, wait=True):
+    def start(self, wait=True, stderr=None):
+        """stderr: where its log goes instead of log_path."""
         with open(self.log_path, "ab") as log:
+            self.log_begin = log.tell()
             self.process = subprocess.Popen(
-                [self.stack.build / "adherd", "-c", self.config,
-                 "--care-time", self.stack.care_time], stderr=log)
+                [*self.launcher, self.stack.build / "adherd", "-c",
+                 self.config, "--care-time", self.stack.care_time],
+                stderr=log if stderr is None else stderr,
+                env={**os.environ, **self.environment})
         if wait:
             wait_until(self.ready, 30, "adherd is ready")
         return self
@@ -115,6 +158,15 @@ class Copy:
                 return True
         except OSError:
             return False
+
+    def metrics(self):
+        """As Prometheus gets them; empty where nobody answers."""
+        try:
+            with urllib.request.urlopen(f"{self.admin}/metrics",
+                                        timeout=1) as answer:
+                return answer.read()
+        except OSError:
+            return b""
 
     def log_text(self):
         return self.log_path.read_text(encoding="utf-8", errors="replace")
@@ -141,7 +193,10 @@ class Stack:
         self.gateway_settings = gateway_settings
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="adherd-e2e."))
         self.folder.chmod(0o711)
-        self.cluster = Cluster(str(self.folder / "pg"), cluster_options)
+        self.errors = []        # what adherctl wrote to stderr
+        self.failed = False
+        self.cluster = self.make_cluster(str(self.folder / "pg"),
+                                         cluster_options)
         self.dsn = self.cluster.dsn
         self.ports = [(free_port(), free_port()) for _ in range(copies)]
         self.sim_port = free_port()
@@ -152,10 +207,14 @@ class Stack:
         self.copies = [Copy(self, number) for number in range(copies)]
         self.ctl("keyring", "create", self.folder / "keyring")
         self.ctl("migrate")
+        transitions.watch(self)
         self.register_templates()
         self.start_sim(sim_options)
 
     # -- what it is made of
+
+    def make_cluster(self, folder, options):
+        return Cluster(folder, options)
 
     def write_secret(self, name, text):
         path = self.folder / name
@@ -180,6 +239,7 @@ plugin-dir = {self.build}/gateways
 listen = 127.0.0.1:{self.ports[number][0]}
 admin-listen = 127.0.0.1:{self.ports[number][1]}
 test-clock = yes
+state-dir = {self.folder}
 {self.settings}
 [gateway "sms"]
 plugin = {self.gateway}
@@ -228,6 +288,7 @@ callback-secret-file = {self.folder}/callback
         run = subprocess.run(
             [self.build / "adherctl", "-c", self.folder / "adherd-0.conf",
              *map(str, words)], text=True, capture_output=True, check=False)
+        self.errors.append(run.stderr)
         if check and run.returncode != 0:
             raise AssertionError(f"adherctl {words[0]}: {run.returncode} "
                                  f"{run.stderr[-2000:]}")
@@ -236,15 +297,19 @@ callback-secret-file = {self.folder}/callback
     def import_fhir(self, source, *files):
         return self.ctl("import", "fhir", "--source", source, *files)
 
-    def import_bundle(self, source, resources, kind="collection"):
-        path = self.folder / f"{source}.json"
+    def write_bundle(self, name, resources, kind="collection"):
+        path = self.folder / f"{name}.json"
         path.write_text(json.dumps(
             {"resourceType": "Bundle", "type": kind,
              "entry": [{"fullUrl": f"https://clinic.example/fhir/"
                         f"{r['resourceType']}/{r['id']}", "resource": r}
                        for r in resources]}, ensure_ascii=False),
             encoding="utf-8")
-        return self.import_fhir(source, path)
+        return path
+
+    def import_bundle(self, source, resources, kind="collection"):
+        return self.import_fhir(
+            source, self.write_bundle(source, resources, kind))
 
     def sql(self, text):
         """Rows as lists of text."""
@@ -278,6 +343,7 @@ callback-secret-file = {self.folder}/callback
                 self.wait_looked_at(limit_s)
             return self
         except BaseException:
+            self.failed = True
             self.close()
             raise
 
@@ -314,26 +380,45 @@ callback-secret-file = {self.folder}/callback
         run = subprocess.run(
             [sys.executable, ROOT / "tests/sim/ledger_check.py",
              "--sim", self.sim, "--care-offset-s", str(self.care_offset_s()),
-             *options], text=True, capture_output=True, check=False,
+             "--keyring", self.folder / "keyring", *options], text=True, capture_output=True, check=False,
             env={**os.environ, "ADHERD_DSN": self.dsn})
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 
+    def leaks(self):
+        """Planted values in what operators collect: leaks.py."""
+        sources = [("stderr of adherctl", "".join(self.errors).encode())]
+        for copy in self.copies:
+            if copy.process and copy.process.poll() is None:
+                sources.append((f"/metrics of {copy.log_path.stem}",
+                                copy.metrics()))
+        return leaks.check(
+            sources, [*(copy.log_path for copy in self.copies),
+                      *leaks.server_logs(self.cluster.folder)],
+            leaks.ring_secrets(self.folder / "keyring"))
+
     def close(self):
+        hits = self.leaks()
         for copy in self.copies:
             if copy.process and copy.process.poll() is None:
                 copy.kill()
         if self.sim_process:
             self.sim_process.terminate()
             self.sim_process.wait()
+        transitions.add_to_file(self)
         self.cluster.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        for hit in hits:
+            print(f"# leak: {hit}")
+        # a test that failed says why; its leaks stand above
+        assert not hits or self.failed, f"leak: {hits[0]}"
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
-        if error[0] is not None:
+        self.failed = error[0] is not None
+        if self.failed:
             for copy in self.copies:
                 if copy.log_path.exists():
                     for line in copy.log_text().splitlines()[-15:]:

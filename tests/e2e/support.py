@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 
+import leaks
 from stack import PSQL, Cluster, Tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -20,6 +21,7 @@ class Site:
     """A cluster in a directory of its own, and adherctl on it."""
 
     def __init__(self, settings=""):
+        self.errors = []                # what adherctl wrote to stderr
         self.folder = tempfile.mkdtemp(prefix="adherd-", dir="/tmp")
         os.chmod(self.folder, 0o755)    # the cluster's owner must get in
         self.cluster = Cluster(os.path.join(self.folder, "c"))
@@ -34,9 +36,15 @@ keyring-file = {self.folder}/keyring
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind=None, *_):
+        hits = leaks.check(
+            [("stderr of adherctl", "".join(self.errors).encode())],
+            leaks.server_logs(self.cluster.folder),
+            leaks.ring_secrets(os.path.join(self.folder, "keyring")))
         self.cluster.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        # a test that failed says why
+        assert not hits or kind, f"leak: {hits[0]}"
 
     def write(self, name, text):
         path = os.path.join(self.folder, name)
@@ -54,6 +62,7 @@ keyring-file = {self.folder}/keyring
         """Run adherctl; check its exit status if one is given."""
         process = self.popen(*arguments)
         out, err = process.communicate(timeout=300)
+        self.errors.append(err)
         assert status is None or process.returncode == status, \
             f"{arguments}: status {process.returncode}\n{out}{err}"
         return process.returncode, out, err

@@ -18,14 +18,26 @@ P3  acknowledged means stored: each receipt that was answered 2xx is in the
 P4  no wrong send: no entry for somebody dead, inactive or without consent,
     outside the hours, after its time, or for a delivery that was held
 
+Times.  The ledger has real time, the database care time where patients are
+concerned.  Where a test moves the clock, its database keeps the history of
+the offset in care_clock_history (at, offset_us), and each entry is judged by
+the offset of its moment; --care-offset-s holds before and without it.
+
+Whose entry it is.  A reference covers one request, so in a batch it names
+only the first address.  --keyring tells the others apart by the blind index
+of their address; without it --people, or what single sends taught.
+
 Prints counts and each violation by its keys, never an address or a text.
 Exit status: 0 all promises kept, 1 violated, 2 could not check.
 """
 
 import argparse
 import base64
+import bisect
 import collections
 import datetime
+import hashlib
+import hmac
 import json
 import os
 import subprocess
@@ -46,6 +58,7 @@ TOPIC = {DOSE: 1, REFILL: 2, RENEWAL: 2, FOLLOW_UP: 4}
 TOPIC_ANY_HOUR = 16
 HOURS = {DOSE: (6 * 3600, 22 * 3600 + 1800)}
 HOURS_OTHER = (8 * 3600, 21 * 3600)
+CHANNELS = {1: "wechat_mini", 2: "wechat_oa", 3: "push", 4: "sms"}
 LISTED_MAX = 50
 
 Key = collections.namedtuple(
@@ -98,6 +111,22 @@ def instant(text):
     """RFC 3339 to seconds since 1970."""
     return datetime.datetime.fromisoformat(
         text.replace("Z", "+00:00")).timestamp()
+
+
+def read_index_key(path):
+    """The key of the blind indexes, of a key ring file."""
+    with open(path, encoding="ascii") as lines:
+        for line in lines:
+            if line.startswith("index "):
+                return base64.b64decode(line.split()[1])
+    raise ValueError("the key ring has no index key")
+
+
+def blind_index(key, tenant_id, channel, address):
+    """As daemon/base/keyring.c makes it, in hexadecimal."""
+    text = (tenant_id.to_bytes(4, "big") + CHANNELS[channel].encode()
+            + b"\0" + address.encode())
+    return hmac.new(key, text, hashlib.sha256).hexdigest()[:32]
 
 
 # ---- the database ----
@@ -173,10 +202,24 @@ class Database:
             self.by_person[key.bucket, key.patient_id].append(key)
             self.by_index[row["address_index"]].append(key)
         self.batches = tables["batch"]
+        self.leases = {r["batch_ref"]: r["lease_until"]
+                       for r in tables["batch"]}
+        self.offsets = self.read_offsets(dsn)
         self.agenda = tables["agenda"]
         # a tenant's own program may have other hours: not judged
         self.own_programs = {(r["tenant_id"], r["kind"])
                              for r in tables["program"]}
+
+
+    @staticmethod
+    def read_offsets(dsn):
+        """[(real time, care offset from then on)], where a test keeps it."""
+        if rows_of(dsn, "SELECT to_regclass('care_clock_history') IS NULL "
+                   "AS none")[0]["none"]:
+            return []
+        return [(row["at"], row["offset_us"] / 1e6) for row in rows_of(
+            dsn, f"SELECT {EPOCH.format('at')}, offset_us FROM "
+            "care_clock_history ORDER BY at")]
 
 
 # ---- the provider's side ----
@@ -209,9 +252,15 @@ class Check:
         self.entries = entries
         self.callbacks = callbacks
         self.options = options
-        self.care_now = database.now + options.care_offset_s
+        self.care_now = database.now + self.offset_at(database.now)
         self.violations = collections.defaultdict(list)
         self.by_key = collections.defaultdict(list)
+
+    def offset_at(self, at):
+        """Care time minus real time at this moment."""
+        offsets = self.database.offsets
+        found = bisect.bisect_right(offsets, (at, float("inf")))
+        return offsets[found - 1][1] if found else self.options.care_offset_s
 
     def violated(self, promise, what, subject):
         self.violations[promise].append(f"{what}: {subject}")
@@ -255,6 +304,9 @@ class Check:
             return None
         person = self.person_of(entry["address"])
         index = known.get(entry["address"])
+        if self.options.keyring is not None:
+            index = blind_index(self.options.keyring, named["tenant_id"],
+                                named["channel"], entry["address"])
         if person is None and index in (None, named["address_index"]):
             return key_of(named)
         if person is not None and person == (named["bucket"],
@@ -283,6 +335,7 @@ class Check:
         # two people may share a phone: the provider's id tells them apart
         found.sort(key=lambda key: (
             deliveries[key]["provider_id"] != entry.get("message_id"),
+            deliveries[key]["batch_ref"] != named["batch_ref"],
             len(self.by_key[key]),
             abs((deliveries[key]["sent_at"] or 0) - at)))
         return found[0] if found else None
@@ -315,8 +368,13 @@ class Check:
         if state in FINAL:
             return None
         if state == SENDING:
+            lease_until = self.database.leases.get(row["batch_ref"])
+            if lease_until is not None:
+                # a lapsed round is a violation of its own
+                return None
             since = (row["sent_at"] if row["sent_at"] is not None
-                     else row["planned_at"] - options.care_offset_s)
+                     else row["planned_at"]
+                     - self.offset_at(self.database.now))
             if since + options.lease_s + options.look_s < self.database.now:
                 return "sending beyond its lease"
             return None
@@ -403,10 +461,20 @@ class Check:
                         f"ledger seq={entry['seq']} {text_of(key)}")
 
     def forbidden(self, key, row, entry, number):
-        """What forbade this send at its claim.  Facts within grace_s of the
-        claim are not judged: their commit may have come after it."""
+        """What forbade this send at its claim.  A copy learns a little later
+        that the clock was moved: only what both offsets forbid counts."""
+        at = instant(entry["at"])
+        offsets = {self.offset_at(at),
+                   self.offset_at(at - self.options.grace_s)}
+        found = [list(self.forbidden_at(key, row, at + offset, number))
+                 for offset in offsets]
+        return [problem for problem in found[0]
+                if all(problem in others for others in found)]
+
+    def forbidden_at(self, key, row, at, number):
+        """The same at this instant of care time.  Facts within grace_s of
+        the claim are not judged: their commit may have come after it."""
         options = self.options
-        at = instant(entry["at"]) + options.care_offset_s
         claimed = min(row["planned_at"], at) if number == 0 else (
             at - options.lease_s)
         before = claimed - options.grace_s
@@ -495,6 +563,8 @@ def parse(arguments):
     add("--people", type=read_people, default={},
         help='JSON file {"address": "patient source_id"}, where batches '
              "share one reference")
+    add("--keyring", type=read_index_key,
+        help="key ring file of the daemon: whose address is whose")
     add("--lease-s", type=float, default=60)
     add("--look-s", type=float, default=1)
     add("--late-s", type=float, default=10,

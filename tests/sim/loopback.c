@@ -140,6 +140,7 @@ accept_one(struct batch *batch, const struct message *message)
 
 	entry.message_id = arena_printf(batch->arena, "lo-%llu",
 	    (unsigned long long)ledger_last(sim->ledger) + 1);
+	sim->balance--;
 	kept = ledger_add(sim->ledger, &entry);
 	wait = receipts_plan(sim->receipts, kept);
 	if (wait > batch->reply->delay_us)
@@ -249,8 +250,24 @@ loopback_on_request(
 	fault_spoil(&batch.choice, reply);
 }
 
+static void
+loopback_on_balance(
+    const struct door_request *request, struct door_reply *reply, void *arg)
+{
+	const struct sim *sim = arg;
+	struct json_writer writer;
+
+	(void)request;
+	json_write_init(&writer, &reply->body);
+	json_write_object(&writer);
+	json_write_key(&writer, "balance");
+	json_write_i64(&writer, sim->balance);
+	json_write_end_object(&writer);
+}
+
 void
 loopback_serve(struct sim *sim)
 {
+	door_route(sim->door, "/loopback/balance", loopback_on_balance, sim);
 	door_route(sim->door, "/loopback", loopback_on_request, sim);
 }

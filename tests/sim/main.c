@@ -35,6 +35,7 @@ struct arguments {
 	int64_t day_limit;
 	int64_t seed;
 	int64_t clock_ahead_s;
+	int64_t balance;
 };
 
 const char *
@@ -119,7 +120,8 @@ usage(int status)
 	    "    [--callback URL] [--loopback-callback URL]\n"
 	    "    [--receipt-delay-ms N (500)] [--retry-scale X (1)]\n"
 	    "    [--day-limit N (50, 0: none)] [--ledger FILE] [--seed N (1)]\n"
-	    "    [--clock-ahead-s N (0, may be negative)]\n"
+	    "    [--clock-ahead-s N (0, may be negative)] [--balance N "
+	    "(1000000)]\n"
 	    "Listens on 127.0.0.1 and prints where; port 0 is any free one.\n"
 	    "/ Aliyun SMS, /loopback, /control, /ledger, /ledger/duplicates,\n"
 	    "/ledger/summary, /callbacks, /phones.\n");
@@ -194,6 +196,9 @@ take_option(struct arguments *arguments, int option, const char *value)
 		arguments->clock_ahead_s =
 		    number(value, INT64_C(-10000000000), INT64_C(10000000000));
 		break;
+	case 'b':
+		arguments->balance = number(value, 0, INT64_MAX / 2);
+		break;
 	default:
 		usage(option == 'h' ? 0 : EXIT_USAGE_);
 	}
@@ -215,6 +220,7 @@ read_arguments(int argc, char **argv, struct arguments *arguments)
 	    {"day-limit", required_argument, NULL, 'D'},
 	    {"seed", required_argument, NULL, 's'},
 	    {"clock-ahead-s", required_argument, NULL, 'a'},
+	    {"balance", required_argument, NULL, 'b'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},
 	};
@@ -276,6 +282,7 @@ main(int argc, char **argv)
 	    .receipt_delay_ms = 500,
 	    .retry_scale_micro = 1000000,
 	    .day_limit = 50,
+	    .balance = 1000000,
 	    .seed = 1};
 	struct sim sim = {0};
 	char *secret;
@@ -291,6 +298,7 @@ main(int argc, char **argv)
 	sim.retry_scale_micro = arguments.retry_scale_micro;
 	sim.clock_ahead_us = arguments.clock_ahead_s * SECOND_US;
 	sim.day_limit = arguments.day_limit;
+	sim.balance = arguments.balance;
 	sim.random = (uint64_t)arguments.seed;
 	sim.loop = loop_create();
 	open_files(&sim, &arguments);

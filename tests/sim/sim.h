@@ -32,6 +32,7 @@ struct sim {
 	int64_t receipt_delay_us;
 	int64_t retry_scale_micro; /* of the provider's retry schedule */
 	int64_t clock_ahead_us; /* of the provider's clock, signatures only */
+	int64_t balance;        /* of /loopback; each message takes one */
 	int64_t day_limit; /* per number, signature and template; 0: none */
 	uint64_t requests; /* accepted so far; numbers them */
 	uint64_t random;   /* state of sim_random() */

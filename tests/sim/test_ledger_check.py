@@ -4,6 +4,7 @@ one planted violation at a time; each must be named, and nothing else.
 
 With ADHERD_DSN set that (empty, throw-away) database is used instead."""
 
+import base64
 import datetime
 import json
 import os
@@ -16,7 +17,7 @@ import unittest.mock
 
 import ledger_check
 from ledger_check import (ANSWER, DOSE, FOLLOW_UP, PSQL, REFILL, Key,
-                          decode_reference, encode_reference)
+                          blind_index, decode_reference, encode_reference)
 from simulator import Tap
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -133,7 +134,8 @@ def clean_entries():
     return [entry(FIRST, 1), entry(SECOND, 2), entry(THIRD, 3)]
 
 
-def run(sql="", entries=None, callbacks=None, arguments=(), people=None):
+def run(sql="", entries=None, callbacks=None, arguments=(), people=None,
+        keyring=None):
     """Exit status and the violations found, by promise."""
     psql(BASE + sql)
     if entries is None:
@@ -151,6 +153,11 @@ def run(sql="", entries=None, callbacks=None, arguments=(), people=None):
             with open(paths["people"], "w", encoding="utf-8") as out:
                 json.dump(people, out)
             arguments = [*arguments, "--people", paths["people"]]
+        if keyring:
+            paths["keyring"] = os.path.join(folder, "keyring")
+            with open(paths["keyring"], "w", encoding="ascii") as out:
+                out.write(keyring)
+            arguments = [*arguments, "--keyring", paths["keyring"]]
         result = subprocess.run(
             [sys.executable, HERE / "ledger_check.py", "--ledger",
              paths["ledger"], "--callbacks", paths["callbacks"], *arguments],
@@ -295,6 +302,7 @@ def test_p2_entry_that_no_delivery_explains():
             entries=clean_entries() + [entry(FIRST, 4, reference="rem-1")])
 
 
+KEY_TEXT = base64.b64encode(bytes(range(32))).decode()
 BATCH_MATE = FIRST._replace(bucket=13, patient_id=4)
 PEOPLE = {"+8613800000001": "p1", "+8613800000004": "p4"}
 
@@ -317,6 +325,36 @@ def test_p2_batch_member_sent_twice():
     for people in (PEOPLE, None):  # None: learned from the single send
         catches("P2", "sent 2 times: bucket=13", sql=sql,
                 entries=batch_entries(again), people=people)
+
+
+KEYRING = f"1 {base64.b64encode(bytes(32)).decode()}\nindex {KEY_TEXT}\n"
+
+
+def indexed(key):
+    """The blind index that the key ring above gives this patient."""
+    return ("UPDATE delivery SET address_index = decode('" + blind_index(
+        bytes(range(32)), 1, SMS, f"+861380000000{key.patient_id}")
+        + f"', 'hex') WHERE patient_id = {key.patient_id};")
+
+
+def test_index_is_that_of_the_daemon():
+    # printed by keyring_index() for this key, tenant 1, "sms"
+    equal(blind_index(bytes(range(32)), 1, SMS, "+8619900000001"),
+          "37217815291e340057989496f541d0a1")
+
+
+def test_batch_members_are_told_apart_by_their_index():
+    sql = (person_sql(13, 4) + delivery_sql(BATCH_MATE, index="44")
+           + "".join(map(indexed, (FIRST, SECOND, THIRD, BATCH_MATE))))
+    equal(run(sql=sql, entries=batch_entries(), keyring=KEYRING), {})
+    again = [entry(FIRST, 5, request=5, seconds=30,
+                   address="+8613800000004"),
+             entry(FIRST, 6, request=5, seconds=30, address="+8613800000009")]
+    found = run(sql=sql, entries=batch_entries(*again), keyring=KEYRING)
+    equal(list(found), ["P2"])
+    assert any("sent 2 times: bucket=13" in line for line in found["P2"])
+    assert any("explains this entry: ledger seq=6" in line
+               for line in found["P2"]), found
 
 
 # ---- P3 ----
@@ -395,6 +433,23 @@ def test_p4_outside_the_hours():
     catches("P4", "outside the hours", sql=sql, entries=late)
     equal(run(sql=sql + "UPDATE consent SET topics = 23 WHERE bucket = 11;",
               entries=late), {})
+
+
+def test_entries_are_judged_by_the_clock_of_their_moment():
+    # ten hours were leapt over after they were sent
+    sql = ("CREATE TABLE care_clock_history (at timestamptz, offset_us "
+           f"bigint); INSERT INTO care_clock_history VALUES "
+           f"('{at_text(-60)}', 0), ('{at_text(30)}', 36000000000);")
+    try:
+        arguments = ["--care-offset-s", "36000"]
+        equal(run(sql=sql, arguments=[*arguments, "--late-s", "99999"]), {})
+        sql = sql.replace(at_text(30), at_text(-30))
+        found = run(sql="DROP TABLE care_clock_history;" + sql,
+                    arguments=[*arguments, "--late-s", "99999"])
+        equal(list(found), ["P4"])
+        assert any("after its time" in line for line in found["P4"]), found
+    finally:
+        psql("DROP TABLE IF EXISTS care_clock_history")
 
 
 def test_p4_held_and_sent():
