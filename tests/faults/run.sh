@@ -1,0 +1,66 @@
+#!/bin/sh
+#
+# run.sh BUILD: every test of faults on a build with -DADHERD_FAULTS, the n-th
+# failures on one with sanitizers (BUILDsan) as well; then what nobody reached,
+# and the table of what was recorded.  Most of them wait, so two run at a
+# time; what measures delays or fills both cores runs alone.  FAULT_SEED
+# repeats a run.
+set -eu
+
+build=$1
+here=$(dirname "$0")
+top=$(cd "$here/../.." && pwd)
+case $build in
+/*) ;;
+*) build=$top/$build ;;
+esac
+export BUILD="$build" FAULT_COUNTS="$build/counts" TRANSITIONS="$build/transitions"
+: >"$TRANSITIONS"
+rm -f "$FAULT_COUNTS"
+out=$build/faults.out
+: >"$out"
+second=$build/faults.second
+others=
+trap '[ -z "$others" ] || kill -- "-$others"' EXIT
+trap 'exit 130' INT TERM
+
+# path NAME…: of their programs
+path() {
+	for name; do
+		echo "$here/test_$name.py"
+	done
+}
+
+# group PROGRAM…: shown, and kept for the table and the sum
+group() {
+	"$top/tests/run.sh" -c "$@" | tee -a "$out"
+}
+
+alone='lanes lives'
+beside='nth points process database states'
+# shellcheck disable=SC2086 # lists of words
+others_of=$(path $alone $beside)
+first=
+for program in "$here"/test_*.py; do
+	case $others_of in *"$program"*) ;; *) first="$first $program" ;; esac
+done
+
+# shellcheck disable=SC2086,SC2016,SC2046 # lists of words; expanded over there
+setsid sh -c 'run=$1; shift; "$run" -c "$@"
+	BUILD=${BUILD}san "$run" -c -v sanitizers "$1"' - \
+    "$top/tests/run.sh" $(path $beside) >"$second" 2>&1 &
+others=$!
+# shellcheck disable=SC2086 # a list of words
+group $first
+wait "$others" || :
+others=
+tee -a "$out" <"$second"
+# shellcheck disable=SC2046,SC2086 # lists of words
+group $(path $alone)
+group "$here/reached.py"
+"$here/table.sh" "$out"
+echo
+# of all groups, as tests/run.sh says it
+awk '/^[0-9]+ passed, [0-9]+ failed$/ { good += $1; bad += $3 }
+	END { printf "%d passed, %d failed\n", good, bad; exit bad > 0 || good == 0 }' \
+    "$out"
