@@ -51,7 +51,8 @@ tidy() {
 	    --suppress=ctunullpointer --suppress=ctuuninitvar \
 	    -D_GNU_SOURCE -DADHERD_VERSION='"lint"' -Idaemon -I. daemon gateways
 	check shellcheck shellcheck .ci/run daemon/embed.sh \
-	    migrations/local-cluster $(find_files tests -name '*.sh')
-	check mandoc mandoc -Tlint -W warning gateways/gateway.3
+	    migrations/local-cluster $(find_files tests systemd -name '*.sh')
+	check mandoc mandoc -Tlint -W warning gateways/gateway.3 \
+	    daemon/adherd.8 daemon/adherctl.1
 }
 exit "$status"

@@ -1,24 +1,29 @@
 #!/bin/sh
 #
-# packages.sh [build] [test] [oracles]: install the Debian packages that are
-# missing for these, after saying which.  A second run installs nothing.
+# packages.sh [build] [test] [deb] [oracles]: install the Debian packages that
+# are missing for these, after saying which.  A second run installs nothing.
 set -eu
 
 build='gcc make pkg-config libc6-dev libpq-dev libcurl4-openssl-dev
 	libevent-dev libmbedtls-dev libjsmn-dev libglib2.0-dev libutf8proc-dev
 	postgresql-15 postgresql-client-15 curl python3 tzdata'
 test='libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck
-	shellcheck mandoc procps util-linux'
-oracles='nodejs npm'
+	shellcheck mandoc procps util-linux pgbouncer systemd libfaketime
+	openssl'
+deb='debhelper dpkg-dev lintian'
+oracles=prometheus
+node='nodejs npm'
 
 wanted=
 for set; do
 	case $set in
 	build) wanted="$wanted $build" ;;
 	test) wanted="$wanted $test" ;;
+	deb) wanted="$wanted $deb" ;;
 	oracles)
+		wanted="$wanted $oracles"
 		# any Node.js will do, packaged or not
-		command -v npm >/dev/null || wanted="$wanted $oracles"
+		command -v npm >/dev/null || wanted="$wanted $node"
 		;;
 	*) exit 64 ;;
 	esac

@@ -37,8 +37,12 @@ group -v sanitizers "$build"/san/tests/test_*[!.d]
 BUILD="$build/san" ADHERD_SIM="$build/san/tests/adherd-sim" \
     setsid tests/run.sh -v sanitizers tests/e2e/test_*.py >"$beside" 2>&1 &
 others=$!
-group tests/sql/test_* tests/sim/test_*.py tests/e2e/test_*.py
-group tests/second/compare_*.py
+# all but test_service.py, which waits for clocks and watchdogs: that it runs
+# beside is enough
+group tests/sql/test_* tests/sim/test_*.py tests/e2e/test_[!s]*.py \
+    tests/e2e/test_s[!e]*.py
+group tests/package/test_pages.sh tests/package/test_install.sh \
+    tests/second/compare_*.py
 wait "$others"
 others=
 cat "$beside"

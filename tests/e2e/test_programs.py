@@ -12,7 +12,8 @@ import tempfile
 import threading
 import time
 
-from stack import (SAMPLES, Stack, build_folder, refill_patients, wait_until)
+from stack import (SAMPLES, Stack, build_folder, in_time, refill_patients,
+                   wait_until)
 from support import equal, main
 
 QUICK = "lease = 7s\nrequest = 2s\nask-after = 1s\n"
@@ -311,7 +312,7 @@ def test_more_classes_than_a_tenant_may_have_hold_nobody_up():
         start = time.monotonic()
         stack.ctl("program", "store", "--touch")
         stack.wait_looked_at(5)
-        assert time.monotonic() - start < 5
+        in_time(time.monotonic() - start, 5, "all are looked at")
         refused = [line for line in stack.copies[0].log_text().splitlines()
                    if "program.refused" in line]
         equal(len(refused), 1)
@@ -407,7 +408,7 @@ def test_an_invalid_row_is_refused_and_the_last_good_stays():
         wait_until(lambda: sent(stack) == [["3", "1", "1"]], 10,
                    "-7d at 10:30 under the last good version")
         log = stack.copies[0].log_text()
-        assert "settings.time" in log.replace("\\x20", " "), log
+        assert "settings.time" in log, log
         # edited in place: found within 15 s, the last good stays
         stack.sql("DELETE FROM program WHERE version = 2 OR kind = 9")
         stack.sql("UPDATE program SET settings = '{\"stages\": 1}'")

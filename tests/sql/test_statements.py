@@ -19,9 +19,10 @@ FILES = sorted((ROOT / "daemon/sql").glob("*.sql"))
 TRANSACTION = {"begin", "commit", "rollback"}
 HOT = re.compile(
     r"agenda_(claim.*|store|lock|touch|wake|set_aside)$|dossier_load$"
-    r"|(delivery|inbox|batch)_")
-# few rows by nature: the rounds under way
-SMALL = {"batch"}
+    r"|maintain_(sweep|sweep_default|inbox)$|(delivery|inbox|batch)_"
+    r"|metrics_")
+# few rows by nature: the rounds under way, what stands once for all copies
+SMALL = {"batch", "copy", "gateway_pause", "gateway_token", "maintenance"}
 PLANNER = """SET plan_cache_mode = force_generic_plan;
 SET random_page_cost = 1.1;
 SET jit = off;
@@ -57,6 +58,18 @@ SELECT sha256(n::text::bytea), 1, 'sms', 1, '2026-02-01',
 FROM generate_series(1, {ROWS}) n;
 INSERT INTO batch (batch_ref, owner, lease_until, buckets, patient_ids)
 SELECT n, 'copy', '2026-03-01', '{{1}}', '{{1}}' FROM generate_series(1, 20) n;
+INSERT INTO task (bucket, patient_id, occurrence_on, kind, source, slot,
+	tenant_id, stage, items, due_at, created_at, done_at)
+SELECT n % 1024, n, '2026-02-01', 1 + n % 5, 1, 0, 1, 1, ARRAY[1, 20000, 0],
+	'2026-02-01', '2026-02-01',
+	CASE WHEN n % 100 = 0 THEN NULL ELSE timestamptz '2026-02-02' END
+FROM generate_series(1, {ROWS}) n;
+INSERT INTO stop (tenant_id, kind, began_at, began_by, ended_at)
+SELECT n, 1, '2026-02-01', 'x',
+	CASE WHEN n % 100 = 0 THEN NULL ELSE timestamptz '2026-02-02' END
+FROM generate_series(1, {ROWS}) n;
+INSERT INTO account_use (account, used_on, taken)
+SELECT n::text, '2026-02-01', n FROM generate_series(1, {ROWS}) n;
 ANALYZE;
 """
 

@@ -343,6 +343,18 @@ case_response(struct bench *bench)
 		    outcome_line(bench->arena, &outcomes[i]));
 }
 
+static void
+case_balance(struct bench *bench)
+{
+	struct gw_response response = read_response(bench);
+	int64_t left;
+
+	same(bench, "outcome", json_get_text(bench->item, "outcome"),
+	    bench->api->balanced(&bench->call, &response, &left) == 0
+		? arena_printf(bench->arena, "%lld", (long long)left)
+		: "unsaid");
+}
+
 /* ---- callbacks ---- */
 
 static struct gw_callback
@@ -765,6 +777,23 @@ loopback_answers_become_outcomes(void **state)
 }
 
 static void
+loopback_tells_what_is_left(void **state)
+{
+	struct arena *arena = arena_create();
+	struct gw_request request;
+	struct bench bench;
+
+	(void)state;
+	bench_init(&bench, &adherd_gateway_loopback, arena, NULL);
+	bench.api->balance(&bench.call, &request);
+	assert_string_equal(request.method, "GET");
+	assert_string_equal(
+	    request.url, "http://127.0.0.1:8080/loopback/balance");
+	arena_free(arena);
+	run_cases(&adherd_gateway_loopback, "balances", case_balance);
+}
+
+static void
 loopback_receipts_become_events(void **state)
 {
 	(void)state;
@@ -788,6 +817,7 @@ main(void)
 	    cmocka_unit_test(nonces_differ),
 	    cmocka_unit_test(loopback_requests_are_what_its_provider_takes),
 	    cmocka_unit_test(loopback_answers_become_outcomes),
+	    cmocka_unit_test(loopback_tells_what_is_left),
 	    cmocka_unit_test(loopback_receipts_become_events),
 	};
 
