@@ -2,12 +2,13 @@
 
 VERSION := 0.1.0
 BUILD ?= build
+PREFIX ?= /usr/local
 ifeq ($(origin CC),default)
 CC := gcc
 endif
 PKGS := libpq libcurl libevent glib-2.0 libutf8proc
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lmbedcrypto
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lmbedcrypto -lm
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 -Wundef \
@@ -29,6 +30,7 @@ BASE := $(call objects,daemon/base/*.c)
 CARE := $(call objects,daemon/care/*.c)
 FLOW := $(call objects,daemon/flow/*.c) $(BUILD)/gen/statements.o $(BUILD)/gen/words.o
 DOOR := $(call objects,daemon/door/*.c)
+DAEMON := $(call objects,daemon/main*.c)
 CTL := $(call objects,daemon/ctl*.c) $(BUILD)/gen/migrations.o
 SIM := $(call objects,tests/sim/*.c)
 # the rooms in the order of their includes: door → flow → care → base
@@ -69,7 +71,7 @@ $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(call say,CC $@)
 	$(Q)$(CC) $(CFLAGS_ALL) -Wno-overlength-strings -MMD -MP -c -o $@ $<
 
-$(BUILD)/adherd: $(BUILD)/daemon/main.o $(ROOMS)
+$(BUILD)/adherd: $(DAEMON) $(ROOMS)
 	$(call say,CC $@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -ldl
 $(BUILD)/adherctl: $(CTL) $(ROOMS)
@@ -86,10 +88,12 @@ help:
 	@echo 'make demo        install what it needs, run everything on loopback'
 	@echo 'make test        install what it needs, run the tests'
 	@echo 'make test-faults kill, crash and restart under load: the long ones'
-	@echo 'make test-oracles  vendors'"'"' own SDKs against the simulator'
+	@echo 'make test-oracles  vendors'"'"' own SDKs against the simulator; promtool, lintian'
+	@echo 'make soak        half an hour of every fault at once'
 	@echo 'make fuzz        every fuzzer for FUZZ_SECONDS (30) each'
 	@echo 'make lint        formatting, clang-tidy, cppcheck, shellcheck, mandoc'
 	@echo 'make install     into DESTDIR PREFIX (/usr/local)'
+	@echo 'make deb         a Debian package, in build/'
 	@echo 'make clean       remove build/'
 	@echo 'variables: BUILD=build CC=gcc SAN=-fsanitize=… V=1'
 
@@ -101,9 +105,11 @@ demo: deps-build
 deps-build:
 	@tests/packages.sh build
 deps-test:
-	@tests/packages.sh build test
+	@tests/packages.sh build test deb
+deps-deb:
+	@tests/packages.sh build deb
 deps-oracles:
-	@tests/packages.sh build test oracles
+	@tests/packages.sh build test deb oracles
 
 # ---- tests ----
 
@@ -133,7 +139,14 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(STATIC_GATEWAYS) $(ROOMS)
 # random lives stand behind a fuzzer and a test
 $(BUILD)/tests/test_lives $(BUILD)/fuzz/fuzz_plan: $(BUILD)/tests/life/life.o
 
-everything: all $(UNIT) $(BUILD)/tests/adherd-sim
+# plug-ins that misbehave on purpose, for tests; never installed
+PLUGINS := $(patsubst tests/plugins/%.c,$(BUILD)/tests/plugins/%.so,$(wildcard tests/plugins/*.c))
+$(BUILD)/tests/plugins/%.so: tests/plugins/%.c
+	@mkdir -p $(dir $@)
+	$(call say,CC $@)
+	$(Q)$(CC) $(CFLAGS_ALL) -Igateways -MMD -MP -shared $(LDFLAGS_ALL) -o $@ $<
+
+everything: all $(UNIT) $(PLUGINS) $(BUILD)/tests/adherd-sim
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 test: deps-test
@@ -142,13 +155,25 @@ test: deps-test
 	@$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/san OPT='-O1 -g' SAN='$(SANITIZERS)' everything
 	@BUILD=$(BUILD) tests/run-all.sh
 
+# builds that can be told to break: daemon/base/fault.h
 test-faults: deps-test
-	@$(MAKE) --no-print-directory -j2 everything
-	@BUILD=$(BUILD) tests/run.sh -c $(sort $(wildcard tests/faults/test_*.py))
+	@$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/faults \
+	    CFLAGS='$(CFLAGS) -DADHERD_FAULTS' everything
+	@$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/faultssan \
+	    CFLAGS='$(CFLAGS) -DADHERD_FAULTS' OPT='-O1 -g' \
+	    SAN='$(SANITIZERS)' all $(BUILD)/faultssan/tests/adherd-sim
+	@tests/faults/run.sh $(BUILD)/faults
 
+# what others say of us: vendors' SDKs, promtool and Prometheus, lintian
 test-oracles: deps-oracles
-	@$(MAKE) --no-print-directory -j2 $(BUILD)/tests/adherd-sim
-	@BUILD=$(BUILD) tests/run.sh tests/oracles/run.sh
+	@$(MAKE) --no-print-directory -j2 everything
+	@BUILD=$(BUILD) tests/run.sh tests/oracles/run.sh \
+	    tests/monitoring/test_monitoring.py tests/package/test_deb.sh
+
+# half an hour (SOAK_SECONDS) of everything at once, by three copies
+soak: deps-test
+	@$(MAKE) --no-print-directory -j2 everything
+	@BUILD=$(BUILD) tests/faults/soak.py
 
 FUZZ_SECONDS ?= 30
 fuzz: deps-test
@@ -162,25 +187,82 @@ lint: deps-test
 
 # ---- install ----
 
-PREFIX ?= /usr/local
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
-	    $(DESTDIR)$(PREFIX)/lib/adherd/gateways \
-	    $(DESTDIR)$(PREFIX)/share/adherd $(DESTDIR)$(PREFIX)/include/adherd \
-	    $(DESTDIR)$(PREFIX)/share/man/man3 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 755 $(BUILD)/adherd $(DESTDIR)$(PREFIX)/sbin
-	install -m 755 $(BUILD)/adherctl $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(GATEWAYS) $(DESTDIR)$(PREFIX)/lib/adherd/gateways
-	install -m 644 gateways/gateway.h $(DESTDIR)$(PREFIX)/include/adherd
-	install -m 644 gateways/gateway.3 $(DESTDIR)$(PREFIX)/share/man/man3
-	$(BUILD)/adherd --manual >$(DESTDIR)$(PREFIX)/share/man/man5/adherd.conf.5
-	cp -R templates $(DESTDIR)$(PREFIX)/share/adherd
+# where the installed daemon finds its plug-ins and texts: settings.o is made
+# again when that changes
+$(BUILD)/gen/prefix: FORCE
+	@mkdir -p $(dir $@)
+	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
+$(BUILD)/daemon/flow/settings.o: $(BUILD)/gen/prefix
+$(BUILD)/daemon/flow/settings.o: CFLAGS_ALL += \
+	-DADHERD_TEMPLATE_DIR='"$(PREFIX)/share/adherd/templates"' \
+	-DADHERD_PLUGIN_DIR='"$(PREFIX)/lib/adherd/gateways"'
+
+# adherd(8) with a paragraph for each alarm
+$(BUILD)/gen/adherd.8: daemon/adherd.8 \
+    $(wildcard systemd/monitoring/alarms.mdoc) $(BUILD)/gen/prefix
+	$(Q)sed -e '/^\.\\" ALARMS$$/r $(or $(filter %.mdoc,$^),/dev/null)' \
+	    -e '/^\.\\" ALARMS$$/d' -e 's|@PREFIX@|$(PREFIX)|' $< >$@
+$(BUILD)/gen/adherd.conf.5: $(BUILD)/adherd $(GATEWAYS)
+	$(Q)$< --manual=$(BUILD)/gateways >$@
+$(BUILD)/gen/adherd.conf.example: $(BUILD)/adherd $(GATEWAYS)
+	$(Q)$< --example=$(BUILD)/gateways >$@
+$(BUILD)/gen/completion: systemd/completion.sh $(BUILD)/adherctl $(BUILD)/adherd
+	$(Q)systemd/completion.sh $(BUILD)/adherctl $(BUILD)/adherd >$@
+PAGES := $(BUILD)/gen/adherd.8 $(BUILD)/gen/adherd.conf.5
+
+ROOT := $(DESTDIR)$(PREFIX)
+UNIT_DIR ?= $(PREFIX)/lib/systemd/system
+UNITS := $(wildcard systemd/*.service systemd/*.timer systemd/*.socket)
+install: all $(PAGES) $(BUILD)/gen/adherd.conf.example $(BUILD)/gen/completion
+	install -d $(ROOT)/bin $(ROOT)/sbin $(ROOT)/include/adherd \
+	    $(ROOT)/lib/adherd/gateways $(ROOT)/lib/sysusers.d \
+	    $(ROOT)/lib/tmpfiles.d $(ROOT)/share/adherd/monitoring \
+	    $(ROOT)/share/bash-completion/completions $(ROOT)/share/doc/adherd \
+	    $(addprefix $(ROOT)/share/man/man,1 3 5 8) $(DESTDIR)$(UNIT_DIR)
+	install -m 755 $(BUILD)/adherd $(ROOT)/sbin
+	install -m 755 $(BUILD)/adherctl $(ROOT)/bin
+	install -m 644 $(GATEWAYS) $(ROOT)/lib/adherd/gateways
+	install -m 644 gateways/gateway.h $(ROOT)/include/adherd
+	install -m 644 daemon/adherctl.1 $(ROOT)/share/man/man1
+	install -m 644 gateways/gateway.3 $(ROOT)/share/man/man3
+	install -m 644 $(BUILD)/gen/adherd.conf.5 $(ROOT)/share/man/man5
+	install -m 644 $(BUILD)/gen/adherd.8 $(ROOT)/share/man/man8
+	install -m 644 $(BUILD)/gen/completion $(ROOT)/share/bash-completion/completions/adherctl
+	ln -sf adherctl $(ROOT)/share/bash-completion/completions/adherd
+	install -m 644 $(BUILD)/gen/adherd.conf.example $(ROOT)/share/doc/adherd
+	install -m 644 systemd/sysusers.conf $(ROOT)/lib/sysusers.d/adherd.conf
+	install -m 644 systemd/tmpfiles.conf $(ROOT)/lib/tmpfiles.d/adherd.conf
+	@for unit in $(UNITS); do \
+	    sed -e 's|@SBINDIR@|$(PREFIX)/sbin|' -e 's|@BINDIR@|$(PREFIX)/bin|' \
+	        $$unit | install -m 644 /dev/stdin \
+	            $(DESTDIR)$(UNIT_DIR)/$${unit##*/} || exit; done
+	install -m 644 systemd/listener.sql $(ROOT)/share/adherd
+	cp -R templates $(ROOT)/share/adherd
+	@find systemd/monitoring -name '*.mdoc' -o -type f -print 2>/dev/null | \
+	    while read -r file; do install -D -m 644 $$file \
+	        $(ROOT)/share/adherd/$${file#systemd/} || exit; done
+	chmod -R u=rwX,go=rX $(ROOT)/share/adherd
 
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all help demo deps-build deps-test deps-oracles everything test \
-	test-faults test-oracles fuzz fuzzers lint install clean
+# the package builds as Debian builds, in a tree of its own
+DEB := $(BUILD)/deb/adherd-$(VERSION)
+deb: deps-deb
+	@rm -rf $(BUILD)/deb
+	@mkdir -p $(DEB)
+	@cp -R daemon gateways migrations templates systemd Makefile README.md \
+	    LICENSE NOTICE $(DEB)
+	@mv $(DEB)/systemd/debian $(DEB)/debian
+	@cd $(DEB) && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u BUILD \
+	    dpkg-buildpackage -us -uc -b
+	@cp $(BUILD)/deb/*.deb $(BUILD)/
+	@lintian --allow-root --fail-on error,warning --tag-display-limit 0 \
+	    $(BUILD)/deb/*.changes
+
+-include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o \
+	-type f -name '*.d' -print 2>/dev/null)
+.PHONY: all help demo deps-build deps-test deps-deb deps-oracles everything test \
+	test-faults test-oracles soak fuzz fuzzers lint install deb clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
