@@ -488,11 +488,13 @@ CREATE TABLE maintenance (
 	dossiers_differing  integer NOT NULL
 );
 
+-- Two of one name, a mistake, have a row each.
 CREATE TABLE copy (
-	copy_id       text PRIMARY KEY,
+	copy_id       text NOT NULL,
 	role          text NOT NULL,
 	started_at    timestamptz NOT NULL,
-	heartbeat_at  timestamptz NOT NULL
+	heartbeat_at  timestamptz NOT NULL,
+	PRIMARY KEY (copy_id, started_at)
 );
 
 -- The last round of each copy that left, as its state file has it too: a

@@ -141,7 +141,7 @@ static const struct row rows[METRIC_COUNT] = {
     [METRIC_BATCHES_LAPSED] = {"batches_lapsed", GAUGE, {0}, NULL,
 	"Rounds past their lease that nobody has taken over yet."},
     [METRIC_COPIES] = {"copies", GAUGE, {"state"}, NULL,
-	"Copies that are alive, and those silent that did not say goodbye."},
+	"Copies alive, silent without a goodbye, of a name that another has."},
     [METRIC_INBOX_RECEIPTS] = {"inbox_receipts", GAUGE, {"state"}, NULL,
 	"Receipts not yet worked on, and unknown ones, up to 10,000 each."},
     [METRIC_TASKS_OPEN] = {"tasks_open", GAUGE, {"urgency"}, NULL,

@@ -103,11 +103,13 @@ take_work(const struct db_result *result, void *arg)
 	    METRIC_BATCHES_LAPSED, NULL, NULL, (double)db_i64(result, 0, 2));
 	metric_set(METRIC_COPIES, "alive", NULL, (double)db_i64(result, 0, 3));
 	metric_set(METRIC_COPIES, "silent", NULL, (double)db_i64(result, 0, 4));
+	metric_set(
+	    METRIC_COPIES, "named_twice", NULL, (double)db_i64(result, 0, 5));
 	metric_set(METRIC_INBOX_RECEIPTS, "waiting", NULL,
-	    (double)db_i64(result, 0, 5));
-	metric_set(METRIC_INBOX_RECEIPTS, "unknown", NULL,
 	    (double)db_i64(result, 0, 6));
-	metric_set(METRIC_STOPS, NULL, NULL, (double)db_i64(result, 0, 7));
+	metric_set(METRIC_INBOX_RECEIPTS, "unknown", NULL,
+	    (double)db_i64(result, 0, 7));
+	metric_set(METRIC_STOPS, NULL, NULL, (double)db_i64(result, 0, 8));
 }
 
 /* An answer that nobody took up may tell of danger. */

@@ -1,8 +1,8 @@
 /*
  * Heartbeats.  A new copy waits until the others have counted it before it
  * uses its share, so that the sum of the shares is never more than the rate.
- * Two copies of one name, a mistake, have one row between them: each sees
- * the other in it, and counts it.
+ * A copy's first heartbeat takes away the rows of its name: one that died is
+ * not counted any more, and one that lives, a mistake, puts its own back.
  */
 #include "flow/copies.h"
 
@@ -47,10 +47,11 @@ copies_create(struct db *db, const struct clock *clock,
 
 /* What the first heartbeat finds may be of the copy before us. */
 static void
-take_other(const struct db_result *result, void *arg)
+take_others(const struct db_result *result, void *arg)
 {
 	struct copies *copies = arg;
-	bool found = copies->joined_at != AT_UNKNOWN && !db_null(result, 0, 0);
+	bool found =
+	    copies->joined_at != AT_UNKNOWN && db_i64(result, 0, 0) > 0;
 
 	if (found && !copies->named_twice)
 		log_error("copy.named_twice", log_s(COPY, copies->name));
@@ -61,7 +62,7 @@ static void
 take_count(const struct db_result *result, void *arg)
 {
 	struct copies *copies = arg;
-	int64_t count = db_i64(result, 0, 0) + copies->named_twice;
+	int64_t count = db_i64(result, 0, 0);
 
 	if (copies->joined_at == AT_UNKNOWN)
 		copies->joined_at = copies->beat_at;
@@ -90,12 +91,13 @@ copies_beat(struct copies *copies)
 	if (copies->started_at == AT_UNKNOWN)
 		copies->started_at = copies->beat_at;
 	unit = db_unit_begin(copies->db);
-	db_unit_add(unit, "copy_heartbeat", take_other, copies);
+	db_unit_add(unit, "copy_heartbeat", take_others, copies);
 	db_param_text(unit, copies->name);
 	db_param_text(unit, copies->role);
 	db_param_at(unit, copies->started_at);
 	db_param_at(unit, copies->beat_at);
 	db_param_at(unit, copies->beat_at - ALIVE_US);
+	db_param_bool(unit, copies->joined_at == AT_UNKNOWN);
 	db_unit_add(unit, "copies_live", take_count, copies);
 	db_param_at(unit, copies->beat_at - ALIVE_US);
 	db_unit_send(unit, on_beaten, copies);
@@ -113,4 +115,5 @@ copies_leave(struct copies *copies, struct db_unit *unit)
 	accounts_give_back(copies->accounts, unit);
 	db_unit_add(unit, "copy_gone", NULL, NULL);
 	db_param_text(unit, copies->name);
+	db_param_at(unit, copies->started_at);
 }

@@ -1,9 +1,9 @@
 -- What is under way in all copies, for the operators' numbers.
 -- $1 timestamptz  now, unmoved
 -- Returns one row: rounds of sending, the earliest end of a lease, rounds
--- past theirs; copies alive, and silent for 30 s to a day; receipts to be
--- worked on, and those that fitted nothing for two minutes, each up to
--- 10,000; stops that stand.
+-- past theirs; copies alive, silent for 30 s to a day, and alive under a name
+-- that another has; receipts to be worked on, and those that fitted nothing
+-- for two minutes, each up to 10,000; stops that stand.
 -- Locks: none.  Index: inbox_due, stop_standing; batch and copy hold a
 -- handful of rows.
 SELECT
@@ -15,6 +15,8 @@ SELECT
 	(SELECT count(*) FROM copy
 	WHERE heartbeat_at < $1::timestamptz - interval '30 s'
 		AND heartbeat_at > $1::timestamptz - interval '1 day'),
+	(SELECT count(*) - count(DISTINCT copy_id) FROM copy
+	WHERE heartbeat_at >= $1::timestamptz - interval '30 s'),
 	(SELECT count(*) FROM (
 		SELECT FROM inbox WHERE state = 0 AND next_at < 'infinity'
 		LIMIT 10000) waiting),

@@ -262,19 +262,31 @@ class Namesakes(Flow):
         return path
 
 
-def test_two_copies_of_one_name_are_told_of_and_share_the_rate():
+def named_twice(copy):
+    """As its metrics have it, which are as old as 15 s."""
+    found = re.search(r'(?m)^adherd_copies\{state="named_twice"\} (\S+)$',
+                      copy.metrics().decode())
+    return float(found[1]) if found else None
+
+
+def test_copies_of_one_name_are_told_of_and_share_the_rate():
     people, rate = 200, 40
-    with Namesakes(copies=2, gateway_settings=f"batch = 1\nrate = {rate}",
+    with Namesakes(copies=3, gateway_settings=f"batch = 1\nrate = {rate}",
                    settings=QUICK + "claim-max = 20\n").begin(
                        refill_patients(people)) as stack:
         for copy in stack.copies:
             wait_until(lambda c=copy: "copy.named_twice copy=one"
                        in c.log_text(), 20, "each sees the other")
         time.sleep(6)           # and counts it at its next heartbeat
+        assert stack.number("SELECT count(*) FROM copy") == 3
+        wait_until(lambda: named_twice(stack.copies[0]) == 2, 30, "metrics")
         stack.move_clock(DUE)
         stack.delivered(people, 60)
         entries = stack.of("aliyun")
         assert most_in_a_second(entries) <= rate, most_in_a_second(entries)
+        # an orderly stop takes its own row only
+        assert stack.copies[2].stop() == 0
+        assert stack.number("SELECT count(*) FROM copy") == 2
         # who starts after a death under its own name is no namesake
         for copy in stack.copies:
             copy.kill()

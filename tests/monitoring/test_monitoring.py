@@ -205,6 +205,7 @@ def test_what_the_database_knows_is_told():
         ON CONFLICT (one) DO UPDATE SET dossiers_differing = 2""")
     wanted = {'adherd_copies{state="alive"}': 1,
               'adherd_copies{state="silent"}': 1,
+              'adherd_copies{state="named_twice"}': 0,
               "adherd_people_set_aside": 1,
               'adherd_gateway_pauses{gateway="sms",scope="template"}': 1,
               'adherd_gateway_pauses{gateway="sms",scope="gateway"}': 0,
