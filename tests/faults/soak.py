@@ -16,7 +16,8 @@ from fault_table import record
 from faults import SEED, FaultStack, died, stop_in_order, wait_until
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", 1800))
-SETTINGS = ("lease = 7s\nrequest = 2s\nask-after = 1s\nclaim-max = 200\n"
+HANDS, HAND = 3, 200    # of people that a copy may claim at once
+SETTINGS = (f"lease = 7s\nrequest = 2s\nask-after = 1s\nclaim-max = {HAND}\n"
             "probe = 2s\n")
 EVERY_S, PEOPLE = 2.0, 12
 FAULTS = (
@@ -100,6 +101,22 @@ def harm(stack, chance, counts):
             copy.start(wait=False)
 
 
+def fill_hands(stack):
+    """The witness alone, with all that it may hold, an unhurried provider and
+    then a failing one: what that takes the allocator keeps, and it is no
+    growth when it comes later."""
+    witness = stack.copies[0]
+    for fault in FAULTS[:2]:
+        stack.fault(endpoint="aliyun", **fault)
+        witness.process.send_signal(signal.SIGSTOP)
+        stack.add_people(HANDS * HAND)
+        witness.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM delivery") >= stack.people, 60,
+            "all are claimed")
+    stack.fault(clear=True)
+
+
 def settle(stack):
     """The retries of the ladder come 1, 5, 15 and 60 minutes later."""
     for step in ("+2m", "+7m", "+20m", "+80m"):
@@ -119,7 +136,9 @@ def main():
     counts = {}
     with FaultStack(copies=3, settings=SETTINGS,
                     gateway_settings="window = 32\nbatch = 1\n") as stack:
-        for copy in stack.copies:
+        stack.copies[0].start()
+        fill_hands(stack)
+        for copy in stack.copies[1:]:
             copy.start()
         witness = Witness(stack.copies[0])
         begun = told = time.monotonic()
