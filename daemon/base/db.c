@@ -1,131 +1,36 @@
 /*
- * PostgreSQL on the loop: one libpq connection in pipeline mode, kept up,
- * with every statement prepared on it.  What parameters and results hold is
- * db_value.c's.
+ * PostgreSQL on the loop: one libpq connection in pipeline mode, kept up.
+ * db_setup.c prepares the statements on it, db_unit.c sends them, and what
+ * parameters and results hold is db_value.c's.
  *
- * Owns the connection, its events and timer, and each unit from
- * db_unit_begin() until its done() returned.  Units wait in `under_way` in
- * the order of sending, which is the order of the server's answers; a unit
- * that can have no answer any more waits in `lost` to be told so.  The state
- * of the connection changes in db_change_state() only, and it is taken down
- * in db_settle() only, which every event ends with: so a callback may send,
- * close or break whatever it likes, and nothing vanishes under its feet.
+ * Owns the connection, its events and timer.  Its state changes in
+ * db_change_state() only, and it is taken down in db_settle() only, which
+ * every event ends with: so a callback may send, close or break whatever it
+ * likes, and nothing vanishes under its feet.
  *
- * What the server says in words of a statement is never kept: it may quote a
- * row.  Before there is a session there are no rows, and what stands in the
- * way of one is told, less what it quotes of the connection string.
+ * Before there is a session there are no rows that words could quote: what
+ * stands in the way of one is told, less what it quotes of the connection
+ * string.
  */
-#include "base/db_unit.h"
+#include "base/db_inside.h"
 
 #include <assert.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/crypto.h"
-#include "base/fault.h"
 #include "base/log.h"
 
 #define CONNECT_TIMEOUT_US (3 * SECOND_US)
 #define BACKOFF_MIN_US (SECOND_US / 10)
 #define BACKOFF_MAX_US (5 * SECOND_US)
 #define UNIT_TIMEOUT_US (15 * SECOND_US)
-#define ABANDONED_WAIT_MS 2000  /* for the end of a backend */
 #define TOLD_AGAIN_US MINUTE_US /* of another reason to be down */
 
-enum db_state {
-	STATE_WAITING, /* for the backoff to end */
-	STATE_CONNECTING,
-	STATE_PREPARING,
-	STATE_READY
-};
-
-struct queue {
-	struct db_unit *first;
-	struct db_unit *last;
-};
-
-struct listener {
-	struct listener *next;
-	char *channel;
-	void (*notified)(void *arg);
-	void *arg;
-};
-
-struct db {
-	struct loop *loop;
-	struct db_settings settings;
-	struct statement *statements; /* owned, sorted by name */
-	struct listener *listeners;   /* owned */
-	enum db_state state;
-	PGconn *connection;
-	struct event *event; /* connecting: what libpq waits for; then reads */
-	struct event *write_event; /* pending while libpq has unsent bytes */
-	struct loop_timer *timer;  /* backoff, connecting, or first unit */
-	struct queue under_way;    /* owned */
-	struct queue lost;         /* owned */
-	unsigned attempts;         /* to connect, since a unit last succeeded */
-	unsigned rotation;     /* hosts to move from the front of the list */
-	uint64_t readied;      /* how often it became ready */
-	bool in_transaction;   /* as of the last answered unit */
-	bool transaction_lost; /* and nobody was told */
-	bool running;          /* in an event: db_settle() will follow */
-	bool deferred;         /* db_deferred() will be called */
-	bool closing;
-	int abandoned_pid;   /* of a backend that did not answer; 0: none */
-	char broken[8];      /* why the connection must go; "" while fine */
-	char fatal_state[6]; /* SQLSTATE of the server's last FATAL */
-	char last_error[8];
-	char reason[DB_REASON_BYTES];      /* of broken, then of last_error */
-	char told_reason[DB_REASON_BYTES]; /* in the last db.down */
-	int64_t told_at;                   /* clock_boot() */
-	bool *awaited;                     /* db_wait_ready() sleeps on it */
-#ifdef ADHERD_FAULTS
-	bool breaks_when_sent; /* the unit that is being sent */
-#endif
-};
-
 static void db_connect(struct db *db);
-static void db_settle(struct db *db);
 static void db_on_timer(void *arg);
-static void db_setup(struct db *db);
-
-/* ---- queues of units ---- */
-
-static void
-queue_push(struct queue *queue, struct db_unit *unit)
-{
-	unit->next = NULL;
-	if (queue->last != NULL)
-		queue->last->next = unit;
-	else
-		queue->first = unit;
-	queue->last = unit;
-}
-
-static struct db_unit *
-queue_pop(struct queue *queue)
-{
-	struct db_unit *unit = queue->first;
-
-	if (unit != NULL) {
-		queue->first = unit->next;
-		if (queue->first == NULL)
-			queue->last = NULL;
-	}
-	return unit;
-}
-
-static void
-queue_move(struct queue *to, struct queue *from)
-{
-	struct db_unit *unit;
-
-	while ((unit = queue_pop(from)) != NULL)
-		queue_push(to, unit);
-}
 
 /* ---- opening and closing ---- */
 
@@ -137,8 +42,8 @@ statement_compare(const void *a, const void *b)
 	return strcmp(left->source->name, right->source->name);
 }
 
-static struct statement *
-statement_find(struct db *db, const char *name)
+struct statement *
+db_find_statement(struct db *db, const char *name)
 {
 	struct db_statement source = {.name = name};
 	struct statement key = {.source = &source};
@@ -217,7 +122,7 @@ db_deferred(void *arg)
 	db_settle(db);
 }
 
-static void
+void
 db_defer(struct db *db)
 {
 	if (db->running || db->deferred)
@@ -272,7 +177,7 @@ db_last_reason(const struct db *db)
 
 /* ---- the connection's life ---- */
 
-static void
+void
 db_change_state(struct db *db, enum db_state state)
 {
 	static const bool allowed[4][4] = {
@@ -309,8 +214,7 @@ reason_of(const char *why)
 	return "the server refused";
 }
 
-/* Have the connection taken down once the present callbacks returned. */
-static void
+void
 db_break(struct db *db, const char *why)
 {
 	if (db->broken[0] != '\0')
@@ -361,7 +265,7 @@ db_backoff(const struct db *db)
 }
 
 /* Only the SQLSTATE of a notice is looked at, and only of a last word. */
-static void
+void
 db_on_notice(void *arg, const PGresult *result)
 {
 	struct db *db = arg;
@@ -553,566 +457,7 @@ db_on_timer(void *arg)
 	db_settle(db);
 }
 
-/* ---- sending ---- */
-
-static void db_on_writable(evutil_socket_t fd, short what, void *arg);
-
-/* Push libpq's buffer out as far as the socket takes it. */
-static void
-db_flush(struct db *db)
-{
-	int left = PQflush(db->connection);
-
-	if (left < 0 || (left > 0 && event_add(db->write_event, NULL) != 0))
-		db_break(db, "08006");
-}
-
-static int
-command_execute(struct db *db, const struct command *command)
-{
-	struct wire wire;
-
-	wire_params(&wire, command);
-	return PQsendQueryPrepared(db->connection,
-	    command->statement->source->name, (int)command->params.count,
-	    wire.values, wire.lengths, wire.formats, 1);
-}
-
-static int
-command_send(struct db *db, const struct command *command)
-{
-	switch (command->kind) {
-	case COMMAND_EXECUTE:
-		return command_execute(db, command);
-	case COMMAND_PREPARE:
-		return PQsendPrepare(db->connection,
-		    command->statement->source->name,
-		    command->statement->source->text, 0, NULL);
-	case COMMAND_DESCRIBE:
-		return PQsendDescribePrepared(
-		    db->connection, command->statement->source->name);
-	case COMMAND_TEXT:
-		return PQsendQueryParams(db->connection, command->text, 0, NULL,
-		    NULL, NULL, NULL, 1);
-	}
-	abort();
-}
-
-#ifdef ADHERD_FAULTS
-/* A statement in front that the server refuses, so that none is obeyed. */
-static void
-unit_spoil(struct db_unit *unit, const char *sqlstate)
-{
-	struct list commands;
-	struct command *refused;
-
-	list_init(&commands, unit->arena, sizeof(struct command));
-	refused = list_add(&commands);
-	refused->kind = COMMAND_TEXT;
-	list_init(&refused->params, unit->arena, sizeof(struct param));
-	refused->text = arena_printf(unit->arena,
-	    "DO $$ BEGIN RAISE 'on purpose' USING ERRCODE = '%s'; END $$",
-	    sqlstate);
-	for (size_t i = 0; i < unit->commands.count; i++)
-		*(struct command *)list_add(&commands) =
-		    ((struct command *)unit->commands.data)[i];
-	unit->commands = commands;
-}
-
-/*
- * By turns: refused for a conflict, refused for want of memory, lost before
- * it left, lost after (what it did is in doubt).  True: nothing may be sent.
- */
-static bool
-unit_must_fail(struct db *db, struct db_unit *unit)
-{
-	uint64_t number = fault_fails(QUERY);
-
-	if (number == 0)
-		return false;
-	switch (number % 4) {
-	case 0:
-		unit_spoil(unit, "40001");
-		return false;
-	case 1:
-		unit_spoil(unit, "53200");
-		return false;
-	case 2:
-		db_break(db, "08006");
-		return true;
-	default:
-		db->breaks_when_sent = true;
-		return false;
-	}
-}
-#else
-#define unit_must_fail(db, unit) false
-#endif
-
-/* Put a unit on the wire; its answers will come in this order. */
-static void
-db_start(struct db *db, struct db_unit *unit)
-{
-	const struct command *commands;
-	int64_t timeout_us = db->settings.unit_timeout_us;
-
-	unit->deadline_at =
-	    timeout_us == 0 ? AT_NEVER : clock_boot() + timeout_us;
-	queue_push(&db->under_way, unit);
-	if (unit->deadline_at != AT_NEVER && !loop_timer_armed(db->timer))
-		loop_timer_arm(db->timer, timeout_us);
-	if (unit_must_fail(db, unit))
-		return;
-	commands = unit->commands.data;
-	for (size_t i = 0; i < unit->commands.count; i++)
-		if (command_send(db, &commands[i]) != 1) {
-			db_break(db, "08006");
-			return;
-		}
-	if (PQpipelineSync(db->connection) != 1)
-		db_break(db, "08006");
-	else
-		db_flush(db);
-#ifdef ADHERD_FAULTS
-	if (db->breaks_when_sent)
-		db_break(db, "08006");
-	db->breaks_when_sent = false;
-#endif
-}
-
-/* ---- receiving ---- */
-
-/* Tell the unit's owner and forget the unit. */
-static void
-unit_finish(struct db_unit *unit, enum db_outcome outcome)
-{
-	const char *sqlstate = outcome == DB_FAILED ? unit->sqlstate : NULL;
-
-	if (unit->done != NULL)
-		unit->done(outcome, sqlstate, unit->arg);
-	arena_free(unit->arena);
-	free(unit);
-}
-
-/*
- * After these the connection is of no use, though it is healthy: it leads to
- * a demoted node, or its prepared statements are gone or out of date.
- * Class 08 is not among them: a Citus coordinator says so of a worker.
- */
-static bool
-sqlstate_wants_reconnect(const char *sqlstate)
-{
-	static const char *const states[] = {"25006", "26000", "0A000", "57P01",
-	    "57P02", "57P03", "57P05", "25P03"};
-
-	for (size_t i = 0; i < COUNT(states); i++)
-		if (strcmp(sqlstate, states[i]) == 0)
-			return true;
-	return false;
-}
-
-bool
-db_sqlstate_passes(const char *sqlstate)
-{
-	static const char *const classes[] = {"08", "40", "53", "55", "57"};
-
-	for (size_t i = 0; i < COUNT(classes); i++)
-		if (strncmp(sqlstate, classes[i], 2) == 0)
-			return true;
-	return false;
-}
-
-/* The server has answered all of the unit. */
-static void
-unit_on_sync(struct db *db, struct db_unit *unit)
-{
-	bool failed = unit->sqlstate[0] != '\0';
-
-	assert(unit->answered == unit->commands.count);
-	queue_pop(&db->under_way);
-	db->in_transaction =
-	    PQtransactionStatus(db->connection) != PQTRANS_IDLE;
-	if (failed && sqlstate_wants_reconnect(unit->sqlstate))
-		db_break(db, unit->sqlstate);
-	else if (!failed && db->state == STATE_READY)
-		db->attempts = 0;
-	unit_finish(unit, failed ? DB_FAILED : DB_OK);
-}
-
-static void
-unit_on_refused(struct db *db, struct db_unit *unit, const PGresult *pg)
-{
-	const char *sqlstate = PQresultErrorField(pg, PG_DIAG_SQLSTATE);
-
-	db_on_notice(db, pg);
-	if (sqlstate == NULL) {
-		/* libpq's own words: the connection is gone */
-		db_break(db, "08006");
-		return;
-	}
-	if (unit->sqlstate[0] == '\0') {
-		snprintf(
-		    unit->sqlstate, sizeof(unit->sqlstate), "%s", sqlstate);
-		unit->refused = unit->answered;
-	}
-	unit->answered++;
-}
-
-/* Each command has one result: rows, an error, or "aborted" after one. */
-static void
-unit_on_result(struct db *db, struct db_unit *unit, const PGresult *pg)
-{
-	const struct command *commands = unit->commands.data;
-	const struct command *command = &commands[unit->answered];
-	struct db_result result = {.pg = pg};
-	ExecStatusType status = PQresultStatus(pg);
-
-	if (status == PGRES_PIPELINE_SYNC) {
-		unit_on_sync(db, unit);
-		return;
-	}
-	if (unit->answered == unit->commands.count) {
-		/* the connection went between the last answer and the sync */
-		db_break(db, "08006");
-		return;
-	}
-	switch (status) {
-	case PGRES_COMMAND_OK:
-	case PGRES_TUPLES_OK:
-	case PGRES_EMPTY_QUERY:
-		unit->answered++;
-		if (command->on_result != NULL)
-			command->on_result(&result, command->arg);
-		break;
-	case PGRES_PIPELINE_ABORTED:
-		unit->answered++;
-		break;
-	case PGRES_FATAL_ERROR:
-		unit_on_refused(db, unit, pg);
-		break;
-	default:
-		/* COPY has no place here */
-		db_break(db, "08P01");
-	}
-}
-
-/* Take what has arrived; a NULL only separates two commands. */
-static void
-db_read_results(struct db *db)
-{
-	bool was_null = false;
-
-	while (db->under_way.first != NULL && db->broken[0] == '\0' &&
-	       !db->closing && PQisBusy(db->connection) == 0) {
-		PGresult *pg = PQgetResult(db->connection);
-
-		if (pg == NULL && was_null)
-			return;
-		was_null = pg == NULL;
-		if (pg != NULL)
-			unit_on_result(db, db->under_way.first, pg);
-		PQclear(pg);
-	}
-}
-
-static void
-db_read_notifications(struct db *db)
-{
-	PGnotify *notify;
-
-	while (!db->closing && (notify = PQnotifies(db->connection)) != NULL) {
-		for (struct listener *each = db->listeners;
-		     each != NULL && !db->closing; each = each->next)
-			if (strcmp(each->channel, notify->relname) == 0)
-				each->notified(each->arg);
-		PQfreemem(notify);
-	}
-}
-
-static void
-db_on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct db *db = arg;
-	bool alive;
-
-	(void)fd;
-	(void)what;
-	db->running = true;
-	alive = PQconsumeInput(db->connection) == 1;
-	db_read_results(db);
-	/* with nothing under way PQisBusy() reads notices and NOTIFYs */
-	if (db->under_way.first == NULL)
-		(void)PQisBusy(db->connection);
-	db_read_notifications(db);
-	if (!alive || PQstatus(db->connection) == CONNECTION_BAD)
-		db_break(db, "08006");
-	else if (db->broken[0] == '\0' && !db->closing)
-		db_flush(db);
-	db_settle(db);
-}
-
-static void
-db_on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	struct db *db = arg;
-
-	(void)fd;
-	(void)what;
-	db->running = true;
-	db_flush(db);
-	db_settle(db);
-}
-
-/* ---- setting up, taking down ---- */
-
-static struct db_unit *
-unit_create(struct db *db)
-{
-	struct db_unit *unit = mem_alloc(sizeof(*unit));
-
-	unit->db = db;
-	unit->arena = arena_create();
-	list_init(&unit->commands, unit->arena, sizeof(struct command));
-	return unit;
-}
-
-static struct command *
-unit_add(
-    struct db_unit *unit, enum command_kind kind, struct statement *statement)
-{
-	struct command *command = list_add(&unit->commands);
-
-	command->kind = kind;
-	command->statement = statement;
-	list_init(&command->params, unit->arena, sizeof(struct param));
-	return command;
-}
-
-static void
-unit_add_listen(struct db_unit *unit, const struct listener *listener)
-{
-	char *name = PQescapeIdentifier(
-	    unit->db->connection, listener->channel, strlen(listener->channel));
-	struct command *command = unit_add(unit, COMMAND_TEXT, NULL);
-
-	assert(name != NULL);
-	command->text = arena_printf(unit->arena, "LISTEN %s", name);
-	PQfreemem(name);
-}
-
-/* Keep what the statement takes, to check and convert parameters by it. */
-static void
-statement_on_described(const struct db_result *result, void *arg)
-{
-	struct statement *statement = arg;
-	int count = PQnparams(result->pg);
-
-	assert(count <= PARAMETERS_MAX);
-	statement->parameter_count = count;
-	for (int i = 0; i < count; i++)
-		statement->parameters[i] = PQparamtype(result->pg, i);
-}
-
-/*
- * A pooler answers with a number of its own.  Behind one that gives each
- * transaction another backend, prepared statements fail and LISTEN is deaf,
- * and all poolers drop the session's settings.
- */
-static void
-take_backend(const struct db_result *result, void *arg)
-{
-	struct db *db = arg;
-
-	if (db_i64(result, 0, 0) != PQbackendPID(db->connection))
-		db_break(db, DB_POOLED);
-}
-
-/* On a fresh session a name is taken, or one just prepared is not there. */
-static bool
-sqlstate_is_poolers(const char *sqlstate)
-{
-	return strcmp(sqlstate, "42P05") == 0 || strcmp(sqlstate, "26000") == 0;
-}
-
-static void
-db_be_ready(struct db *db)
-{
-	db_change_state(db, STATE_READY);
-	db->readied++;
-	log_info("db.ready", log_s(KEY, db->settings.label));
-	if (db->awaited != NULL)
-		*db->awaited = true;
-	if (db->settings.on_ready != NULL)
-		db->settings.on_ready(db, db->settings.arg);
-}
-
-static void
-db_on_greeted(enum db_outcome outcome, const char *sqlstate, void *arg)
-{
-	struct db *db = arg;
-
-	if (outcome == DB_FAILED)
-		db_break(
-		    db, sqlstate_is_poolers(sqlstate) ? DB_POOLED : sqlstate);
-	else if (outcome == DB_OK && db->broken[0] == '\0')
-		db_be_ready(db);
-}
-
-/*
- * Before all work: who answers, and the end of a backend that we gave up, so
- * that what it did can be read back.
- */
-static void
-db_greet(struct db *db, struct statement *statement)
-{
-	struct db_unit *unit = unit_create(db);
-	struct command *command = unit_add(unit, COMMAND_EXECUTE, statement);
-
-	command->on_result = take_backend;
-	command->arg = db;
-	db_param_i32(unit, db->abandoned_pid);
-	db_param_i32(unit, ABANDONED_WAIT_MS);
-	db->abandoned_pid = 0;
-	unit->done = db_on_greeted;
-	unit->arg = db;
-	db_start(db, unit);
-}
-
-/* A statement that the connection cannot do without was refused. */
-static void
-db_on_setup_refused(struct db_unit *unit, const char *sqlstate)
-{
-	const struct command *command = unit->commands.data;
-	struct db *db = unit->db;
-
-	command += unit->refused;
-	log_error("db.prepare",
-	    log_s(STATEMENT, command->statement != NULL
-				 ? command->statement->source->name
-				 : "listen"),
-	    log_s(SQLSTATE, sqlstate));
-	db_break(db, sqlstate_is_poolers(sqlstate) ? DB_POOLED : sqlstate);
-}
-
-static void
-db_on_setup(enum db_outcome outcome, const char *sqlstate, void *arg)
-{
-	struct db_unit *unit = arg;
-	struct db *db = unit->db;
-	struct statement *greeting = statement_find(db, "session");
-
-	if (outcome == DB_LOST)
-		return;
-	if (outcome == DB_FAILED) {
-		db_on_setup_refused(unit, sqlstate);
-		return;
-	}
-	if (greeting != NULL)
-		db_greet(db, greeting);
-	else
-		db_be_ready(db);
-}
-
-static void
-unit_add_prepare(struct db_unit *unit, struct statement *statement)
-{
-	struct command *command;
-
-	unit_add(unit, COMMAND_PREPARE, statement);
-	command = unit_add(unit, COMMAND_DESCRIBE, statement);
-	command->on_result = statement_on_described;
-	command->arg = statement;
-}
-
-static bool
-is_probe(const struct db *db, const struct statement *statement)
-{
-	return db->settings.probe != NULL &&
-	       strcmp(statement->source->name, db->settings.probe) == 0;
-}
-
-/* All statements in one round trip, but for the one that went before. */
-static void
-db_prepare(struct db *db)
-{
-	struct db_unit *unit = unit_create(db);
-
-	for (size_t i = 0; i < db->settings.statement_count; i++)
-		if (!is_probe(db, &db->statements[i]))
-			unit_add_prepare(unit, &db->statements[i]);
-	for (struct listener *each = db->listeners; each != NULL;
-	     each = each->next)
-		unit_add_listen(unit, each);
-	unit->done = db_on_setup;
-	unit->arg = unit;
-	db_start(db, unit);
-}
-
-static void
-take_probe(const struct db_result *result, void *arg)
-{
-	struct db *db = arg;
-
-	db->settings.on_probe(result, NULL, db->settings.arg);
-}
-
-static void
-db_on_probed(enum db_outcome outcome, const char *sqlstate, void *arg)
-{
-	struct db_unit *unit = arg;
-	struct db *db = unit->db;
-
-	if (outcome == DB_FAILED) {
-		db->settings.on_probe(NULL, sqlstate, db->settings.arg);
-		db_on_setup_refused(unit, sqlstate);
-	} else if (outcome == DB_OK && db->broken[0] == '\0') {
-		db_prepare(db);
-	}
-}
-
-/* First of all the probe: without it others may not be there. */
-static void
-db_probe(struct db *db)
-{
-	struct statement *probe = statement_find(db, db->settings.probe);
-	struct db_unit *unit = unit_create(db);
-	struct command *command;
-
-	assert(probe != NULL);
-	unit_add_prepare(unit, probe);
-	command = unit_add(unit, COMMAND_EXECUTE, probe);
-	command->on_result = take_probe;
-	command->arg = db;
-	unit->done = db_on_probed;
-	unit->arg = unit;
-	db_start(db, unit);
-}
-
-/* Connected: pipeline mode, then the statements. */
-static void
-db_setup(struct db *db)
-{
-	struct event_base *base = loop_base(db->loop);
-	int fd = PQsocket(db->connection);
-
-	db_change_state(db, STATE_PREPARING);
-	loop_timer_disarm(db->timer);
-	event_free(db->event);
-	db->event =
-	    event_new(base, fd, EV_READ | EV_PERSIST, db_on_readable, db);
-	db->write_event = event_new(base, fd, EV_WRITE, db_on_writable, db);
-	if (db->event == NULL || db->write_event == NULL ||
-	    event_add(db->event, NULL) != 0 ||
-	    PQsetnonblocking(db->connection, 1) != 0 ||
-	    PQenterPipelineMode(db->connection) != 1) {
-		db_break(db, "connect");
-		return;
-	}
-	if (db->settings.probe != NULL)
-		db_probe(db);
-	else
-		db_prepare(db);
-}
+/* ---- taking down ---- */
 
 /* Once, and where there is another reason later, each minute at most. */
 static void
@@ -1143,7 +488,7 @@ db_drop(struct db *db)
 	if (db->in_transaction && db->under_way.first == NULL)
 		db->transaction_lost = true;
 	db->in_transaction = false;
-	queue_move(&db->lost, &db->under_way);
+	unit_queue_move(&db->lost, &db->under_way);
 	db_disconnect(db);
 	if (db->closing)
 		return false;
@@ -1155,22 +500,18 @@ db_drop(struct db *db)
 	return was_ready;
 }
 
-/*
- * Every event ends here, and nowhere else does anything go away: the
- * connection if it broke, the units that went with it, the db if it closes.
- * What a callback adds to `lost` waits for the next turn of the loop.
- */
-static void
+/* What a callback adds to `lost` waits for the next turn of the loop. */
+void
 db_settle(struct db *db)
 {
-	struct queue lost = {0};
+	struct unit_queue lost = {0};
 	struct db_unit *unit;
 	bool went_down = false;
 
 	if (db->broken[0] != '\0' || db->closing)
 		went_down = db_drop(db);
-	queue_move(&lost, &db->lost);
-	while ((unit = queue_pop(&lost)) != NULL)
+	unit_queue_move(&lost, &db->lost);
+	while ((unit = unit_queue_pop(&lost)) != NULL)
 		unit_finish(unit, DB_LOST);
 	if (went_down && !db->closing && db->settings.on_down != NULL)
 		db->settings.on_down(db, db->last_error, db->settings.arg);
@@ -1181,127 +522,7 @@ db_settle(struct db *db)
 		db_defer(db);
 }
 
-void
-db_listen(
-    struct db *db, const char *channel, void (*notified)(void *), void *arg)
-{
-	struct listener *listener = mem_alloc(sizeof(*listener));
-	struct db_unit *unit;
-
-	listener->channel = mem_text(channel);
-	listener->notified = notified;
-	listener->arg = arg;
-	listener->next = db->listeners;
-	db->listeners = listener;
-	if (!db_ready(db) && db->state != STATE_PREPARING)
-		return;
-	unit = unit_create(db);
-	unit_add_listen(unit, listener);
-	db_start(db, unit);
-}
-
-/* ---- units ---- */
-
-struct db_unit *
-db_unit_begin(struct db *db)
-{
-	assert(!db->closing);
-	return unit_create(db);
-}
-
-struct arena *
-db_unit_arena(struct db_unit *unit)
-{
-	return unit->arena;
-}
-
-void
-db_unit_add(struct db_unit *unit, const char *name,
-    void (*on_result)(const struct db_result *result, void *arg), void *arg)
-{
-	struct statement *statement = statement_find(unit->db, name);
-	struct command *command;
-
-	if (statement == NULL) {
-		log_error("db.statement", log_s(STATEMENT, name));
-		abort();
-	}
-	command = unit_add(unit, COMMAND_EXECUTE, statement);
-	command->on_result = on_result;
-	command->arg = arg;
-}
-
-/* Does the unit open a transaction, or give up on one? */
-static bool
-unit_starts_afresh(const struct db_unit *unit)
-{
-	const struct command *command = unit->commands.data;
-	const char *text = command->statement->source->text;
-
-	for (;;) {
-		text += strspn(text, " \t\r\n");
-		if (strncmp(text, "--", 2) == 0)
-			text += strcspn(text, "\n");
-		else if (strncmp(text, "/*", 2) == 0 &&
-			 strstr(text, "*/") != NULL)
-			text = strstr(text, "*/") + 2;
-		else
-			break;
-	}
-	return strncasecmp(text, "begin", 5) == 0 ||
-	       strncasecmp(text, "start", 5) == 0 ||
-	       strncasecmp(text, "rollback", 8) == 0;
-}
-
-void
-db_unit_send(struct db_unit *unit,
-    void (*done)(enum db_outcome outcome, const char *sqlstate, void *arg),
-    void *arg)
-{
-	struct db *db = unit->db;
-	bool orphan = db->transaction_lost;
-
-	assert(unit->commands.count > 0 && unit->done == NULL);
-	unit->done = done;
-	unit->arg = arg;
-	db->transaction_lost = false;
-	if (db_ready(db) && (!orphan || unit_starts_afresh(unit))) {
-		db_start(db, unit);
-		return;
-	}
-	queue_push(&db->lost, unit);
-	db_defer(db);
-}
-
-struct run {
-	bool done;
-	enum db_outcome outcome;
-	char *sqlstate;
-};
-
-static void
-run_on_done(enum db_outcome outcome, const char *sqlstate, void *arg)
-{
-	struct run *run = arg;
-
-	run->done = true;
-	run->outcome = outcome;
-	if (run->sqlstate != NULL && sqlstate != NULL)
-		snprintf(run->sqlstate, 6, "%s", sqlstate);
-}
-
-enum db_outcome
-db_unit_run(struct db_unit *unit, char *sqlstate_out)
-{
-	struct run run = {.sqlstate = sqlstate_out};
-	struct loop *loop = unit->db->loop;
-
-	if (sqlstate_out != NULL)
-		sqlstate_out[0] = '\0';
-	db_unit_send(unit, run_on_done, &run);
-	loop_run_until(loop, &run.done);
-	return run.outcome;
-}
+/* ---- waiting ---- */
 
 static void
 wait_on_timeout(void *arg)

@@ -7,8 +7,8 @@
 #include "base/db.h"
 
 /*
- * What a unit is made of and how values lie in it: between db.c, which sends
- * and receives, and db_value.c, which puts values in and takes them out.
+ * What a unit is made of and how values lie in it: between db_unit.c, which
+ * sends and receives, and db_value.c, which puts values in and takes them out.
  */
 #define PARAMETERS_MAX 64
 
