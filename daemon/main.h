@@ -6,6 +6,7 @@
 #include "door/callback.h"
 #include "flow/clock_sync.h"
 #include "flow/copies.h"
+#include "flow/receipts.h"
 #include "flow/rescue.h"
 #include "flow/worker.h"
 
@@ -40,6 +41,7 @@ struct daemon {
 	struct worker *worker;
 	struct rescue *rescue;
 	struct inbox *inbox;
+	struct receipts *receipts;
 	struct copies *copies;
 	struct state_file *state; /* NULL: nothing is remembered */
 	struct aftermath *aftermath;

@@ -171,7 +171,7 @@ on_chores(void *arg)
 	loop_timer_arm(daemon->chores, CHORE_US);
 	/* what a listener stored is for those who may see deliveries */
 	if (daemon->loaded && daemon->settings.role != ROLE_INBOX)
-		inbox_look(daemon->inbox);
+		receipts_look(daemon->receipts);
 }
 
 /* On each connection, before any work: nothing is done by another schema. */
@@ -354,8 +354,9 @@ daemon_start(struct daemon *daemon)
 	open_state(daemon);
 	daemon->rescue = rescue_create(daemon->db[DB_CHORES], &daemon->clock);
 	daemon->inbox =
-	    inbox_create(daemon->db[DB_CHORES], daemon->db[DB_WRITE],
-		&daemon->clock, daemon->gateways, daemon->keyring);
+	    inbox_create(daemon->db[DB_WRITE], &daemon->clock, daemon->keyring);
+	daemon->receipts =
+	    receipts_create(daemon->db[DB_CHORES], &daemon->clock);
 	db_listen(daemon->db[DB_CHORES], "agenda", on_notify, daemon);
 	daemon->tick = loop_timer_create(daemon->loop, on_tick, daemon);
 	daemon->chores = loop_timer_create(daemon->loop, on_chores, daemon);
@@ -384,7 +385,7 @@ all_idle(const struct daemon *daemon)
 {
 	return worker_idle(daemon->worker) && dispatch_idle(daemon->dispatch) &&
 	       outcomes_idle(daemon->outcomes) && rescue_idle(daemon->rescue) &&
-	       inbox_idle(daemon->inbox) && !daemon->refreshing &&
+	       receipts_idle(daemon->receipts) && !daemon->refreshing &&
 	       !daemon->reading_clock;
 }
 
