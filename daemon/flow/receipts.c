@@ -33,8 +33,8 @@ struct item { /* an event being worked on */
 	bool address_bad; /* stop using the address: dead, or it refused */
 	int32_t contact_no;
 	int64_t tries;
-	bool has_key;
-	bool locked; /* has_key, and the person's row is ours now */
+	bool has_key; /* of the reference, then of the member that is meant */
+	bool locked;  /* has_key, and the person's row is ours now */
 	struct delivery_key key;
 	bool found; /* key names a delivery, its state is known */
 	enum delivery_state state;
@@ -50,6 +50,7 @@ struct receipts {
 	struct arena *arena; /* of the work under way */
 	struct list items;   /* struct item */
 	int32_t limit;       /* events at once; halved when one is poison */
+	bool members;        /* those by address are looked at, no others */
 	bool busy;
 };
 
@@ -230,8 +231,7 @@ concerns_person(const struct item *item)
 }
 
 static void
-add_people(
-    struct receipts *receipts, struct db_unit *unit, const char *statement)
+add_wakes(struct receipts *receipts, struct db_unit *unit)
 {
 	struct item *items = receipts->items.data;
 	struct db_array bucket, patient_id, at;
@@ -246,11 +246,10 @@ add_people(
 			db_array_at(&at, clock_care(receipts->clock));
 		}
 	if (bucket.count > 0) {
-		db_unit_add(unit, statement, NULL, NULL);
+		db_unit_add(unit, "agenda_wake", NULL, NULL);
 		db_param_array(unit, &bucket);
 		db_param_array(unit, &patient_id);
-		if (strcmp(statement, "agenda_wake") == 0)
-			db_param_array(unit, &at);
+		db_param_array(unit, &at);
 	}
 	db_array_free(&bucket);
 	db_array_free(&patient_id);
@@ -313,10 +312,9 @@ apply(struct receipts *receipts)
 		items[i].applies =
 		    items[i].found && items[i].locked &&
 		    delivery_may_become(items[i].state, state_told(&items[i]));
-	add_people(receipts, unit, "agenda_lock");
 	add_receipts(receipts, unit, now);
 	add_bad_contacts(receipts, unit);
-	add_people(receipts, unit, "agenda_wake");
+	add_wakes(receipts, unit);
 	add_done(receipts, unit, now);
 	db_unit_add(unit, "commit", NULL, NULL);
 	fault_point(RECEIPT_BEFORE_COMMIT);
@@ -324,6 +322,98 @@ apply(struct receipts *receipts)
 }
 
 /* ---- finding ---- */
+
+/* First those whom references name, then members of their requests. */
+static bool
+is_looked_at(const struct receipts *receipts, const struct item *item)
+{
+	return receipts->members ? item->by_address && item->found
+				 : item->has_key;
+}
+
+static void
+take_states(const struct db_result *result, void *arg)
+{
+	struct receipts *receipts = arg;
+	struct item *items = receipts->items.data;
+	struct item **asked = arena_array(
+	    receipts->arena, receipts->items.count + 1, sizeof(*asked));
+	size_t count = 0;
+
+	for (size_t i = 0; i < receipts->items.count; i++)
+		if (is_looked_at(receipts, &items[i]))
+			asked[count++] = &items[i];
+	for (int row = 0; row < db_rows(result); row++) {
+		struct item *item = asked[db_i64(result, row, 0) - 1];
+		const uint8_t *index;
+		size_t bytes;
+
+		item->state = (enum delivery_state)db_i64(result, row, 1);
+		item->batch_ref =
+		    db_null(result, row, 2) ? 0 : db_i64(result, row, 2);
+		index = db_bytes(result, row, 3, &bytes);
+		item->contact_no = (int32_t)db_i64(result, row, 5);
+		item->found = true;
+		if (item->address_index != NULL && index != NULL &&
+		    bytes == 16 &&
+		    memcmp(index, item->address_index, 16) != 0) {
+			item->found = false;
+			item->by_address = item->batch_ref != 0;
+		}
+	}
+}
+
+/* Rows that others hold make nobody wait: their receipts come again. */
+static void
+take_locked(const struct db_result *result, void *arg)
+{
+	struct receipts *receipts = arg;
+	struct item *items = receipts->items.data;
+
+	for (int row = 0; row < db_rows(result); row++) {
+		int64_t bucket = db_i64(result, row, 0);
+		int64_t patient_id = db_i64(result, row, 1);
+
+		for (size_t i = 0; i < receipts->items.count; i++)
+			if (is_looked_at(receipts, &items[i]) &&
+			    items[i].key.bucket == bucket &&
+			    items[i].key.patient_id == patient_id)
+				items[i].locked = true;
+	}
+}
+
+/* Lock people and read their states: no repeat leaves before the write. */
+static void
+look_at(struct receipts *receipts,
+    void (*done)(enum db_outcome outcome, const char *sqlstate, void *arg))
+{
+	const struct item *items = receipts->items.data;
+	struct db_unit *unit = db_unit_begin(receipts->db);
+	struct delivery_keys keys;
+
+	delivery_keys_init(&keys);
+	for (size_t i = 0; i < receipts->items.count; i++)
+		if (is_looked_at(receipts, &items[i]))
+			delivery_keys_add(&keys, &items[i].key);
+	db_unit_add(unit, "agenda_lock_free", take_locked, receipts);
+	db_param_array(unit, &keys.bucket);
+	db_param_array(unit, &keys.patient_id);
+	db_unit_add(unit, "delivery_states", take_states, receipts);
+	delivery_keys_params(&keys, unit);
+	delivery_keys_free(&keys);
+	db_unit_send(unit, done, receipts);
+}
+
+static void
+on_members(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct receipts *receipts = arg;
+
+	if (outcome == DB_OK)
+		apply(receipts);
+	else
+		give_up(receipts, outcome, sqlstate);
+}
 
 /*
  * Of the deliveries to that address in that batch the one that carries the
@@ -339,6 +429,7 @@ take_by_address(const struct db_result *result, void *arg)
 	for (size_t i = 0; i < receipts->items.count; i++) {
 		if (!items[i].by_address)
 			continue;
+		items[i].locked = false; /* that was of who led */
 		position++;
 		for (int row = 0; row < db_rows(result); row++) {
 			const char *id = db_text(result, row, 9);
@@ -364,10 +455,12 @@ on_found_by_address(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct receipts *receipts = arg;
 
-	if (outcome == DB_OK)
-		apply(receipts);
-	else
+	if (outcome != DB_OK) {
 		give_up(receipts, outcome, sqlstate);
+		return;
+	}
+	receipts->members = true;
+	look_at(receipts, on_members);
 }
 
 static void
@@ -397,38 +490,6 @@ find_by_address(struct receipts *receipts)
 }
 
 static void
-take_states(const struct db_result *result, void *arg)
-{
-	struct receipts *receipts = arg;
-	struct item *items = receipts->items.data;
-	struct item **asked = arena_array(
-	    receipts->arena, receipts->items.count + 1, sizeof(*asked));
-	size_t count = 0;
-
-	for (size_t i = 0; i < receipts->items.count; i++)
-		if (items[i].has_key)
-			asked[count++] = &items[i];
-	for (int row = 0; row < db_rows(result); row++) {
-		struct item *item = asked[db_i64(result, row, 0) - 1];
-		const uint8_t *index;
-		size_t bytes;
-
-		item->state = (enum delivery_state)db_i64(result, row, 1);
-		item->batch_ref =
-		    db_null(result, row, 2) ? 0 : db_i64(result, row, 2);
-		index = db_bytes(result, row, 3, &bytes);
-		item->contact_no = (int32_t)db_i64(result, row, 5);
-		item->found = true;
-		if (item->address_index != NULL && index != NULL &&
-		    bytes == 16 &&
-		    memcmp(index, item->address_index, 16) != 0) {
-			item->found = false;
-			item->by_address = item->batch_ref != 0;
-		}
-	}
-}
-
-static void
 on_states(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct receipts *receipts = arg;
@@ -446,54 +507,24 @@ on_states(enum db_outcome outcome, const char *sqlstate, void *arg)
 	apply(receipts);
 }
 
-/* Rows that others hold make nobody wait: their receipts come again. */
-static void
-take_locked(const struct db_result *result, void *arg)
-{
-	struct receipts *receipts = arg;
-	struct item *items = receipts->items.data;
-
-	for (int row = 0; row < db_rows(result); row++) {
-		int64_t bucket = db_i64(result, row, 0);
-		int64_t patient_id = db_i64(result, row, 1);
-
-		for (size_t i = 0; i < receipts->items.count; i++)
-			if (items[i].has_key && items[i].key.bucket == bucket &&
-			    items[i].key.patient_id == patient_id)
-				items[i].locked = true;
-	}
-}
-
 static void
 on_claimed(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct receipts *receipts = arg;
-	const struct item *items = receipts->items.data;
-	struct delivery_keys keys;
 	struct db_unit *unit;
 
 	if (outcome != DB_OK) {
 		give_up(receipts, outcome, sqlstate);
 		return;
 	}
-	unit = db_unit_begin(receipts->db);
-	if (receipts->items.count == 0) {
-		db_unit_add(unit, "commit", NULL, NULL);
-		db_unit_send(unit, end_work, receipts);
+	if (receipts->items.count > 0) {
+		receipts->members = false;
+		look_at(receipts, on_states);
 		return;
 	}
-	delivery_keys_init(&keys);
-	for (size_t i = 0; i < receipts->items.count; i++)
-		if (items[i].has_key)
-			delivery_keys_add(&keys, &items[i].key);
-	/* so that no repeat leaves between the look and the write */
-	db_unit_add(unit, "agenda_lock_free", take_locked, receipts);
-	db_param_array(unit, &keys.bucket);
-	db_param_array(unit, &keys.patient_id);
-	db_unit_add(unit, "delivery_states", take_states, receipts);
-	delivery_keys_params(&keys, unit);
-	delivery_keys_free(&keys);
-	db_unit_send(unit, on_states, receipts);
+	unit = db_unit_begin(receipts->db);
+	db_unit_add(unit, "commit", NULL, NULL);
+	db_unit_send(unit, end_work, receipts);
 }
 
 static void

@@ -166,6 +166,27 @@ def psql(stack, user="postgres", **options):
         stderr=subprocess.DEVNULL, text=True, **options)
 
 
+class Rival:
+    """A session that takes what the daemon needs."""
+
+    def __init__(self, stack):
+        self.session = psql(stack)
+
+    def say(self, text):
+        self.session.stdin.write(text + "\n")
+        self.session.stdin.flush()
+
+    def close(self):
+        self.session.stdin.close()
+        self.session.wait(20)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
 def run_psql(stack, text, user="postgres"):
     dsn = stack.dsn.replace("user=adherd", f"user={user}")
     return subprocess.run(

@@ -20,7 +20,7 @@ import urllib.request
 
 from fault_table import from_stack, record
 from promises import alone
-from faults import (BUSY_S, LEASE_S, PSQL, SEED, SETTINGS, FaultStack,
+from faults import (BUSY_S, LEASE_S, PSQL, SEED, SETTINGS, FaultStack, Rival,
                     died, get_json, in_time, main, psql, run_psql,
                     signalled, wait_until)
 
@@ -359,27 +359,6 @@ def test_fault_14_sessions_killed_each_second():
             stack.wait_settled(60)
         assert runs > 0
         tell(14, "sessions killed each second", stack, runs=runs)
-
-
-class Rival:
-    """A session that takes what the daemon needs, in the wrong order."""
-
-    def __init__(self, stack):
-        self.session = psql(stack)
-
-    def say(self, text):
-        self.session.stdin.write(text + "\n")
-        self.session.stdin.flush()
-
-    def close(self):
-        self.session.stdin.close()
-        self.session.wait(20)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def sqlstates(copy):

@@ -14,6 +14,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from fault_table import from_stack, record  # noqa: E402
+from faults import Rival  # noqa: E402
 from stack import (Key, Stack, Tap, encode_reference, post,  # noqa: E402
                    refill_patients, wait_until)
 
@@ -109,6 +110,37 @@ def test_fault_29_receipt_long_before_the_answer_waits_no_longer():
         record(29, "receipt 6 s before the answer", seed=SEED,
                worst_s=joined_late(stack), bound_s=LOOK_S,
                **from_stack(stack, 1))
+
+
+def test_receipts_of_a_request_do_not_wait_for_a_member_that_is_held():
+    """One reference covers all; of those held one at most leads."""
+    people, held = 6, 2
+    with watched(people, gateway_settings="batch = 20") as stack:
+        stack.fault(fault="receipts_off")
+        stack.move_clock(DUE)
+        wait_until(lambda: states(stack) == {ACCEPTED: people}, 20, "accepted")
+        entries = stack.entries()
+        assert len({entry["reference"] for entry in entries}) == 1, entries
+        with Rival(stack) as rival:
+            rival.say("BEGIN; SELECT FROM agenda ORDER BY patient_id "
+                      f"LIMIT {held} FOR UPDATE;")
+            wait_until(lambda: stack.number(
+                "SELECT count(*) FROM (SELECT FROM agenda FOR UPDATE SKIP "
+                "LOCKED) a") == people - held, 20, "some are held")
+            start = time.monotonic()
+            assert callback(stack, [
+                report(entry["reference"], False, entry["message_id"],
+                       phone=entry["address"].removeprefix("+86"))
+                for entry in entries]) == 200
+            wait_until(lambda: states(stack) == {
+                ACCEPTED: held, UNDELIVERED: people - held}, 20,
+                "all others are settled")
+            record(29, "receipts of a request, two members held", seed=SEED,
+                   runs=people, worst_s=time.monotonic() - start,
+                   bound_s=2 * LOOK_S)
+            rival.say("COMMIT;")
+        wait_until(lambda: states(stack) == {UNDELIVERED: people}, 20,
+                   "the held come later")
 
 
 # ---- 30 ----

@@ -9,9 +9,10 @@ import sys
 import time
 
 from fault_table import from_stack, record
-from faults import SEED, SETTINGS, FaultStack, Tap, died, wait_until
+from faults import (SEED, SETTINGS, FaultStack, Rival, Tap, died,
+                    wait_until)
 from stack import Stack, refill_patients
-from test_database import FailoverStack, Rival, Standby, superuser
+from test_database import FailoverStack, Standby, superuser
 
 BEGIN = "2026-03-02T09:58:00+08:00"
 DUE = "2026-03-02T10:00:00+08:00"
