@@ -14,14 +14,11 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "flow/claims.h"
 #include "flow/planning.h"
-#include "flow/statements.h"
 
-#define SLICE 64              /* buckets of a claim while there is a backlog */
-#define BLOCKED_PEOPLE 100    /* looked at a round while a gateway is paused */
 #define AGAIN_US (200 * 1000) /* after a round that failed */
-#define STRAY_US (15 * SECOND_US)
-#define SET_ASIDE_US HOUR_US /* for who cannot be written */
+#define SET_ASIDE_US HOUR_US  /* for who cannot be written */
 
 struct worker {
 	struct loop *loop;
@@ -38,16 +35,10 @@ struct worker {
 	struct aftermath *aftermath; /* NULL: likewise */
 	struct loop_timer *timer;
 	struct look_round *round; /* NULL: between rounds */
-	struct db_array slice;
-	int first_bucket; /* of the next slice; -1: all at once */
-	int quiet_slices; /* in a row that gave less than was asked */
-	uint32_t limit;   /* people a round; halved when one is poison */
-	uint32_t asked, asked_bulk; /* of the claim under way */
-	uint32_t bulk_fifths;       /* of a person; kept for the next claims */
-	bool backlog;               /* the last claim gave all that was asked */
+	struct claims *claims;
+	uint32_t limit;     /* people a round; halved when one is poison */
 	bool short_of_room; /* the last claim asked for less than limit */
 	bool contended;     /* somebody waits for another copy's round */
-	int64_t stray_at;   /* when to look for those next; unmoved */
 	bool busy;          /* with what comes before the first claim */
 	bool started; /* never where role = inbox, however often it is woken */
 	bool woken, stopping;
@@ -80,8 +71,7 @@ worker_create(struct loop *loop, struct db *db, const struct clock *clock,
 	};
 	worker->timer = loop_timer_create(loop, look, worker);
 	worker->limit = settings->claim_max;
-	worker->first_bucket = -1;
-	db_array_init(&worker->slice, DB_I16);
+	worker->claims = claims_create(gateways);
 	return worker;
 }
 
@@ -228,7 +218,9 @@ next_pause(const struct worker *worker)
 	uint32_t random;
 
 	if (!worker->contended)
-		return worker->backlog ? 0 : worker->settings.look_us;
+		return claims_backlog(worker->claims)
+			   ? 0
+			   : worker->settings.look_us;
 	/* so that two copies in step fall out of it */
 	crypto_random(&random, sizeof(random));
 	return random % AGAIN_US;
@@ -533,78 +525,14 @@ load(struct worker *worker)
 /* ---- claiming ---- */
 
 static void
-take_people(const struct db_result *result, void *arg)
-{
-	struct look_round *round = ((struct worker *)arg)->round;
-
-	for (int row = 0; row < db_rows(result); row++) {
-		struct person *person = list_add(&round->people);
-		const uint8_t *recent;
-
-		person->bucket = (int16_t)db_i64(result, row, 0);
-		person->patient_id = db_i64(result, row, 1);
-		person->tenant_id = (int32_t)db_i64(result, row, 2);
-		person->planned_through = db_at(result, row, 4);
-		person->attention = db_bool(result, row, 5);
-		person->standing = (enum reason)db_i64(result, row, 6);
-		person->stopped = db_bool(result, row, 8);
-		recent = db_bytes(result, row, 7, &person->recent_bytes);
-		person->recent =
-		    arena_copy(round->arena, recent, person->recent_bytes);
-		list_init(&person->open, round->arena, sizeof(struct open_row));
-	}
-}
-
-static void
-take_urgent(const struct db_result *result, void *arg)
-{
-	struct look_round *round = ((struct worker *)arg)->round;
-	size_t before = round->people.count;
-
-	take_people(result, arg);
-	for (size_t i = before; i < round->people.count; i++)
-		((struct person *)round->people.data)[i].urgent = true;
-	round->urgent_ahead = (uint32_t)(round->people.count - before);
-}
-
-/* The timed ones decide whether there is more where these came from. */
-static void
-take_timed(const struct db_result *result, void *arg)
-{
-	struct worker *worker = arg;
-	bool full = (uint32_t)db_rows(result) >= worker->asked;
-
-	if (full) {
-		worker->quiet_slices = 0;
-		if (worker->first_bucket < 0)
-			worker->first_bucket = 0;
-	} else if (worker->first_bucket >= 0 &&
-		   ++worker->quiet_slices >= BUCKETS / SLICE) {
-		worker->first_bucket = -1;
-		worker->quiet_slices = 0;
-	}
-	worker->backlog = full || worker->first_bucket >= 0;
-	take_people(result, arg);
-}
-
-static void
-take_bulk(const struct db_result *result, void *arg)
-{
-	struct worker *worker = arg;
-
-	if ((uint32_t)db_rows(result) >= worker->asked_bulk)
-		worker->backlog = true;
-	take_people(result, arg);
-}
-
-static void
 on_nothing(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct worker *worker = arg;
 
 	(void)outcome;
 	(void)sqlstate;
-	end_round(worker, worker->backlog ? 0 : worker->settings.look_us);
+	end_round(worker,
+	    claims_backlog(worker->claims) ? 0 : worker->settings.look_us);
 }
 
 static void
@@ -643,120 +571,13 @@ on_claimed(enum db_outcome outcome, const char *sqlstate, void *arg)
 	db_unit_send(unit, on_nothing, worker);
 }
 
-/* The buckets of this claim: all, or the next slice of a backlog. */
-static void
-next_slice(struct worker *worker)
-{
-	int first = worker->first_bucket < 0 ? 0 : worker->first_bucket;
-	int count = worker->first_bucket < 0 ? BUCKETS : SLICE;
-
-	db_array_clear(&worker->slice);
-	for (int i = 0; i < count; i++)
-		db_array_i64(&worker->slice, first + i);
-	if (worker->first_bucket >= 0)
-		worker->first_bucket = (first + SLICE) % BUCKETS;
-}
-
-/* How many people may be looked at: as many as gateways can take. */
-static uint32_t
-room(const struct worker *worker)
-{
-	uint64_t sum =
-	    gateways_count(worker->gateways) == 0 ? BLOCKED_PEOPLE : 0;
-
-	for (size_t i = 0; i < gateways_count(worker->gateways); i++) {
-		const struct gateway *g = gateways_at(worker->gateways, i);
-
-		sum += gateway_paused(g, "") ? BLOCKED_PEOPLE : gateway_room(g);
-	}
-	return sum < worker->limit ? (uint32_t)sum : worker->limit;
-}
-
-static void
-add_parked_claims(struct worker *worker, struct db_unit *unit)
-{
-	for (size_t i = 0; i < gateways_count(worker->gateways); i++) {
-		const struct gateway *g = gateways_at(worker->gateways, i);
-		/* who waits for one that is gone is planned anew */
-		uint32_t free_slots =
-		    g->retired ? BLOCKED_PEOPLE : gateway_room(g);
-
-		if (free_slots == 0)
-			continue;
-		db_unit_add(unit, "agenda_claim_parked", take_people, worker);
-		db_param_i16(unit, g->lane);
-		db_param_at(unit, worker->round->care_now);
-		db_param_i32(unit,
-		    (int32_t)(free_slots < worker->limit ? free_slots
-							 : worker->limit));
-	}
-}
-
-/* Now and then: people in the lane of a gateway that is no more. */
-static void
-add_stray_claim(struct worker *worker, struct db_unit *unit)
-{
-	struct db_array known;
-
-	if (worker->round->now < worker->stray_at)
-		return;
-	worker->stray_at = worker->round->now + STRAY_US;
-	db_array_init(&known, DB_I16);
-	for (size_t i = 0; i < gateways_count(worker->gateways); i++)
-		db_array_i64(&known, gateways_at(worker->gateways, i)->lane);
-	db_unit_add(unit, "agenda_claim_stray", take_people, worker);
-	db_param_array(unit, &known);
-	db_param_at(unit, worker->round->care_now);
-	db_param_i32(unit, (int32_t)worker->limit);
-	db_array_free(&known);
-}
-
-static void
-add_claim(struct worker *worker, struct db_unit *unit, int16_t class,
-    uint32_t limit, void (*take)(const struct db_result *, void *))
-{
-	db_unit_add(unit, "agenda_claim", take, worker);
-	db_param_array(unit, &worker->slice);
-	db_param_i16(unit, class);
-	db_param_at(unit, worker->round->care_now);
-	db_param_i32(unit, (int32_t)limit);
-}
-
-/*
- * A fifth of all that is claimed, however little that is at a time: as soon
- * as others wait, no claim of one or two rounds it up.
- */
-static uint32_t
-bulk_share(struct worker *worker, uint32_t limit)
-{
-	uint32_t share;
-
-	worker->bulk_fifths += limit;
-	share = worker->bulk_fifths / 5;
-	worker->bulk_fifths %= 5;
-	return share == 0 && worker->first_bucket < 0 ? 1 : share;
-}
-
 static void
 claim(struct worker *worker, uint32_t limit)
 {
 	struct db_unit *unit = db_unit_begin(worker->db);
 
 	db_unit_add(unit, "begin", NULL, NULL);
-	db_unit_add(unit, "agenda_claim_urgent", take_urgent, worker);
-	db_param_at(unit, worker->round->care_now);
-	db_param_i32(unit, (int32_t)worker->limit);
-	add_parked_claims(worker, unit);
-	add_stray_claim(worker, unit);
-	if (limit > 0) {
-		next_slice(worker);
-		worker->asked = limit;
-		worker->asked_bulk = bulk_share(worker, limit);
-		add_claim(worker, unit, CLASS_TIMED, worker->asked, take_timed);
-		if (worker->asked_bulk > 0)
-			add_claim(worker, unit, CLASS_BULK, worker->asked_bulk,
-			    take_bulk);
-	}
+	claims_add(worker->claims, unit, worker->round, limit, worker->limit);
 	/* behind the row locks: what was stopped before is not planned */
 	stop_book_read(worker->stops, unit);
 	gateways_read_pauses(worker->gateways, unit, worker->round->now);
@@ -781,6 +602,7 @@ look(void *arg)
 	struct worker *worker = arg;
 	struct look_round *round;
 	struct arena *arena;
+	uint32_t room;
 
 	if (worker->round != NULL || worker->stopping)
 		return;
@@ -805,7 +627,7 @@ look(void *arg)
 	list_init(&round->asks, arena, sizeof(struct ask));
 	worker->round = round;
 	worker->woken = false;
-	worker->backlog = false;
-	worker->short_of_room = room(worker) < worker->limit;
-	claim(worker, room(worker));
+	room = claims_room(worker->claims, worker->limit);
+	worker->short_of_room = room < worker->limit;
+	claim(worker, room);
 }
