@@ -57,6 +57,12 @@ struct daemon {
 	int64_t answered_at; /* clock_boot(): the database's last answer */
 };
 
+/* ---- main_end.c ---- */
+/* From now on a plug-in that ends the process is remembered there. */
+void daemon_watch_end(struct state_file *state);
+/* For the watchdog: the loop does not turn, the end follows. */
+void daemon_on_stuck(const char *doing);
+
 /* ---- main_load.c ---- */
 struct loaded { /* what the configuration names, without the gateways */
 	struct conf *conf;

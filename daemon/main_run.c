@@ -296,13 +296,6 @@ serve_metrics(struct daemon *daemon)
 	metrics_serve(daemon->admin_server, metrics_create(&settings));
 }
 
-/* Memory that ran out is no plug-in's fault, whichever was at work. */
-static void
-on_exhausted(void *arg)
-{
-	state_file_called(arg);
-}
-
 /* What this copy remembers; a listener sends nothing to remember. */
 static void
 open_state(struct daemon *daemon)
@@ -316,7 +309,7 @@ open_state(struct daemon *daemon)
 		daemon->state = state_file_open(dir, error, sizeof(error));
 		if (daemon->state == NULL)
 			fatal(EXIT_CONFIGURATION, "state-dir: %s", error);
-		mem_on_exhausted(on_exhausted, daemon->state);
+		daemon_watch_end(daemon->state);
 	}
 	daemon->aftermath = aftermath_create(daemon->db[DB_CLAIM],
 	    &daemon->clock, daemon->gateways, daemon->outcomes, daemon->state,

@@ -153,7 +153,8 @@ daemon_state_start(struct daemon *daemon)
 	daemon->answered_at = clock_boot();
 	daemon->status = loop_timer_create(daemon->loop, on_status, daemon);
 	loop_timer_arm(daemon->status, 0);
-	watchdog_start(daemon->loop, daemon->settings.watchdog_us, NULL);
+	watchdog_start(
+	    daemon->loop, daemon->settings.watchdog_us, daemon_on_stuck);
 	if (systemd_watchdog_us() == 0)
 		return;
 	daemon->ping = loop_timer_create(daemon->loop, on_ping, daemon);

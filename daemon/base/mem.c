@@ -47,16 +47,6 @@ struct arena {
 	size_t bytes;         /* handed out since reset */
 };
 
-static void (*on_exhausted)(void *arg);
-static void *exhausted_arg;
-
-void
-mem_on_exhausted(void (*exhausted)(void *arg), void *arg)
-{
-	on_exhausted = exhausted;
-	exhausted_arg = arg;
-}
-
 /* End the process, saying why without allocating. */
 static _Noreturn void
 out_of_memory(void)
@@ -65,8 +55,6 @@ out_of_memory(void)
 	ssize_t written = write(STDERR_FILENO, line, sizeof(line) - 1);
 
 	(void)written;
-	if (on_exhausted != NULL)
-		on_exhausted(exhausted_arg);
 	_exit(EXIT_INTERNAL);
 }
 

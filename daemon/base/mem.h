@@ -18,8 +18,6 @@
 void *mem_alloc(size_t bytes); /* zeroed; free with free() */
 void *mem_resize(void *old, size_t count, size_t size); /* overflow-checked */
 char *mem_text(const char *text); /* a copy; NULL stays NULL */
-/* Called once when memory ran out, before the end; it must allocate nothing. */
-void mem_on_exhausted(void (*exhausted)(void *arg), void *arg);
 
 /*
  * An arena is the memory of one piece of work: many small pieces, freed

@@ -25,13 +25,15 @@ struct head {
 	char magic[64];
 };
 
+enum call { CALL_NONE, CALL_UNDER_WAY, CALL_ENDED_US };
+
 struct slot { /* as it lies in the file; this machine's byte order */
 	struct state_record record;
 	int64_t patient_id;
 	int16_t bucket;
 	uint8_t used; /* record.id is drawn */
 	uint8_t planning;
-	uint8_t calling;
+	uint8_t calling; /* enum call */
 	char gateway[STATE_NAME_BYTES];
 	uint8_t spare[123];
 };
@@ -76,18 +78,21 @@ take_death(struct state_file *state, struct slot *slot)
 {
 	struct state_death *death = &state->deaths[state->death_count];
 
-	if (!slot->planning && !slot->calling)
+	bool by_call = slot->calling == CALL_ENDED_US;
+
+	slot->calling = CALL_NONE;
+	if (!slot->planning && !by_call)
 		return;
 	*death = (struct state_death){
 	    .planning = slot->planning != 0,
 	    .bucket = slot->bucket,
 	    .patient_id = slot->patient_id,
 	};
-	if (slot->calling)
+	if (by_call)
 		(void)snprintf(death->gateway, sizeof(death->gateway), "%.*s",
 		    (int)sizeof(slot->gateway) - 1, slot->gateway);
 	state->death_count++;
-	slot->planning = slot->calling = 0;
+	slot->planning = 0;
 }
 
 /* Deaths of all that nobody runs under; the first of them becomes ours. */
@@ -259,14 +264,21 @@ state_file_calling(struct state_file *state, const char *gateway)
 	memcpy(state->own->gateway, gateway, bytes);
 	state->own->gateway[bytes] = '\0';
 	in_order();
-	state->own->calling = 1;
+	state->own->calling = CALL_UNDER_WAY;
 	in_order();
+}
+
+void
+state_file_blame(struct state_file *state)
+{
+	if (state->own->calling == CALL_UNDER_WAY)
+		state->own->calling = CALL_ENDED_US;
 }
 
 void
 state_file_called(struct state_file *state)
 {
 	in_order();
-	state->own->calling = 0;
+	state->own->calling = CALL_NONE;
 	in_order();
 }

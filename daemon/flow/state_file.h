@@ -12,7 +12,8 @@
  *     know a database that is behind: restored, or failed over to a standby
  *     that did not have it yet;
  *   the person who is being planned, and the gateway whose plug-in runs, to
- *     know who kills us.
+ *     know who ends us.  A plug-in is blamed for what the process does to
+ *     itself meanwhile, not for a kill that came from outside.
  * The kernel keeps what was written when the process dies.  When the machine
  * does, the file may be older than the database, which is harmless.
  */
@@ -32,7 +33,7 @@ struct state_death { /* how a process before us ended */
 	bool planning;
 	int16_t bucket;
 	int64_t patient_id;
-	char gateway[STATE_NAME_BYTES]; /* "": no plug-in was running */
+	char gateway[STATE_NAME_BYTES]; /* "": no plug-in is to blame */
 };
 
 /*
@@ -57,5 +58,7 @@ void state_file_planning(
 void state_file_planned(struct state_file *state);
 void state_file_calling(struct state_file *state, const char *gateway);
 void state_file_called(struct state_file *state);
+/* The end is near, by what is being called; in a signal handler, too. */
+void state_file_blame(struct state_file *state);
 
 #endif

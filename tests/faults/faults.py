@@ -153,6 +153,12 @@ def stop_in_order(copy):
     assert status == 0 or (status == -signal.SIGTERM and silent), status
 
 
+def cpu_s(copy):
+    with open(f"/proc/{copy.process.pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def signalled(copy, number):
     copy.process.send_signal(number)
 

@@ -14,7 +14,7 @@ import time
 import urllib.request
 
 from fault_table import from_stack, record
-from faults import SEED, Tap, wait_until
+from faults import SEED, Tap, cpu_s, wait_until
 from stack import (Stack, consent, fill, get_json, patient, prescription,
                    refill_patients)
 
@@ -494,7 +494,8 @@ def test_paused_by_an_operator_until_resumed():
 # ---- 8: a plug-in that never returns ----
 
 class Looping(Flow):
-    """The push gateway's plug-in loops for ever at each text."""
+    """The push gateway's plug-in loops for ever at each text, or crashes."""
+    crash = "no"
 
     def write_config(self, number):
         path = super().write_config(number)
@@ -509,14 +510,18 @@ class Looping(Flow):
             out.write(head.replace(f"{self.build}/gateways", str(plugins))
                       + '[gateway "push"]\nplugin = loop\nchannel = push\n'
                       + f"url = {self.sim}/loopback\nplain-http = yes\n"
-                      + "marker = 药\n")
+                      + f"marker = 药\ncrash = {self.crash}\n")
         return path
 
 
-def test_fault_08_plugin_that_loops_is_ended_and_set_aside_after_three():
-    people, limit_s = 5, 5
-    with Looping(settings=QUICK + f"watchdog = {limit_s}s\n",
-                 gateway_settings="batch = 1").begin(
+class Crashing(Looping):
+    crash = "yes"
+
+
+def set_aside_after_three(kind, what, status, limit_s=5):
+    people = 5
+    with kind(settings=QUICK + f"watchdog = {limit_s}s\n",
+              gateway_settings="batch = 1").begin(
             refill_patients(people) + push_patients(3, first=100)) as stack:
         copy, deaths, worst = stack.copies[0], 0, 0.0
         stack.move_clock(DUE)
@@ -524,7 +529,8 @@ def test_fault_08_plugin_that_loops_is_ended_and_set_aside_after_three():
         while "gateway.quarantined" not in copy.log_text():
             assert time.monotonic() - begun < 120, copy.log_text()[-2000:]
             if copy.process.poll() is not None:
-                assert copy.process.returncode == 70, copy.process.returncode
+                assert copy.process.returncode == status, (
+                    copy.process.returncode)
                 worst = max(worst, time.monotonic() - last)
                 deaths += 1
                 # somebody else wants to hear by that gateway
@@ -540,9 +546,37 @@ def test_fault_08_plugin_that_loops_is_ended_and_set_aside_after_three():
         assert copy.process.poll() is None
         assert stack.of("loopback") == []
         assert "plugin_dies" in stack.ctl("gateway", "pauses")
-        record(8, f"plug-in loops; watchdog {limit_s} s, {deaths} deaths",
+        record(8, f"plug-in {what}; watchdog {limit_s} s, {deaths} deaths",
                seed=SEED, worst_s=worst, bound_s=30,
                **from_stack(stack, people))
+
+
+def test_fault_08_plugin_that_loops_is_ended_and_set_aside_after_three():
+    set_aside_after_three(Looping, "loops", 70)
+
+
+def test_fault_08_plugin_that_crashes_is_set_aside_after_three():
+    set_aside_after_three(Crashing, "crashes", -signal.SIGSEGV)
+
+
+def test_fault_08_kill_in_the_middle_of_a_call_is_no_fault_of_the_plugin():
+    kills = 4
+    with Looping(settings=QUICK + "watchdog = 60s\n",
+                 gateway_settings="batch = 1").begin(
+            push_patients(1, first=100)) as stack:
+        copy = stack.copies[0]
+        stack.move_clock(DUE)
+        for number in range(kills):
+            begun = cpu_s(copy)
+            wait_until(lambda c=copy, b=begun: cpu_s(c) > b + 1, 20,
+                       "it loops")
+            copy.kill()
+            copy.start()
+            stack.import_bundle(
+                f"more-{number}", push_patients(1, first=200 + number))
+        assert "gateway.died" not in copy.log_text()
+        assert "plugin_dies" not in stack.ctl("gateway", "pauses")
+        record(8, "killed in the middle of a call", seed=SEED, runs=kills)
 
 
 def ready(copy):

@@ -15,8 +15,8 @@ import time
 
 from fault_table import from_stack, record
 from faults import (BUSY_S, EXHAUSTED, LEASE_S, LOOK_S, SEED,
-                    SETTINGS, FaultStack, arm, died, in_time, main,
-                    signalled, stop_in_order, wait_until)
+                    SETTINGS, FaultStack, arm, cpu_s, died, in_time,
+                    main, signalled, stop_in_order, wait_until)
 
 SECONDS = int(os.environ.get("FAULT_SECONDS", 60))
 FROZEN_S = LEASE_S + 3  # the matrix: 90 s with a lease of 60 s
@@ -29,12 +29,6 @@ def stopped(copy):
     """In state T: it struck."""
     with open(f"/proc/{copy.process.pid}/stat", encoding="ascii") as stat:
         return stat.read().rsplit(")", 1)[1].split()[0] == "T"
-
-
-def cpu_s(copy):
-    with open(f"/proc/{copy.process.pid}/stat", encoding="ascii") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def tell(fault, what, stack, **more):

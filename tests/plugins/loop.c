@@ -1,7 +1,7 @@
 /*
- * A plug-in that misbehaves on purpose: its send() never returns when the
- * text of a message contains the marker.  Else it posts one message as JSON,
- * as loopback does.  For tests of the watchdog; never installed.
+ * A plug-in that misbehaves on purpose: its send() never returns, or crashes,
+ * when the text of a message contains the marker.  Else it posts one message
+ * as JSON, as loopback does.  For tests; never installed.
  */
 #include "gateway.h"
 
@@ -12,6 +12,8 @@
 static const struct gw_option options[] = {
     {"url", GW_OPTION_URL, .required = true, .help = "Where to post."},
     {"marker", GW_OPTION_TEXT, .help = "A text with this never leaves."},
+    {"crash", GW_OPTION_BOOLEAN, .standard = "no",
+	.help = "It crashes at such a text."},
 };
 
 static int
@@ -23,11 +25,14 @@ send(struct gw_call *call, const struct gw_message *messages, size_t count,
 	const char *marker = gw_setting(call, "marker");
 	const struct gw_host *host = call->host;
 	struct gw_buf *body = host->buf(call);
+	volatile char *volatile nowhere = NULL;
 	volatile bool stuck;
 
 	(void)count;
 	(void)outcomes;
 	stuck = marker != NULL && strstr(messages->text, marker) != NULL;
+	if (stuck && strcmp(gw_setting(call, "crash"), "yes") == 0)
+		*nowhere = 0;
 	while (stuck)
 		continue;
 	host->buf_text(body, "{\"id\":");
