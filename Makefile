@@ -90,6 +90,7 @@ help:
 	@echo 'make test-faults kill, crash and restart under load: the long ones'
 	@echo 'make test-oracles  vendors'"'"' own SDKs against the simulator; promtool, lintian'
 	@echo 'make soak        half an hour of every fault at once'
+	@echo 'make bench       drains beside a reference line: rates, ratios, CPU, memory'
 	@echo 'make fuzz        every fuzzer for FUZZ_SECONDS (30) each'
 	@echo 'make lint        formatting, clang-tidy, cppcheck, shellcheck, mandoc'
 	@echo 'make install     into DESTDIR PREFIX (/usr/local)'
@@ -146,7 +147,14 @@ $(BUILD)/tests/plugins/%.so: tests/plugins/%.c
 	$(call say,CC $@)
 	$(Q)$(CC) $(CFLAGS_ALL) -Igateways -MMD -MP -shared $(LDFLAGS_ALL) -o $@ $<
 
-everything: all $(UNIT) $(PLUGINS) $(BUILD)/tests/adherd-sim
+# what benchmarks measure with
+BENCH := $(BUILD)/tests/adherd-sink $(BUILD)/tests/adherd-reference
+$(BUILD)/tests/adherd-%: $(BUILD)/tests/bench/%.o
+	@mkdir -p $(dir $@)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+everything: all $(UNIT) $(PLUGINS) $(BUILD)/tests/adherd-sim $(BENCH)
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 test: deps-test
@@ -174,6 +182,11 @@ test-oracles: deps-oracles
 soak: deps-test
 	@$(MAKE) --no-print-directory -j2 everything
 	@BUILD=$(BUILD) tests/faults/soak.py
+
+# BENCH_PEOPLE (20000) at a time, beside the reference line
+bench: deps-test
+	@$(MAKE) --no-print-directory -j2 all $(BENCH)
+	@BUILD=$(BUILD) tests/bench/bench.py
 
 FUZZ_SECONDS ?= 30
 fuzz: deps-test
@@ -263,6 +276,6 @@ deb: deps-deb
 -include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o \
 	-type f -name '*.d' -print 2>/dev/null)
 .PHONY: all help demo deps-build deps-test deps-deb deps-oracles everything test \
-	test-faults test-oracles soak fuzz fuzzers lint install deb clean FORCE
+	test-faults test-oracles soak bench fuzz fuzzers lint install deb clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
