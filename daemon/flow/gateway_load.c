@@ -8,17 +8,14 @@
  * the candidates take their places, which cannot fail.  Loading for the
  * first time is such a change of nothing.
  */
-#include <arpa/inet.h>
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/watchdog.h"
 #include "flow/gateway_call.h"
+#include "flow/gateway_check.h"
 #include "flow/gateway_load.h"
 #include "flow/plugin.h"
 
@@ -190,64 +187,6 @@ unknown_key(const struct loading *loading, const struct conf_entry *entry)
 	    near == NULL ? "" : near, near == NULL ? "" : "\"?");
 }
 
-static bool
-is_integer(const char *text)
-{
-	size_t bytes = strlen(text), sign = text[0] == '-' ? 1 : 0;
-
-	return bytes > sign && bytes <= 18 &&
-	       strspn(text + sign, "0123456789") == bytes - sign;
-}
-
-/* Does this http:// URL stay on this machine, as far as its name says? */
-static bool
-stays_here(const char *url)
-{
-	const char *authority = url + 7;
-	size_t bytes = strcspn(authority, "/?#");
-	char host[16];
-	struct in_addr address;
-
-	if (memchr(authority, '@', bytes) != NULL)
-		return false;
-	if (strncmp(authority, "[::1]", 5) == 0)
-		return bytes == 5 || authority[5] == ':';
-	if (strcspn(authority, ":") < bytes)
-		bytes = strcspn(authority, ":");
-	if (bytes >= sizeof(host))
-		return false;
-	(void)snprintf(host, sizeof(host), "%.*s", (int)bytes, authority);
-	return strcmp(host, "localhost") == 0 ||
-	       (inet_pton(AF_INET, host, &address) == 1 &&
-		   ntohl(address.s_addr) >> 24 == 127);
-}
-
-static const char *
-wrong_url(const char *value, bool plain)
-{
-	if (strncmp(value, "https://", 8) == 0)
-		return NULL;
-	if (!plain || strncmp(value, "http://", 7) != 0)
-		return "not an https:// URL";
-	return stays_here(value)
-		   ? NULL
-		   : "http:// would leave this machine: https://, or for a "
-		     "simulator 127.0.0.1, [::1] or localhost";
-}
-
-static const char *
-wrong_type(const struct gw_option *option, const char *value, bool plain)
-{
-	if (option->type == GW_OPTION_INTEGER && !is_integer(value))
-		return "not an integer";
-	if (option->type == GW_OPTION_BOOLEAN && strcmp(value, "yes") != 0 &&
-	    strcmp(value, "no") != 0)
-		return "neither yes nor no";
-	if (option->type == GW_OPTION_URL)
-		return wrong_url(value, plain);
-	return NULL;
-}
-
 static int
 take_entry(const struct loading *loading, const struct conf_entry *entry,
     struct gw_pair *settings)
@@ -274,33 +213,11 @@ take_entry(const struct loading *loading, const struct conf_entry *entry,
 			return conf_fail(error, entry->file, entry->line,
 			    "key \"%s\": %s", entry->key, text);
 	}
-	wrong = wrong_type(option, setting->value, loading->from->plain_http);
+	wrong = gateway_check_value(
+	    option, setting->value, loading->from->plain_http);
 	return wrong == NULL ? 0
 			     : conf_fail(error, entry->file, entry->line,
 				   "key \"%s\": %s", entry->key, wrong);
-}
-
-/* Enough to know that the right file is named: the rest is the library's. */
-static int
-check_certificates(const struct loading *loading, const char *path)
-{
-	bool found = false;
-	char line[256];
-	struct stat status;
-	FILE *file;
-
-	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-		return fail(loading, "ca-file", "%s: not a file", path);
-	file = fopen(path, "re");
-	if (file == NULL)
-		return fail(
-		    loading, "ca-file", "%s: %s", path, strerror(errno));
-	while (!found && fgets(line, sizeof(line), file) != NULL)
-		found = strncmp(line, "-----BEGIN ", 11) == 0;
-	(void)fclose(file);
-	return found ? 0
-		     : fail(loading, "ca-file",
-			   "%s: no certificate in it (PEM)", path);
 }
 
 /* It sends nothing, and has no secrets that send: only takes callbacks. */
@@ -318,6 +235,7 @@ take_settings(const struct loading *loading)
 	struct gw_pair *settings = arena_array(
 	    loading->arena, api->option_count + 1, sizeof(*settings));
 	struct conf_entry **entries = loading->from->plugin_entries.data;
+	char text[sizeof(loading->error->text)];
 
 	for (size_t i = 0; i < loading->from->plugin_entries.count; i++)
 		if (take_entry(loading, entries[i], settings) != 0)
@@ -341,9 +259,11 @@ take_settings(const struct loading *loading)
 	    loading->from->ca_file == NULL
 		? NULL
 		: arena_text(loading->arena, loading->from->ca_file);
-	return config->ca_file == NULL
+	return config->ca_file == NULL ||
+		       gateway_check_certificates(
+			   config->ca_file, text, sizeof(text)) == 0
 		   ? 0
-		   : check_certificates(loading, config->ca_file);
+		   : fail(loading, "ca-file", "%s", text);
 }
 
 static int
