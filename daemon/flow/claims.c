@@ -22,6 +22,9 @@ struct claims {
 	uint32_t bulk_fifths;       /* of a person; kept for the next claims */
 	int64_t stray_at;           /* when to look for those next; unmoved */
 	bool backlog;               /* the last claim gave all that was asked */
+	size_t turn;  /* of the claims, where a round may hold one person */
+	size_t turns; /* how many there are; 0: all claims in a round */
+	size_t vain;  /* turns in a row that gave nobody */
 };
 
 struct claims *
@@ -52,14 +55,19 @@ claims_room(const struct claims *claims, uint32_t most)
 bool
 claims_backlog(const struct claims *claims)
 {
-	return claims->backlog;
+	if (claims->turns == 0)
+		return claims->backlog;
+	return claims->vain < claims->turns || claims->first_bucket >= 0;
 }
 
 static void
 take_people(const struct db_result *result, void *arg)
 {
-	struct look_round *round = ((struct claims *)arg)->round;
+	struct claims *claims = arg;
+	struct look_round *round = claims->round;
 
+	if (db_rows(result) > 0)
+		claims->vain = 0;
 	for (int row = 0; row < db_rows(result); row++) {
 		struct person *person = list_add(&round->people);
 		const uint8_t *recent;
@@ -135,22 +143,26 @@ next_slice(struct claims *claims)
 }
 
 static void
-add_parked_claims(struct claims *claims, struct db_unit *unit, uint32_t most)
+add_urgent_claim(struct claims *claims, struct db_unit *unit, uint32_t most)
 {
-	for (size_t i = 0; i < gateways_count(claims->gateways); i++) {
-		const struct gateway *g = gateways_at(claims->gateways, i);
-		/* who waits for one that is gone is planned anew */
-		uint32_t free_slots =
-		    g->retired ? BLOCKED_PEOPLE : gateway_room(g);
+	db_unit_add(unit, "agenda_claim_urgent", take_urgent, claims);
+	db_param_at(unit, claims->round->care_now);
+	db_param_i32(unit, (int32_t)most);
+}
 
-		if (free_slots == 0)
-			continue;
-		db_unit_add(unit, "agenda_claim_parked", take_people, claims);
-		db_param_i16(unit, g->lane);
-		db_param_at(unit, claims->round->care_now);
-		db_param_i32(
-		    unit, (int32_t)(free_slots < most ? free_slots : most));
-	}
+static void
+add_parked_claim(struct claims *claims, struct db_unit *unit,
+    const struct gateway *g, uint32_t most)
+{
+	/* who waits for one that is gone is planned anew */
+	uint32_t free_slots = g->retired ? BLOCKED_PEOPLE : gateway_room(g);
+
+	if (free_slots == 0)
+		return;
+	db_unit_add(unit, "agenda_claim_parked", take_people, claims);
+	db_param_i16(unit, g->lane);
+	db_param_at(unit, claims->round->care_now);
+	db_param_i32(unit, (int32_t)(free_slots < most ? free_slots : most));
 }
 
 /* Now and then: people in the lane of a gateway that is no more. */
@@ -198,24 +210,70 @@ bulk_share(struct claims *claims, uint32_t limit)
 	return share == 0 && claims->first_bucket < 0 ? 1 : share;
 }
 
+static void
+add_timed_claim(struct claims *claims, struct db_unit *unit, uint32_t limit)
+{
+	claims->asked = limit;
+	add_claim(claims, unit, CLASS_TIMED, limit, take_timed);
+}
+
+static void
+add_bulk_claim(struct claims *claims, struct db_unit *unit, uint32_t limit)
+{
+	claims->asked_bulk = limit;
+	add_claim(claims, unit, CLASS_BULK, limit, take_bulk);
+}
+
+/*
+ * One of the claims, by turns: a round of one person shows who it is that
+ * cannot be written.
+ */
+static void
+add_turn(struct claims *claims, struct db_unit *unit, uint32_t limit)
+{
+	size_t lanes = gateways_count(claims->gateways), turn;
+
+	claims->turns = lanes + 4;
+	claims->vain++;
+	turn = claims->turn++ % claims->turns;
+	if (turn < lanes) {
+		add_parked_claim(
+		    claims, unit, gateways_at(claims->gateways, turn), 1);
+	} else if (turn == lanes) {
+		add_urgent_claim(claims, unit, 1);
+	} else if (turn == lanes + 1) {
+		add_stray_claim(claims, unit, 1);
+	} else if (limit > 0 && turn == lanes + 2) {
+		next_slice(claims);
+		add_timed_claim(claims, unit, 1);
+	} else if (limit > 0) {
+		add_bulk_claim(claims, unit, 1); /* of the same buckets */
+	}
+}
+
 void
 claims_add(struct claims *claims, struct db_unit *unit,
     struct look_round *round, uint32_t limit, uint32_t most)
 {
+	uint32_t bulk;
+
 	claims->round = round;
 	claims->backlog = false;
-	db_unit_add(unit, "agenda_claim_urgent", take_urgent, claims);
-	db_param_at(unit, round->care_now);
-	db_param_i32(unit, (int32_t)most);
-	add_parked_claims(claims, unit, most);
+	if (most == 1) {
+		add_turn(claims, unit, limit);
+		return;
+	}
+	claims->turns = claims->vain = 0;
+	add_urgent_claim(claims, unit, most);
+	for (size_t i = 0; i < gateways_count(claims->gateways); i++)
+		add_parked_claim(
+		    claims, unit, gateways_at(claims->gateways, i), most);
 	add_stray_claim(claims, unit, most);
 	if (limit == 0)
 		return;
 	next_slice(claims);
-	claims->asked = limit;
-	claims->asked_bulk = bulk_share(claims, limit);
-	add_claim(claims, unit, CLASS_TIMED, claims->asked, take_timed);
-	if (claims->asked_bulk > 0)
-		add_claim(
-		    claims, unit, CLASS_BULK, claims->asked_bulk, take_bulk);
+	add_timed_claim(claims, unit, limit);
+	bulk = bulk_share(claims, limit);
+	if (bulk > 0)
+		add_bulk_claim(claims, unit, bulk);
 }

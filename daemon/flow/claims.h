@@ -15,7 +15,8 @@ uint32_t claims_room(const struct claims *claims, uint32_t most);
 /*
  * Add the claims to a unit that began a transaction; the round, which must
  * outlive the unit, gets the people.  limit: of the timed, 0 for none; most:
- * of urgent people and of those who waited for a gateway.
+ * of urgent people and of those who waited for a gateway.  With most = 1 the
+ * round gets one person at most, from each kind by turns.
  */
 void claims_add(struct claims *claims, struct db_unit *unit,
     struct look_round *round, uint32_t limit, uint32_t most);

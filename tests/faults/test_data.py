@@ -13,7 +13,8 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from fault_table import from_stack, record  # noqa: E402
-from faults import SEED, arm, main  # noqa: E402
+from faults import SEED, SETTINGS, FaultStack, arm, main  # noqa: E402
+from test_database import superuser  # noqa: E402
 from stack import Stack, get_json, refill_patients, wait_until  # noqa: E402
 
 CHANCE = random.Random(SEED)
@@ -212,6 +213,42 @@ def test_fault_41_template_that_is_refused_stops_no_other():
         record(41, "one template refused", seed=SEED, runs=40,
                lost=20 - len({entry["address"] for entry in entries}),
                doubled=len(twice), worst_s=took_s, bound_s=2 * LOOK_S + 1)
+
+
+# ---- and whom the database refuses ----
+
+def test_person_who_cannot_be_written_is_found_among_all_kinds_of_others():
+    """Urgent, and others are due in every slice of the buckets: a round of
+    one of each kind would never show who it is."""
+    people = 400
+    with FaultStack(settings=SETTINGS.replace(
+            "claim-max = 4", "claim-max = 16")) as stack:
+        stack.add_people(people)
+        bad = stack.number("SELECT min(patient_id) FROM agenda")
+        stack.sql("UPDATE agenda SET class = CASE patient_id WHEN "
+                  f"{bad} THEN 0 ELSE 1 END")
+        assert stack.number("SELECT count(DISTINCT bucket / 64) FROM agenda "
+                            "WHERE class = 1") == 16
+        superuser(stack, f"""
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+              IF NEW.patient_id = {bad} THEN
+                RAISE 'bad' USING ERRCODE = '22003';
+              END IF;
+              RETURN NEW;
+            END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON delivery FOR EACH ROW
+              EXECUTE FUNCTION refuse()""")
+        start = time.monotonic()
+        copy = stack.copies[0].start()
+        wait_until(lambda: stack.reached() == people - 1, 30,
+                   "all others hear of it")
+        took_s = time.monotonic() - start
+        log = copy.log_text()
+        assert log.count("worker.set_aside") == 1, log[-2000:]
+        assert f"patient={bad}" in log.split("worker.set_aside")[1]
+        record(41, "one whom the database refuses, urgent", seed=SEED,
+               runs=people, worst_s=took_s, bound_s=20)
 
 
 if __name__ == "__main__":
