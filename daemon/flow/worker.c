@@ -34,6 +34,7 @@ struct worker {
 	struct state_file *state;    /* NULL: nothing is remembered */
 	struct aftermath *aftermath; /* NULL: likewise */
 	struct loop_timer *timer;
+	struct loop_timer *doubt; /* until a COMMIT is asked about again */
 	struct look_round *round; /* NULL: between rounds */
 	struct claims *claims;
 	uint32_t limit;     /* people a round; halved when one is poison */
@@ -45,6 +46,7 @@ struct worker {
 };
 
 static void look(void *arg);
+static void ask_mine(void *arg);
 
 struct worker *
 worker_create(struct loop *loop, struct db *db, const struct clock *clock,
@@ -70,6 +72,7 @@ worker_create(struct loop *loop, struct db *db, const struct clock *clock,
 	    .rules = rules,
 	};
 	worker->timer = loop_timer_create(loop, look, worker);
+	worker->doubt = loop_timer_create(loop, ask_mine, worker);
 	worker->limit = settings->claim_max;
 	worker->claims = claims_create(gateways);
 	return worker;
@@ -252,12 +255,11 @@ dispatch_all(struct worker *worker)
 	for (size_t i = 0; i < round->asks.count; i++)
 		dispatch_ask(worker->dispatch, asks[i].gateway, &asks[i].key,
 		    asks[i].address, asks[i].provider_id, asks[i].sent_at);
-	if (worker->limit < worker->settings.claim_max)
-		worker->limit *= 2;
+	worker->limit = worker->limit < worker->settings.claim_max / 2
+			    ? worker->limit * 2
+			    : worker->settings.claim_max;
 	end_round(worker, next_pause(worker));
 }
-
-static void ask_mine(void *arg);
 
 static void
 on_mine(enum db_outcome outcome, const char *sqlstate, void *arg)
@@ -268,7 +270,7 @@ on_mine(enum db_outcome outcome, const char *sqlstate, void *arg)
 	if (outcome == DB_OK)
 		dispatch_all(worker);
 	else
-		ask_mine(worker);
+		loop_timer_arm(worker->doubt, AGAIN_US);
 }
 
 /*

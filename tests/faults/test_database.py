@@ -21,7 +21,7 @@ import urllib.request
 from fault_table import from_stack, record
 from promises import alone
 from faults import (BUSY_S, LEASE_S, PSQL, SEED, SETTINGS, FaultStack, Rival,
-                    died, get_json, in_time, main, psql, run_psql,
+                    cpu_s, died, get_json, in_time, main, psql, run_psql,
                     signalled, wait_until)
 
 AWAY_S = int(os.environ.get("FAULT_AWAY_S", 30))
@@ -147,6 +147,27 @@ def test_fault_10_a_commit_in_doubt_is_read_back_before_anything_is_sent():
             "SELECT count(*) FROM delivery WHERE repeated") == 0
         assert len(stack.entries()) == 20
         tell(10, "crash in a COMMIT", stack, 60)
+
+
+def test_fault_10_doubt_while_the_database_is_away_is_no_busy_loop():
+    with FaultStack(settings=LONG) as stack:
+        copy = stack.copies[0].start()
+        signalled(copy, signal.SIGSTOP)
+        stack.add_people(8)
+        with commits_hang(stack):
+            signalled(copy, signal.SIGCONT)
+            wait_until(lambda: waiting_commits(stack), 20, "it commits")
+            stack.cluster.run("stop", "immediate")
+            wait_until(lambda: "worker.commit_in_doubt" in copy.log_text(),
+                       20, "it is in doubt")
+            before, start = cpu_s(copy), time.monotonic()
+            time.sleep(4)
+            share = (cpu_s(copy) - before) / (time.monotonic() - start)
+            stack.cluster.run("start")
+        print(f"# {share:.0%} of a core")
+        assert share < 0.1, f"{share:.0%} of a core"
+        stack.wait_settled(90)
+        tell(10, "in doubt, and away", stack, 60)
 
 
 # ---- 11: away ----
