@@ -147,11 +147,11 @@ def slowed(retry_after, people=12, **fault):
                   **fault)]) as stack:
         begun = time.time()
         stack.move_clock(DUE)
+        rows = wait_until(lambda: stack.sql(
+            "SELECT gateway, extract(epoch FROM paused_until - paused_at) "
+            "FROM gateway_pause"), 10, "a pause")
         # push is not concerned
         wait_until(lambda: len(stack.of("loopback")) == 5, 10, "push")
-        rows = stack.sql(
-            "SELECT gateway, extract(epoch FROM paused_until - paused_at) "
-            "FROM gateway_pause")
         if retry_after and len(retry_after) > 6 and "GMT" not in retry_after:
             assert stack.of("aliyun") == []
             return None, rows
