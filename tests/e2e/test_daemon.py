@@ -244,7 +244,9 @@ def test_unapproved_text_is_held():
 
 
 def test_sigterm_ends_in_order():
-    with ready_stack(40, gateway_settings="window = 2\nbatch = 1") as stack:
+    # receipts that find it stopped come again after 3 s, not after a minute
+    with ready_stack(40, gateway_settings="window = 2\nbatch = 1",
+                     sim_options=("--retry-scale", "0.05")) as stack:
         stack.fault(fault="delay", ms=100)
         stack.move_clock(DUE)
         wait_until(lambda: len(stack.entries()) >= 3, 20, "some are sent")
