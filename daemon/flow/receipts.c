@@ -84,26 +84,57 @@ end_work(enum db_outcome outcome, const char *sqlstate, void *arg)
 	receipts->busy = false;
 }
 
+struct done_arrays { /* what becomes of events */
+	struct db_array key, state, next_at;
+};
+
+static void
+done_init(struct done_arrays *a)
+{
+	db_array_init(&a->key, DB_BYTES);
+	db_array_init(&a->state, DB_I16);
+	db_array_init(&a->next_at, DB_AT);
+}
+
+static void
+done_add(struct done_arrays *a, const struct item *item, enum inbox_state state,
+    int64_t next_at)
+{
+	db_array_bytes(&a->key, item->event_key, INBOX_KEY_BYTES);
+	db_array_i64(&a->state, state);
+	db_array_at(&a->next_at, next_at);
+}
+
+static void
+done_statement(struct done_arrays *a, struct db_unit *unit)
+{
+	db_unit_add(unit, "inbox_done", NULL, NULL);
+	db_param_array(unit, &a->key);
+	db_param_array(unit, &a->state);
+	db_param_array(unit, &a->next_at);
+	db_array_free(&a->key);
+	db_array_free(&a->state);
+	db_array_free(&a->next_at);
+}
+
+static void
+on_set_aside(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	if (outcome == DB_OK)
+		metric_add(METRIC_RECEIPTS_UNMATCHED, NULL, NULL, 1);
+	end_work(outcome, sqlstate, arg);
+}
+
 /* The one event that cannot be worked on stands in nobody's way. */
 static void
 add_set_aside(struct receipts *receipts, struct db_unit *unit)
 {
-	const struct item *item = receipts->items.data;
-	struct db_array key, state, next_at;
+	struct done_arrays done;
 
-	db_array_init(&key, DB_BYTES);
-	db_array_init(&state, DB_I16);
-	db_array_init(&next_at, DB_AT);
-	db_array_bytes(&key, item->event_key, INBOX_KEY_BYTES);
-	db_array_i64(&state, INBOX_UNMATCHED);
-	db_array_at(&next_at, clock_unmoved(receipts->clock));
-	db_unit_add(unit, "inbox_done", NULL, NULL);
-	db_param_array(unit, &key);
-	db_param_array(unit, &state);
-	db_param_array(unit, &next_at);
-	db_array_free(&key);
-	db_array_free(&state);
-	db_array_free(&next_at);
+	done_init(&done);
+	done_add(&done, receipts->items.data, INBOX_UNMATCHED,
+	    clock_unmoved(receipts->clock));
+	done_statement(&done, unit);
 }
 
 /*
@@ -115,6 +146,7 @@ give_up(
     struct receipts *receipts, enum db_outcome outcome, const char *sqlstate)
 {
 	struct db_unit *unit;
+	bool alone = receipts->items.count == 1;
 
 	if (outcome == DB_LOST) {
 		receipts->busy = false;
@@ -124,12 +156,14 @@ give_up(
 	    log_n(COUNT, receipts->items.count));
 	unit = db_unit_begin(receipts->db);
 	db_unit_add(unit, "rollback", NULL, NULL);
-	if (!db_sqlstate_passes(sqlstate)) {
-		if (receipts->items.count == 1)
-			add_set_aside(receipts, unit);
-		receipts->limit = receipts->limit > 1 ? receipts->limit / 2 : 1;
+	if (db_sqlstate_passes(sqlstate)) {
+		db_unit_send(unit, end_work, receipts);
+		return;
 	}
-	db_unit_send(unit, end_work, receipts);
+	receipts->limit = receipts->limit > 1 ? receipts->limit / 2 : 1;
+	if (alone)
+		add_set_aside(receipts, unit);
+	db_unit_send(unit, alone ? on_set_aside : end_work, receipts);
 }
 
 static void
@@ -276,29 +310,21 @@ static void
 add_done(struct receipts *receipts, struct db_unit *unit, int64_t now)
 {
 	struct item *items = receipts->items.data;
-	struct db_array key, state, next_at;
+	struct done_arrays done;
 
-	db_array_init(&key, DB_BYTES);
-	db_array_init(&state, DB_I16);
-	db_array_init(&next_at, DB_AT);
+	done_init(&done);
 	for (size_t i = 0; i < receipts->items.count; i++) {
 		bool waits = must_wait(&items[i], now);
 
 		items[i].given_up =
 		    !waits && (!items[i].found || !items[i].locked);
-		db_array_bytes(&key, items[i].event_key, INBOX_KEY_BYTES);
-		db_array_i64(&state, waits               ? INBOX_NEW
-				     : items[i].given_up ? INBOX_UNMATCHED
-							 : INBOX_DONE);
-		db_array_at(&next_at, waits ? next_try(&items[i], now) : now);
+		done_add(&done, &items[i],
+		    waits               ? INBOX_NEW
+		    : items[i].given_up ? INBOX_UNMATCHED
+					: INBOX_DONE,
+		    waits ? next_try(&items[i], now) : now);
 	}
-	db_unit_add(unit, "inbox_done", NULL, NULL);
-	db_param_array(unit, &key);
-	db_param_array(unit, &state);
-	db_param_array(unit, &next_at);
-	db_array_free(&key);
-	db_array_free(&state);
-	db_array_free(&next_at);
+	done_statement(&done, unit);
 }
 
 static void

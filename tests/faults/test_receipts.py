@@ -143,6 +143,33 @@ def test_receipts_of_a_request_do_not_wait_for_a_member_that_is_held():
                    "the held come later")
 
 
+REFUSE_ONE = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.state = 7 AND NEW.patient_id = (SELECT min(patient_id) FROM agenda)
+  THEN RAISE 'bad' USING ERRCODE = '22003'; END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER refuse BEFORE UPDATE ON delivery_default FOR EACH ROW
+  EXECUTE FUNCTION refuse();
+"""
+
+
+def test_receipt_that_cannot_be_worked_on_is_set_aside_and_counted():
+    people = 12
+    with watched(people, gateway_settings="batch = 1") as stack:
+        stack.sql(REFUSE_ONE)
+        stack.move_clock(DUE)
+        wait_until(lambda: states(stack) == {ACCEPTED: 1,
+                                             DELIVERED: people - 1}, 30,
+                   "all others are settled")
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM inbox WHERE state = 2") == 1, 20,
+            "the one is set aside")
+        wait_until(lambda: b"\nadherd_receipts_unmatched_total 1\n"
+                   in stack.copies[0].metrics(), 5, "and counted")
+
+
 # ---- 30 ----
 
 def test_fault_30_receipt_for_an_unknown_id_is_taken_kept_and_counted():
