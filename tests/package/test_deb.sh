@@ -5,8 +5,8 @@
 # folder of its own.  Prints TAP.
 set -u
 
-# shellcheck source=tests/package/tap.sh
-. "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 
 passes "make deb, lintian included" env -u MAKEFLAGS -u MAKELEVEL make \
     BUILD="$scratch/build" deb

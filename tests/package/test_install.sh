@@ -5,8 +5,8 @@
 # tree, which is copied.  Prints TAP.
 set -u
 
-# shellcheck source=tests/package/tap.sh
-. "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 
 root=$scratch/usr
 units=$root/lib/systemd/system

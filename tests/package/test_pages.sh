@@ -5,8 +5,8 @@
 # tree.  Prints TAP.
 set -u
 
-# shellcheck source=tests/package/tap.sh
-. "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 
 ctl=$build/adherctl
 daemon=$build/adherd

@@ -6,24 +6,8 @@
 # tree.  Prints TAP.
 set -u
 
-here=$(cd "$(dirname "$0")/../.." && pwd)
-build=${BUILD:-$here/build}
-case $build in /*) ;; *) build=$(pwd)/$build ;; esac
-cd "$here" || exit 70
-count=0
-failures=0
-
-# result NAME OFFENCES: passes where there are none
-result() {
-	count=$((count + 1))
-	if [ -z "$2" ]; then
-		echo "ok $count - $1"
-	else
-		failures=$((failures + 1))
-		echo "not ok $count - $1"
-		echo "$2" | sed 's/^/# /'
-	fi
-}
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 
 # may_include ROOM ALLOWED: what else it includes from our rooms
 may_include() {
@@ -97,5 +81,4 @@ result "SQL is in daemon/sql" \
     "$(grep -En '"[^"]*(SELECT .* FROM|INSERT INTO|UPDATE [a-z_]+ SET|DELETE FROM|CREATE (TABLE|INDEX)|ALTER TABLE) ?' \
         daemon/*.c daemon/*/*.c gateways/*.c | grep -v '^daemon/ctl_schema\.c:')"
 
-echo "1..$count"
-[ "$failures" -eq 0 ]
+finish

@@ -1,5 +1,5 @@
-# tap.sh: what the scripts of this folder share; sourced, with the tree as the
-# working directory.  $scratch is a folder of the test's own, removed at the
+# tap.sh: what tests in shell share; sourced, with the tree as the working
+# directory.  $scratch is a folder of the test's own, removed at the
 # end; BUILD names a built tree.
 # shellcheck shell=sh disable=SC2034
 
@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$here/build}
 case $build in /*) ;; *) build=$(pwd)/$build ;; esac
 cd "$here" || exit 70
-scratch=$(mktemp -d /tmp/adherd-package.XXXXXX)
+scratch=$(mktemp -d /tmp/adherd-test.XXXXXX)
 chmod 755 "$scratch"
 trap 'rm -rf "$scratch"' EXIT
 count=0
