@@ -224,6 +224,8 @@ db_setup(struct db *db)
 	    event_new(base, fd, EV_READ | EV_PERSIST, db_on_readable, db);
 	db->write_event = event_new(base, fd, EV_WRITE, db_on_writable, db);
 	if (db->event == NULL || db->write_event == NULL ||
+	    event_priority_set(db->event, LOOP_FIRST) != 0 ||
+	    event_priority_set(db->write_event, LOOP_FIRST) != 0 ||
 	    event_add(db->event, NULL) != 0 ||
 	    PQsetnonblocking(db->connection, 1) != 0 ||
 	    PQenterPipelineMode(db->connection) != 1) {

@@ -22,6 +22,7 @@
 
 /* libevent adds a delay to its clock; keep that far from any end. */
 #define DELAY_US_MAX (366 * DAY_US)
+#define CALLS_AT_A_TIME 16
 
 struct deferred {
 	struct deferred *next;
@@ -73,7 +74,8 @@ loop_run_deferred(evutil_socket_t fd, short what, void *arg)
 
 /*
  * A base with fine timers: libevent's own default is a clock of 4 ms steps,
- * read once a pass.
+ * read once a pass.  After CALLS_AT_A_TIME others it looks whether something
+ * came that goes first.
  */
 static struct event_base *
 base_create(void)
@@ -81,10 +83,18 @@ base_create(void)
 	struct event_config *config = event_config_new();
 	struct event_base *base = NULL;
 
-	if (config != NULL && event_config_set_flag(config,
-				  EVENT_BASE_FLAG_PRECISE_TIMER |
-				      EVENT_BASE_FLAG_NO_CACHE_TIME) == 0)
+	if (config != NULL &&
+	    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER |
+					      EVENT_BASE_FLAG_NO_CACHE_TIME) ==
+		0 &&
+	    event_config_set_max_dispatch_interval(
+		config, NULL, CALLS_AT_A_TIME, LOOP_OTHERS) == 0)
 		base = event_base_new_with_config(config);
+	if (base != NULL &&
+	    event_base_priority_init(base, LOOP_OTHERS + 1) != 0) {
+		event_base_free(base);
+		base = NULL;
+	}
 	if (config != NULL)
 		event_config_free(config);
 	return base;

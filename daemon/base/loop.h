@@ -13,6 +13,12 @@ struct loop_timer;
 
 struct loop *loop_create(void);
 void loop_free(struct loop *loop);
+/*
+ * For events of one's own; their priority is LOOP_OTHERS unless they set
+ * LOOP_FIRST (event_priority_set()): the database's, for while it waits for
+ * us nobody works, and its events are few.
+ */
+enum loop_priority { LOOP_FIRST, LOOP_OTHERS };
 struct event_base *loop_base(struct loop *loop);
 void loop_run(struct loop *loop);  /* until loop_stop() */
 void loop_stop(struct loop *loop); /* after the current callbacks */
