@@ -166,6 +166,7 @@ main(int argc, char **argv)
 	struct arguments arguments = {0};
 	static struct daemon daemon;
 
+	mem_keep();
 	read_arguments(argc, argv, &arguments);
 	log_open(NULL);
 	/* long before the loop does: fatal() ends with its own status */

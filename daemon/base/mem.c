@@ -9,6 +9,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,8 @@
 #define BLOCK_BYTES_MAX ((size_t)1 << 20)
 #endif
 #define LIST_CAPACITY_MIN 8
+#define KEPT_BYTES (8 << 20) /* free, at the end of the heap */
+#define MAPPED_BYTES (2 << 20)
 
 struct block {
 	struct block *next; /* older */
@@ -56,6 +59,13 @@ out_of_memory(void)
 
 	(void)written;
 	_exit(EXIT_INTERNAL);
+}
+
+void
+mem_keep(void)
+{
+	(void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
 }
 
 void *
