@@ -8,7 +8,7 @@
 
 #include "flow/statements.h"
 
-#define SLICE 64           /* buckets of a claim while there is a backlog */
+#define SLICE_MIN 64       /* buckets of a claim while there is a backlog */
 #define BLOCKED_PEOPLE 100 /* looked at a round while a gateway is paused */
 #define STRAY_US (15 * SECOND_US)
 
@@ -17,7 +17,9 @@ struct claims {
 	struct look_round *round; /* of the claim under way; borrowed */
 	struct db_array slice;
 	int first_bucket;           /* of the next slice; -1: all at once */
-	int quiet_slices;           /* in a row that gave less than was asked */
+	int width;                  /* buckets of a slice */
+	int quiet_buckets;          /* in a row that gave less than was asked */
+	bool full;                  /* the last slice gave what was asked */
 	uint32_t asked, asked_bulk; /* of the claim under way */
 	uint32_t bulk_fifths;       /* of a person; kept for the next claims */
 	int64_t stray_at;           /* when to look for those next; unmoved */
@@ -98,6 +100,25 @@ take_urgent(const struct db_result *result, void *arg)
 	round->urgent_ahead = (uint32_t)(round->people.count - before);
 }
 
+/*
+ * Enough in two slices in a row: half as wide, so that all buckets get their
+ * turn; not enough: twice as wide, so that the rest of a flood is not taken
+ * in crumbs.  A whole turn without enough ends the backlog.
+ */
+static void
+fit_slice(struct claims *claims, bool full)
+{
+	claims->quiet_buckets =
+	    full ? 0 : claims->quiet_buckets + claims->width;
+	if (claims->quiet_buckets >= BUCKETS)
+		claims->first_bucket = -1;
+	if (!full && claims->width < BUCKETS)
+		claims->width *= 2;
+	else if (full && claims->full && claims->width > SLICE_MIN)
+		claims->width /= 2;
+	claims->full = full;
+}
+
 /* The timed ones decide whether there is more where these came from. */
 static void
 take_timed(const struct db_result *result, void *arg)
@@ -105,14 +126,12 @@ take_timed(const struct db_result *result, void *arg)
 	struct claims *claims = arg;
 	bool full = (uint32_t)db_rows(result) >= claims->asked;
 
-	if (full) {
-		claims->quiet_slices = 0;
-		if (claims->first_bucket < 0)
-			claims->first_bucket = 0;
-	} else if (claims->first_bucket >= 0 &&
-		   ++claims->quiet_slices >= BUCKETS / SLICE) {
-		claims->first_bucket = -1;
-		claims->quiet_slices = 0;
+	if (claims->first_bucket >= 0) {
+		fit_slice(claims, full);
+	} else if (full) {
+		claims->first_bucket = 0;
+		claims->width = SLICE_MIN;
+		claims->quiet_buckets = 0;
 	}
 	claims->backlog = full || claims->first_bucket >= 0;
 	take_people(result, arg);
@@ -133,13 +152,13 @@ static void
 next_slice(struct claims *claims)
 {
 	int first = claims->first_bucket < 0 ? 0 : claims->first_bucket;
-	int count = claims->first_bucket < 0 ? BUCKETS : SLICE;
+	int count = claims->first_bucket < 0 ? BUCKETS : claims->width;
 
 	db_array_clear(&claims->slice);
 	for (int i = 0; i < count; i++)
-		db_array_i64(&claims->slice, first + i);
+		db_array_i64(&claims->slice, (first + i) % BUCKETS);
 	if (claims->first_bucket >= 0)
-		claims->first_bucket = (first + SLICE) % BUCKETS;
+		claims->first_bucket = (first + count) % BUCKETS;
 }
 
 static void

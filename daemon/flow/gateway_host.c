@@ -14,7 +14,7 @@
 #include "flow/gateway_call.h"
 #include "flow/gateway_load.h"
 
-#define QUEUE_WINDOWS 16 /* messages queued, in windows of requests */
+#define QUEUE_WINDOWS 32 /* messages queued, in windows of requests */
 #define CODE_BYTES_MAX 64
 #define NUMBER_DIGITS 7 /* in a row: somebody's number */
 #define BALANCE_US (15 * MINUTE_US)
