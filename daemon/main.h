@@ -16,7 +16,7 @@
  * prints, main_state.c tells the world how it is.  struct daemon owns every
  * part; the parts know each other only by what they are given.
  */
-enum connection { DB_CLAIM, DB_WRITE, DB_CHORES, DB_COUNT };
+enum connection { DB_CLAIM, DB_CLAIM_2, DB_WRITE, DB_CHORES, DB_COUNT };
 
 struct daemon {
 	struct settings settings;

@@ -191,7 +191,7 @@ on_db_ready(struct db *db, void *arg)
 {
 	struct daemon *daemon = arg;
 
-	if (db == daemon->db[DB_CLAIM])
+	if (db == daemon->db[DB_CLAIM] || db == daemon->db[DB_CLAIM_2])
 		aftermath_connected(daemon->aftermath);
 	if (db == daemon->db[DB_WRITE] && !daemon->stopping)
 		loop_timer_arm(daemon->tick, 0);
@@ -221,7 +221,7 @@ static void
 open_databases(struct daemon *daemon)
 {
 	static const char *const labels[DB_COUNT] = {
-	    "adherd claim", "adherd write", "adherd chores"};
+	    "adherd claim", "adherd claim-2", "adherd write", "adherd chores"};
 
 	for (int i = 0; i < DB_COUNT; i++) {
 		struct db_settings settings = {
@@ -280,7 +280,8 @@ on_clock_moved(void *arg)
 static void
 serve_metrics(struct daemon *daemon)
 {
-	static const char *const names[DB_COUNT] = {"claim", "write", "chores"};
+	static const char *const names[DB_COUNT] = {
+	    "claim", "claim-2", "write", "chores"};
 	const struct metrics_settings settings = {
 	    .loop = daemon->loop,
 	    .clock = &daemon->clock,
@@ -341,7 +342,7 @@ daemon_start(struct daemon *daemon)
 	daemon->copies = copies_create(daemon->db[DB_WRITE], &daemon->clock,
 	    gateways_accounts(daemon->gateways), daemon->copy,
 	    roles[daemon->settings.role]);
-	daemon->worker = worker_create(daemon->loop, daemon->db[DB_CLAIM],
+	daemon->worker = worker_create(daemon->loop, &daemon->db[DB_CLAIM],
 	    &daemon->clock, daemon->gateways, daemon->messages,
 	    daemon->dispatch, daemon->stops, daemon->rules, &settings);
 	open_state(daemon);

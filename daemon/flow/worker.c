@@ -3,6 +3,11 @@
  * write everything in one transaction, and after its COMMIT hand the
  * messages to dispatch.  A COMMIT without an answer is in doubt: the
  * deliveries are read back before anything is sent.
+ *
+ * Two rounds at a time, each on a connection of its own: while one is being
+ * written the next one is claimed and planned, so that neither the database
+ * nor we wait for the other.  Their COMMITs come one after the other: a round
+ * that is planned waits until the one before it is over.
  */
 #include "flow/worker.h"
 
@@ -20,9 +25,25 @@
 #define AGAIN_US (200 * 1000) /* after a round that failed */
 #define SET_ASIDE_US HOUR_US  /* for who cannot be written */
 
+enum slot_stage {
+	SLOT_FREE,
+	SLOT_LOOKING, /* claims, loads, plans: one slot at a time */
+	SLOT_PLANNED, /* and waits for the other slot's COMMIT */
+	SLOT_WRITING, /* one slot at a time, until its messages are handed on */
+};
+
+struct slot { /* a round's place */
+	struct worker *worker;
+	struct db *db;
+	enum slot_stage stage;
+	struct look_round *round; /* NULL where it is free */
+	struct loop_timer *doubt; /* until a COMMIT is asked about again */
+	bool contended;           /* somebody waits for another copy's round */
+};
+
 struct worker {
 	struct loop *loop;
-	struct db *db;
+	struct slot slots[WORKER_ROUNDS];
 	const struct clock *clock;
 	struct gateways *gateways;
 	struct messages *messages;
@@ -33,13 +54,11 @@ struct worker {
 	struct planner planner;
 	struct state_file *state;    /* NULL: nothing is remembered */
 	struct aftermath *aftermath; /* NULL: likewise */
-	struct loop_timer *timer;
-	struct loop_timer *doubt; /* until a COMMIT is asked about again */
-	struct look_round *round; /* NULL: between rounds */
+	struct loop_timer *timer;    /* to the next claim */
 	struct claims *claims;
+	bool failed;        /* the last round */
 	uint32_t limit;     /* people a round; halved when one is poison */
 	bool short_of_room; /* the last claim asked for less than limit */
-	bool contended;     /* somebody waits for another copy's round */
 	bool busy;          /* with what comes before the first claim */
 	bool started; /* never where role = inbox, however often it is woken */
 	bool woken, stopping;
@@ -47,17 +66,25 @@ struct worker {
 
 static void look(void *arg);
 static void ask_mine(void *arg);
+static void write_round(struct slot *slot);
 
 struct worker *
-worker_create(struct loop *loop, struct db *db, const struct clock *clock,
-    struct gateways *gateways, struct messages *messages,
-    struct dispatch *dispatch, struct stop_book *stops, struct rule_book *rules,
+worker_create(struct loop *loop, struct db *const dbs[WORKER_ROUNDS],
+    const struct clock *clock, struct gateways *gateways,
+    struct messages *messages, struct dispatch *dispatch,
+    struct stop_book *stops, struct rule_book *rules,
     const struct worker_settings *settings)
 {
 	struct worker *worker = mem_alloc(sizeof(*worker));
 
 	worker->loop = loop;
-	worker->db = db;
+	for (size_t i = 0; i < WORKER_ROUNDS; i++) {
+		struct slot *slot = &worker->slots[i];
+
+		slot->worker = worker;
+		slot->db = dbs[i];
+		slot->doubt = loop_timer_create(loop, ask_mine, slot);
+	}
 	worker->clock = clock;
 	worker->gateways = gateways;
 	worker->messages = messages;
@@ -72,7 +99,6 @@ worker_create(struct loop *loop, struct db *db, const struct clock *clock,
 	    .rules = rules,
 	};
 	worker->timer = loop_timer_create(loop, look, worker);
-	worker->doubt = loop_timer_create(loop, ask_mine, worker);
 	worker->limit = settings->claim_max;
 	worker->claims = claims_create(gateways);
 	return worker;
@@ -101,11 +127,28 @@ worker_start(struct worker *worker)
 	loop_timer_arm(worker->timer, 0);
 }
 
+/* The slot of a new round; NULL where none may begin now. */
+static struct slot *
+free_slot(struct worker *worker)
+{
+	struct slot *found = NULL;
+
+	for (size_t i = WORKER_ROUNDS; i-- > 0;) {
+		struct slot *slot = &worker->slots[i];
+
+		if (slot->stage == SLOT_FREE)
+			found = slot;
+		else if (slot->stage != SLOT_WRITING || worker->failed)
+			return NULL;
+	}
+	return found;
+}
+
 void
 worker_wake(struct worker *worker)
 {
 	worker->woken = true;
-	if (worker->started && worker->round == NULL && !worker->stopping)
+	if (worker->started && !worker->stopping && free_slot(worker) != NULL)
 		loop_timer_arm(worker->timer, 0);
 }
 
@@ -132,28 +175,61 @@ worker_stop(struct worker *worker)
 bool
 worker_idle(const struct worker *worker)
 {
-	return worker->round == NULL && !worker->busy;
+	for (size_t i = 0; i < WORKER_ROUNDS; i++)
+		if (worker->slots[i].stage != SLOT_FREE)
+			return false;
+	return !worker->busy;
 }
 
 /* ---- the end of a round ---- */
 
-static void
-end_round(struct worker *worker, int64_t pause_us)
+static struct slot *
+slot_in(struct worker *worker, enum slot_stage stage)
 {
-	struct look_round *round = worker->round;
+	for (size_t i = 0; i < WORKER_ROUNDS; i++)
+		if (worker->slots[i].stage == stage)
+			return &worker->slots[i];
+	return NULL;
+}
 
-	if (round->writing != NULL)
-		writing_free(round->writing);
-	if (round->sending != NULL) /* nothing was handed to dispatch */
-		arena_free(round->sending->arena);
-	arena_free(round->arena);
-	worker->round = NULL;
+/* Look again after a pause, or at once if somebody woke us meanwhile. */
+static void
+look_after(struct worker *worker, int64_t pause_us)
+{
 	if (worker->stopping)
 		return;
 	if (worker->woken)
 		pause_us = pause_us < 1000 ? pause_us : 1000;
 	worker->woken = false;
 	loop_timer_arm(worker->timer, pause_us);
+}
+
+static void
+end_round(struct slot *slot, int64_t pause_us)
+{
+	struct worker *worker = slot->worker;
+	struct look_round *round = slot->round;
+	struct slot *planned;
+
+	if (round->writing != NULL)
+		writing_free(round->writing);
+	if (round->sending != NULL) /* nothing was handed to dispatch */
+		arena_free(round->sending->arena);
+	arena_free(round->arena);
+	slot->round = NULL;
+	slot->stage = SLOT_FREE;
+	look_after(worker, pause_us);
+	planned = slot_in(worker, SLOT_PLANNED);
+	if (planned != NULL && slot_in(worker, SLOT_WRITING) == NULL)
+		write_round(planned);
+}
+
+/* Until one comes through there are no two at a time. */
+static void
+end_failed(struct slot *slot)
+{
+	slot->worker->failed = true;
+	end_round(slot, AGAIN_US);
 }
 
 /* Nobody holds what was planned for these gateways any more. */
@@ -171,33 +247,34 @@ unreserve(struct look_round *round, const bool *keep)
 static void
 rolled_back(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
-	struct worker *worker = arg;
+	struct slot *slot = arg;
 
 	(void)outcome;
 	(void)sqlstate;
-	end_round(worker, AGAIN_US);
+	end_failed(slot);
 }
 
 /* Alone, and still it cannot be written: set aside, with a line for people. */
 static void
-set_aside(struct worker *worker, struct db_unit *unit)
+set_aside(struct slot *slot, struct db_unit *unit)
 {
-	const struct person *person = worker->round->people.data;
+	const struct person *person = slot->round->people.data;
 
 	log_error("worker.set_aside", log_n(BUCKET, person->bucket),
 	    log_n(PATIENT, person->patient_id));
 	db_unit_add(unit, "agenda_set_aside", NULL, NULL);
 	db_param_i16(unit, person->bucket);
 	db_param_i64(unit, person->patient_id);
-	db_param_at(unit, worker->round->care_now + SET_ASIDE_US);
+	db_param_at(unit, slot->round->care_now + SET_ASIDE_US);
 }
 
 /* The transaction failed: what passes is tried again, what stays is halved. */
 static void
-fail_round(struct worker *worker, const char *sqlstate)
+fail_round(struct slot *slot, const char *sqlstate)
 {
-	struct look_round *round = worker->round;
-	struct db_unit *unit = db_unit_begin(worker->db);
+	struct worker *worker = slot->worker;
+	struct look_round *round = slot->round;
+	struct db_unit *unit = db_unit_begin(slot->db);
 
 	metric_add(METRIC_ROUNDS_FAILED, NULL, NULL, 1);
 	log_warning("worker.round_failed", log_s(SQLSTATE, sqlstate),
@@ -206,21 +283,22 @@ fail_round(struct worker *worker, const char *sqlstate)
 	db_unit_add(unit, "rollback", NULL, NULL);
 	if (!db_sqlstate_passes(sqlstate)) {
 		if (round->people.count == 1)
-			set_aside(worker, unit);
+			set_aside(slot, unit);
 		worker->limit = worker->limit > 1 ? worker->limit / 2 : 1;
 	}
-	db_unit_send(unit, rolled_back, worker);
+	db_unit_send(unit, rolled_back, slot);
 }
 
 /* ---- after the COMMIT ---- */
 
 /* Until the next round, if nobody wakes us. */
 static int64_t
-next_pause(const struct worker *worker)
+next_pause(const struct slot *slot)
 {
+	const struct worker *worker = slot->worker;
 	uint32_t random;
 
-	if (!worker->contended)
+	if (!slot->contended)
 		return claims_backlog(worker->claims)
 			   ? 0
 			   : worker->settings.look_us;
@@ -230,13 +308,15 @@ next_pause(const struct worker *worker)
 }
 
 static void
-dispatch_all(struct worker *worker)
+dispatch_all(struct slot *slot)
 {
-	struct look_round *round = worker->round;
+	struct worker *worker = slot->worker;
+	struct look_round *round = slot->round;
 	struct delivery **list = round->deliveries.data;
 	struct ask *asks = round->asks.data;
 	size_t kept = 0;
 
+	worker->failed = false;
 	metric_add(METRIC_ROUNDS, NULL, NULL, 1);
 	metric_add(METRIC_LOOKS, NULL, NULL, (double)round->people.count);
 	unreserve(round, round->mine);
@@ -258,19 +338,19 @@ dispatch_all(struct worker *worker)
 	worker->limit = worker->limit < worker->settings.claim_max / 2
 			    ? worker->limit * 2
 			    : worker->settings.claim_max;
-	end_round(worker, next_pause(worker));
+	end_round(slot, next_pause(slot));
 }
 
 static void
 on_mine(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
-	struct worker *worker = arg;
+	struct slot *slot = arg;
 
 	(void)sqlstate;
 	if (outcome == DB_OK)
-		dispatch_all(worker);
+		dispatch_all(slot);
 	else
-		loop_timer_arm(worker->doubt, AGAIN_US);
+		loop_timer_arm(slot->doubt, AGAIN_US);
 }
 
 /*
@@ -280,23 +360,23 @@ on_mine(enum db_outcome outcome, const char *sqlstate, void *arg)
 static void
 ask_mine(void *arg)
 {
-	struct worker *worker = arg;
-	struct look_round *round = worker->round;
-	struct db_unit *unit = db_unit_begin(worker->db);
+	struct slot *slot = arg;
+	struct look_round *round = slot->round;
+	struct db_unit *unit = db_unit_begin(slot->db);
 
 	memset(round->mine, 0, round->deliveries.count * sizeof(bool));
 	writing_ask_mine(round->writing, unit, round->mine);
-	db_unit_send(unit, on_mine, worker);
+	db_unit_send(unit, on_mine, slot);
 }
 
 static void
 on_written(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
-	struct worker *worker = arg;
-	struct look_round *round = worker->round;
+	struct slot *slot = arg;
+	struct look_round *round = slot->round;
 
 	if (outcome == DB_FAILED) {
-		fail_round(worker, sqlstate);
+		fail_round(slot, sqlstate);
 		return;
 	}
 	round->mine = arena_array(
@@ -304,91 +384,110 @@ on_written(enum db_outcome outcome, const char *sqlstate, void *arg)
 	if (outcome == DB_LOST && round->deliveries.count > 0) {
 		log_warning("worker.commit_in_doubt",
 		    log_n(COUNT, round->deliveries.count));
-		ask_mine(worker);
+		ask_mine(slot);
 		return;
 	}
 	if (outcome == DB_LOST) {
-		end_round(worker, AGAIN_US);
+		end_failed(slot);
 		return;
 	}
 	if (!writing_complete(round->writing)) {
-		ask_mine(worker);
+		ask_mine(slot);
 		return;
 	}
 	for (size_t i = 0; i < round->deliveries.count; i++)
 		round->mine[i] = true;
 	fault_point(AFTER_COMMIT);
-	dispatch_all(worker);
+	dispatch_all(slot);
 }
 
 /* ---- planning ---- */
 
 static void
-write_all(struct worker *worker)
+write_round(struct slot *slot)
 {
-	struct db_unit *unit;
+	struct worker *worker = slot->worker;
+	struct look_round *round = slot->round;
+	struct db_unit *unit = db_unit_begin(slot->db);
 
-	worker->contended = !planning_finish(&worker->planner, worker->round);
-	unit = db_unit_begin(worker->db);
+	slot->stage = SLOT_WRITING;
 	if (worker->state != NULL) {
 		const struct state_record *own = state_file_own(worker->state);
 
-		worker->round->sequence = own->sequence + 1;
-		writing_mark(worker->round->writing, own->id, STATE_ID_BYTES,
-		    worker->round->sequence);
+		round->sequence = own->sequence + 1;
+		writing_mark(
+		    round->writing, own->id, STATE_ID_BYTES, round->sequence);
 	}
-	writing_statements(worker->round->writing, unit);
+	writing_statements(round->writing, unit);
 	fault_point(BEFORE_COMMIT);
-	db_unit_send(unit, on_written, worker);
+	db_unit_send(unit, on_written, slot);
 	fault_point(MID_COMMIT);
+	if (claims_backlog(worker->claims) || worker->woken)
+		look_after(worker, 0);
+}
+
+static void
+write_all(struct slot *slot)
+{
+	struct worker *worker = slot->worker;
+
+	bool all = planning_finish(&worker->planner, slot->round);
+	bool alone = slot_in(worker, SLOT_WRITING) == NULL;
+
+	/* else it may be our own round that is in the way, and soon over */
+	slot->contended = !all && alone;
+	slot->stage = SLOT_PLANNED;
+	if (alone)
+		write_round(slot);
 }
 
 /* The answer about shared addresses did not come. */
 static void
-give_up(struct worker *worker, enum db_outcome outcome, const char *sqlstate)
+give_up(struct slot *slot, enum db_outcome outcome, const char *sqlstate)
 {
 	if (outcome == DB_FAILED) {
-		fail_round(worker, sqlstate);
+		fail_round(slot, sqlstate);
 		return;
 	}
-	unreserve(worker->round, NULL);
-	end_round(worker, AGAIN_US);
+	unreserve(slot->round, NULL);
+	end_failed(slot);
 }
 
 static void
 on_recent(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
-	struct worker *worker = arg;
+	struct slot *slot = arg;
 
 	if (outcome == DB_OK)
-		write_all(worker);
+		write_all(slot);
 	else
-		give_up(worker, outcome, sqlstate);
+		give_up(slot, outcome, sqlstate);
 }
 
 static void
 on_shared(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
-	struct worker *worker = arg;
+	struct slot *slot = arg;
 	struct db_unit *unit;
 
 	if (outcome != DB_OK) {
-		give_up(worker, outcome, sqlstate);
+		give_up(slot, outcome, sqlstate);
 		return;
 	}
-	if (!sharing_found(worker->round->sharing)) {
-		write_all(worker);
+	if (!sharing_found(slot->round->sharing)) {
+		write_all(slot);
 		return;
 	}
-	unit = db_unit_begin(worker->db);
-	sharing_ask_recent(worker->round->sharing, unit);
-	db_unit_send(unit, on_recent, worker);
+	unit = db_unit_begin(slot->db);
+	sharing_ask_recent(slot->round->sharing, unit);
+	db_unit_send(unit, on_recent, slot);
 }
 
 static void
-plan_all(struct worker *worker)
+plan_all(struct slot *slot)
 {
-	struct look_round *round = worker->round;
+	struct worker *worker = slot->worker;
+	struct look_round *round = slot->round;
 	struct person *people = round->people.data;
 	struct arena *arena = arena_create();
 	struct db_unit *unit;
@@ -404,12 +503,12 @@ plan_all(struct worker *worker)
 	for (size_t i = 0; i < round->people.count; i++)
 		planning_plan(&worker->planner, round, &people[i]);
 	if (sharing_empty(round->sharing)) {
-		write_all(worker);
+		write_all(slot);
 		return;
 	}
-	unit = db_unit_begin(worker->db);
+	unit = db_unit_begin(slot->db);
 	sharing_ask(round->sharing, unit);
-	db_unit_send(unit, on_shared, worker);
+	db_unit_send(unit, on_shared, slot);
 }
 
 /* ---- loading ---- */
@@ -440,7 +539,7 @@ find_person(struct look_round *round, const struct db_result *result, int row)
 static void
 take_dossiers(const struct db_result *result, void *arg)
 {
-	struct look_round *round = ((struct worker *)arg)->round;
+	struct look_round *round = ((struct slot *)arg)->round;
 
 	for (int row = 0; row < db_rows(result); row++) {
 		struct person *person = find_person(round, result, row);
@@ -459,8 +558,9 @@ take_dossiers(const struct db_result *result, void *arg)
 static void
 take_open(const struct db_result *result, void *arg)
 {
-	struct worker *worker = arg;
-	struct look_round *round = worker->round;
+	struct slot *slot = arg;
+	struct look_round *round = slot->round;
+	const struct clock *clock = slot->worker->clock;
 
 	for (int row = 0; row < db_rows(result); row++) {
 		struct person *person = find_person(round, result, row);
@@ -470,7 +570,7 @@ take_open(const struct db_result *result, void *arg)
 			continue;
 		o = list_add(&person->open);
 		o->open = delivery_open_read(
-		    result, row, worker->clock->care_offset, round->care_now);
+		    result, row, clock->care_offset, round->care_now);
 		o->gateway = arena_text(round->arena, db_text(result, row, 15));
 		o->provider_id =
 		    arena_text(round->arena, db_text(result, row, 16));
@@ -481,22 +581,22 @@ take_open(const struct db_result *result, void *arg)
 static void
 on_loaded(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
-	struct worker *worker = arg;
+	struct slot *slot = arg;
 
 	if (outcome == DB_OK)
-		plan_all(worker);
+		plan_all(slot);
 	else if (outcome == DB_FAILED)
-		fail_round(worker, sqlstate);
+		fail_round(slot, sqlstate);
 	else
-		end_round(worker, AGAIN_US);
+		end_failed(slot);
 }
 
 static void
-load(struct worker *worker)
+load(struct slot *slot)
 {
-	struct look_round *round = worker->round;
+	struct look_round *round = slot->round;
 	struct person *people = round->people.data;
-	struct db_unit *unit = db_unit_begin(worker->db);
+	struct db_unit *unit = db_unit_begin(slot->db);
 	struct db_array buckets, ids;
 	struct delivery_keys recent;
 
@@ -510,18 +610,18 @@ load(struct worker *worker)
 		if (people[i].attention)
 			planning_add_recent(&people[i], round->arena, &recent);
 	}
-	rule_book_read(worker->rules, unit, round->now);
-	db_unit_add(unit, "dossier_load", take_dossiers, worker);
+	rule_book_read(slot->worker->rules, unit, round->now);
+	db_unit_add(unit, "dossier_load", take_dossiers, slot);
 	db_param_array(unit, &buckets);
 	db_param_array(unit, &ids);
 	if (recent.bucket.count > 0) {
-		db_unit_add(unit, "delivery_recent", take_open, worker);
+		db_unit_add(unit, "delivery_recent", take_open, slot);
 		delivery_keys_params(&recent, unit);
 	}
 	db_array_free(&buckets);
 	db_array_free(&ids);
 	delivery_keys_free(&recent);
-	db_unit_send(unit, on_loaded, worker);
+	db_unit_send(unit, on_loaded, slot);
 }
 
 /* ---- claiming ---- */
@@ -529,62 +629,71 @@ load(struct worker *worker)
 static void
 on_nothing(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
-	struct worker *worker = arg;
+	struct slot *slot = arg;
+	struct worker *worker = slot->worker;
 
 	(void)outcome;
 	(void)sqlstate;
-	end_round(worker,
+	end_round(slot,
 	    claims_backlog(worker->claims) ? 0 : worker->settings.look_us);
+}
+
+/* Is the database known to be the one that we sent from? */
+static bool
+database_known(const struct worker *worker)
+{
+	return worker->aftermath == NULL || aftermath_done(worker->aftermath);
 }
 
 static void
 on_claimed(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
-	struct worker *worker = arg;
+	struct slot *slot = arg;
+	struct worker *worker = slot->worker;
 	struct db_unit *unit;
 
 	if (outcome == DB_LOST) {
-		end_round(worker, AGAIN_US);
+		end_failed(slot);
 		return;
 	}
 	if (outcome == DB_FAILED) {
-		fail_round(worker, sqlstate);
+		fail_round(slot, sqlstate);
 		return;
 	}
 	/* the pause is gone: an operator spoke, or it was never stored */
 	if (worker->aftermath != NULL && aftermath_behind(worker->aftermath) &&
 	    !gateways_all_paused(worker->gateways))
 		aftermath_connected(worker->aftermath);
-	if (gateways_all_paused(worker->gateways) ||
-	    (worker->aftermath != NULL && !aftermath_done(worker->aftermath))) {
-		unit = db_unit_begin(worker->db);
+	if (gateways_all_paused(worker->gateways) || !database_known(worker)) {
+		unit = db_unit_begin(slot->db);
 		db_unit_add(unit, "rollback", NULL, NULL);
-		db_unit_send(unit, rolled_back, worker);
+		db_unit_send(unit, rolled_back, slot);
 		return;
 	}
-	if (worker->round->people.count > 0) {
-		load(worker);
+	if (slot->round->people.count > 0) {
+		load(slot);
 		return;
 	}
 	/* an alarm about a program waits for nobody to be due */
-	unit = db_unit_begin(worker->db);
-	rule_book_read(worker->rules, unit, worker->round->now);
+	unit = db_unit_begin(slot->db);
+	rule_book_read(worker->rules, unit, slot->round->now);
 	db_unit_add(unit, "commit", NULL, NULL);
-	db_unit_send(unit, on_nothing, worker);
+	db_unit_send(unit, on_nothing, slot);
 }
 
 static void
-claim(struct worker *worker, uint32_t limit)
+claim(struct slot *slot, uint32_t limit)
 {
-	struct db_unit *unit = db_unit_begin(worker->db);
+	struct worker *worker = slot->worker;
+	struct db_unit *unit = db_unit_begin(slot->db);
 
 	db_unit_add(unit, "begin", NULL, NULL);
-	claims_add(worker->claims, unit, worker->round, limit, worker->limit);
+	claims_add(worker->claims, unit, slot->round, limit, worker->limit);
 	/* behind the row locks: what was stopped before is not planned */
 	stop_book_read(worker->stops, unit);
-	gateways_read_pauses(worker->gateways, unit, worker->round->now);
+	gateways_read_pauses(worker->gateways, unit, slot->round->now);
 	rule_book_ask(worker->rules, unit);
-	db_unit_send(unit, on_claimed, worker);
+	db_unit_send(unit, on_claimed, slot);
 }
 
 static void
@@ -599,37 +708,44 @@ on_aftermath(void *arg)
 }
 
 static void
-look(void *arg)
+begin_round(struct slot *slot)
 {
-	struct worker *worker = arg;
-	struct look_round *round;
-	struct arena *arena;
+	struct worker *worker = slot->worker;
+	struct arena *arena = arena_create();
+	struct look_round *round = arena_alloc(arena, sizeof(*round));
 	uint32_t room;
 
-	if (worker->round != NULL || worker->stopping)
-		return;
-	if (worker->busy)
-		return;
-	if (!db_ready(worker->db) || !clock_agrees(worker->clock)) {
-		loop_timer_arm(worker->timer, AGAIN_US);
-		return;
-	}
-	if (worker->aftermath != NULL && !aftermath_done(worker->aftermath)) {
-		worker->busy = true;
-		aftermath_run(worker->aftermath, on_aftermath, worker);
-		return;
-	}
-	arena = arena_create();
-	round = arena_alloc(arena, sizeof(*round));
 	round->arena = arena;
 	round->now = clock_unmoved(worker->clock);
 	round->care_now = clock_care(worker->clock);
 	list_init(&round->people, arena, sizeof(struct person));
 	list_init(&round->deliveries, arena, sizeof(struct delivery *));
 	list_init(&round->asks, arena, sizeof(struct ask));
-	worker->round = round;
+	slot->round = round;
+	slot->stage = SLOT_LOOKING;
 	worker->woken = false;
 	room = claims_room(worker->claims, worker->limit);
 	worker->short_of_room = room < worker->limit;
-	claim(worker, room);
+	claim(slot, room);
+}
+
+static void
+look(void *arg)
+{
+	struct worker *worker = arg;
+	struct slot *slot = free_slot(worker);
+
+	/* whoever is in the way looks again when it is over */
+	if (slot == NULL || worker->stopping || worker->busy)
+		return;
+	if (!db_ready(slot->db) || !clock_agrees(worker->clock)) {
+		loop_timer_arm(worker->timer, AGAIN_US);
+		return;
+	}
+	if (database_known(worker)) {
+		begin_round(slot);
+	} else if (slot_in(worker, SLOT_WRITING) == NULL) {
+		worker->busy = true;
+		aftermath_run(worker->aftermath, on_aftermath, worker);
+	}
 }

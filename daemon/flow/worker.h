@@ -6,10 +6,12 @@
 
 /*
  * The worker: one round after another, agenda → dossier → plan → deliveries
- * → dispatch.  It claims on a connection of its own; sending and recording
- * go on meanwhile.
+ * → dispatch.  While one is written the next is planned, on connections of
+ * their own; sending and recording go on meanwhile.
  */
 struct worker;
+
+#define WORKER_ROUNDS 2
 
 struct worker_settings {
 	const char *copy; /* owner of batches */
@@ -18,10 +20,10 @@ struct worker_settings {
 	uint32_t claim_max;
 };
 
-struct worker *worker_create(struct loop *loop, struct db *db,
-    const struct clock *clock, struct gateways *gateways,
-    struct messages *messages, struct dispatch *dispatch,
-    struct stop_book *stops, struct rule_book *rules,
+struct worker *worker_create(struct loop *loop,
+    struct db *const dbs[WORKER_ROUNDS], const struct clock *clock,
+    struct gateways *gateways, struct messages *messages,
+    struct dispatch *dispatch, struct stop_book *stops, struct rule_book *rules,
     const struct worker_settings *settings);
 /* Both borrowed, NULL for nothing; before the start. */
 void worker_remember(struct worker *worker, struct state_file *state,
