@@ -51,6 +51,7 @@ daemon_worker_settings(const struct daemon *daemon)
 	return (struct worker_settings){
 	    .copy = daemon->copy,
 	    .look_us = daemon->settings.look_us,
+	    .ahead_us = daemon->settings.ahead_us,
 	    .lease_us = daemon->settings.lease_us,
 	    .claim_max = (uint32_t)daemon->settings.claim_max,
 	};

@@ -197,10 +197,26 @@ on_db_ready(struct db *db, void *arg)
 		loop_timer_arm(daemon->tick, 0);
 }
 
+/* The payload: whose facts changed, as agenda_notify_people.sql says. */
 static void
-on_notify(void *arg)
+on_notify(const char *payload, void *arg)
 {
-	worker_wake(((struct daemon *)arg)->worker);
+	struct daemon *daemon = arg;
+	const char *at = payload;
+
+	if (strcmp(payload, "*") == 0)
+		dispatch_touched(daemon->dispatch, -1, 0);
+	while (*at >= '0' && *at <= '9') {
+		char *end;
+		int16_t bucket = (int16_t)strtol(at, &end, 10);
+
+		if (*end != '/')
+			break;
+		dispatch_touched(
+		    daemon->dispatch, bucket, strtoll(end + 1, &end, 10));
+		at = *end == ' ' ? end + 1 : end;
+	}
+	worker_wake(daemon->worker);
 }
 
 static void

@@ -78,8 +78,8 @@ void db_connect_reason(
     const struct pg_conn *connection, char reason[DB_REASON_BYTES]);
 #define DB_POOLED "pooler" /* a pooler stands between, which cannot work */
 /* Call on every NOTIFY on this channel (LISTEN is issued on each connect). */
-void db_listen(
-    struct db *db, const char *channel, void (*notified)(void *), void *arg);
+void db_listen(struct db *db, const char *channel,
+    void (*notified)(const char *payload, void *arg), void *arg);
 
 /*
  * NULL, or what is wrong with a connection string, without quoting it: it

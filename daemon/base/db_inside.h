@@ -24,7 +24,7 @@ struct unit_queue {
 struct listener {
 	struct listener *next;
 	char *channel;
-	void (*notified)(void *arg);
+	void (*notified)(const char *payload, void *arg);
 	void *arg;
 };
 

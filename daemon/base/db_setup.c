@@ -239,8 +239,8 @@ db_setup(struct db *db)
 }
 
 void
-db_listen(
-    struct db *db, const char *channel, void (*notified)(void *), void *arg)
+db_listen(struct db *db, const char *channel,
+    void (*notified)(const char *payload, void *arg), void *arg)
 {
 	struct listener *listener = mem_alloc(sizeof(*listener));
 	struct db_unit *unit;

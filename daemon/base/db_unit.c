@@ -416,7 +416,7 @@ db_read_notifications(struct db *db)
 		for (struct listener *each = db->listeners;
 		     each != NULL && !db->closing; each = each->next)
 			if (strcmp(each->channel, notify->relname) == 0)
-				each->notified(each->arg);
+				each->notified(notify->extra, each->arg);
 		PQfreemem(notify);
 	}
 }

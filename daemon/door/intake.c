@@ -299,7 +299,12 @@ write_piece(struct intake *intake)
 	for (size_t i = 0; i < intake->piece_count; i++)
 		if (piece_person(intake, i)->changed)
 			intake_write(intake, unit, piece_person(intake, i));
-	db_unit_add(unit, "agenda_notify", NULL, NULL);
+	if (touched.count > 0) {
+		db_unit_add(unit, "agenda_notify_people", NULL, NULL);
+		add_persons(unit, &touched);
+	} else {
+		db_unit_add(unit, "agenda_notify", NULL, NULL);
+	}
 	db_unit_add(unit, "commit", NULL, NULL);
 	fault_point(INTAKE_BEFORE_COMMIT);
 	db_unit_send(unit, on_written, intake);

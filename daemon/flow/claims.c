@@ -16,6 +16,7 @@ struct claims {
 	struct gateways *gateways;
 	struct look_round *round; /* of the claim under way; borrowed */
 	struct db_array slice;
+	int64_t ahead_us;
 	int first_bucket;           /* of the next slice; -1: all at once */
 	int width;                  /* buckets of a slice */
 	int quiet_buckets;          /* in a row that gave less than was asked */
@@ -38,6 +39,12 @@ claims_create(struct gateways *gateways)
 	claims->first_bucket = -1;
 	db_array_init(&claims->slice, DB_I16);
 	return claims;
+}
+
+void
+claims_reload(struct claims *claims, int64_t ahead_us)
+{
+	claims->ahead_us = ahead_us;
 }
 
 uint32_t
@@ -124,7 +131,10 @@ static void
 take_timed(const struct db_result *result, void *arg)
 {
 	struct claims *claims = arg;
+	struct look_round *round = claims->round;
 	bool full = (uint32_t)db_rows(result) >= claims->asked;
+	size_t before = round->people.count;
+	struct person *people;
 
 	if (claims->first_bucket >= 0) {
 		fit_slice(claims, full);
@@ -135,6 +145,13 @@ take_timed(const struct db_result *result, void *arg)
 	}
 	claims->backlog = full || claims->first_bucket >= 0;
 	take_people(result, arg);
+	people = round->people.data;
+	for (int row = 0; row < db_rows(result); row++) {
+		int64_t at = db_at(result, row, 3);
+
+		if (at > round->care_now)
+			people[before + (size_t)row].ahead_at = at;
+	}
 }
 
 static void
@@ -205,13 +222,15 @@ add_stray_claim(struct claims *claims, struct db_unit *unit, uint32_t most)
 
 static void
 add_claim(struct claims *claims, struct db_unit *unit, int16_t class,
-    uint32_t limit, void (*take)(const struct db_result *, void *))
+    uint32_t limit, int64_t ahead_us,
+    void (*take)(const struct db_result *, void *))
 {
 	db_unit_add(unit, "agenda_claim", take, claims);
 	db_param_array(unit, &claims->slice);
 	db_param_i16(unit, class);
-	db_param_at(unit, claims->round->care_now);
+	db_param_at(unit, claims->round->care_now + ahead_us);
 	db_param_i32(unit, (int32_t)limit);
+	db_param_at(unit, claims->round->care_now);
 }
 
 /*
@@ -233,14 +252,16 @@ static void
 add_timed_claim(struct claims *claims, struct db_unit *unit, uint32_t limit)
 {
 	claims->asked = limit;
-	add_claim(claims, unit, CLASS_TIMED, limit, take_timed);
+	/* those of the next moment, unless some are late already */
+	add_claim(claims, unit, CLASS_TIMED, limit,
+	    claims->first_bucket < 0 ? claims->ahead_us : 0, take_timed);
 }
 
 static void
 add_bulk_claim(struct claims *claims, struct db_unit *unit, uint32_t limit)
 {
 	claims->asked_bulk = limit;
-	add_claim(claims, unit, CLASS_BULK, limit, take_bulk);
+	add_claim(claims, unit, CLASS_BULK, limit, 0, take_bulk);
 }
 
 /*

@@ -9,6 +9,8 @@
 struct claims;
 
 struct claims *claims_create(struct gateways *gateways); /* borrowed */
+/* Timed people are taken so long before their time. */
+void claims_reload(struct claims *claims, int64_t ahead_us);
 /* How many people may be looked at, up to most: as many as gateways can take.
  */
 uint32_t claims_room(const struct claims *claims, uint32_t most);

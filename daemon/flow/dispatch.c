@@ -13,6 +13,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "flow/hold.h"
 
 #define PAUSE_S_MAX 3600
 #define QUESTIONS_MAX 1000 /* of one gateway; plan asks again for the rest */
@@ -44,6 +45,8 @@ struct dispatch {
 	int64_t request_us;
 	struct queue *queues;
 	size_t queue_count;
+	struct hold *hold;
+	int64_t care_offset;      /* when what is held was held */
 	size_t turn;              /* of queues that share an account */
 	uint32_t on_the_way;      /* requests, questions included */
 	struct loop_timer *timer; /* an account has messages free again */
@@ -65,6 +68,11 @@ struct parcel { /* one request: a delivery, or a batch of them */
 
 static void pump(struct dispatch *dispatch, struct queue *queue);
 static void on_timer(void *arg);
+static void on_released(struct delivery *first, void *arg);
+static void give_back_held(struct dispatch *dispatch,
+    bool (*wanted)(const struct delivery *delivery, const void *arg),
+    const void *arg, const char *code);
+static bool is_retired(const struct delivery *delivery, const void *arg);
 static void empty_queue(struct dispatch *dispatch, struct queue *queue);
 static void question_on_result(const struct gw_query_result *result, void *arg);
 
@@ -85,6 +93,7 @@ dispatch_create(struct loop *loop, const struct clock *clock,
 	dispatch->request_us = request_us;
 	dispatch->queues =
 	    mem_alloc(GATEWAYS_EVER_MAX * sizeof(*dispatch->queues));
+	dispatch->hold = hold_create(loop, clock, on_released, dispatch);
 	dispatch_reload(dispatch, request_us);
 	dispatch->timer = loop_timer_create(loop, on_timer, dispatch);
 	dispatch->timer_at = AT_NEVER;
@@ -113,6 +122,7 @@ dispatch_reload(struct dispatch *dispatch, int64_t request_us)
 		assert(dispatch->queue_count < GATEWAYS_EVER_MAX);
 		dispatch->queues[dispatch->queue_count++].gateway = gateway;
 	}
+	give_back_held(dispatch, is_retired, NULL, "gateway_paused");
 	for (size_t i = 0; i < dispatch->queue_count; i++)
 		if (dispatch->queues[i].gateway->retired)
 			empty_queue(dispatch, &dispatch->queues[i]);
@@ -132,7 +142,7 @@ dispatch_idle(const struct dispatch *dispatch)
 		if (dispatch->queues[i].first != NULL ||
 		    dispatch->queues[i].questions != NULL)
 			return false;
-	return dispatch->on_the_way == 0;
+	return dispatch->on_the_way == 0 && hold_empty(dispatch->hold);
 }
 
 static struct queue *
@@ -674,11 +684,101 @@ pump(struct dispatch *dispatch, struct queue *queue)
 		continue;
 }
 
-void
-dispatch_pump(struct dispatch *dispatch)
+/* ---- what is held until its instant ---- */
+
+static void
+queue_up(struct dispatch *dispatch, struct delivery *delivery)
+{
+	delivery->next = NULL;
+	queue_push(queue_of(dispatch, delivery->gateway), delivery);
+}
+
+static void
+pump_all(struct dispatch *dispatch)
 {
 	for (size_t i = 0; i < dispatch->queue_count; i++)
 		pump(dispatch, &dispatch->queues[i]);
+}
+
+static void
+on_released(struct delivery *first, void *arg)
+{
+	struct dispatch *dispatch = arg;
+
+	while (first != NULL) {
+		struct delivery *delivery = first;
+
+		first = first->next;
+		queue_up(dispatch, delivery);
+	}
+	pump_all(dispatch);
+}
+
+/* Not before their instant either. */
+static void
+give_back_held(struct dispatch *dispatch,
+    bool (*wanted)(const struct delivery *delivery, const void *arg),
+    const void *arg, const char *code)
+{
+	struct delivery *taken = hold_take(dispatch->hold, wanted, arg);
+
+	while (taken != NULL) {
+		struct delivery *delivery = taken;
+
+		taken = delivery->next;
+		delivery->next = NULL;
+		give_back(dispatch, delivery, code,
+		    delivery->not_before + dispatch->care_offset);
+	}
+}
+
+static bool
+is_any(const struct delivery *delivery, const void *arg)
+{
+	(void)delivery;
+	(void)arg;
+	return true;
+}
+
+static bool
+is_retired(const struct delivery *delivery, const void *arg)
+{
+	(void)arg;
+	return delivery->gateway->retired;
+}
+
+static bool
+is_of(const struct delivery *delivery, const void *arg)
+{
+	const struct delivery_key *key = arg;
+
+	return delivery->key.bucket == key->bucket &&
+	       delivery->key.patient_id == key->patient_id;
+}
+
+void
+dispatch_touched(struct dispatch *dispatch, int16_t bucket, int64_t patient_id)
+{
+	const struct delivery_key key = {
+	    .bucket = bucket, .patient_id = patient_id};
+
+	give_back_held(dispatch, bucket < 0 ? is_any : is_of, &key, "touched");
+}
+
+/* Care time was moved: their instants are not what they were. */
+static void
+mind_clock(struct dispatch *dispatch)
+{
+	if (dispatch->care_offset == dispatch->clock->care_offset)
+		return;
+	give_back_held(dispatch, is_any, NULL, "clock_moved");
+	dispatch->care_offset = dispatch->clock->care_offset;
+}
+
+void
+dispatch_pump(struct dispatch *dispatch)
+{
+	pump_all(dispatch);
 	if (dispatch->room != NULL)
 		dispatch->room(dispatch->room_arg);
 }
@@ -688,6 +788,7 @@ dispatch_look(struct dispatch *dispatch)
 {
 	int64_t until = clock_unmoved(dispatch->clock) + dispatch->request_us;
 
+	mind_clock(dispatch);
 	for (size_t i = 0; i < dispatch->queue_count; i++) {
 		struct queue *queue = &dispatch->queues[i];
 
@@ -714,17 +815,27 @@ void
 dispatch_round(struct dispatch *dispatch, struct round *round,
     struct delivery *const *deliveries, size_t count)
 {
+	int64_t now = clock_unmoved(dispatch->clock);
+	struct delivery *held = NULL;
+
+	mind_clock(dispatch);
 	round->open = (uint32_t)count;
 	assert(count > 0);
-	for (size_t i = 0; i < count; i++) {
-		struct queue *queue =
-		    queue_of(dispatch, deliveries[i]->gateway);
+	for (size_t i = count; i-- > 0;) {
+		struct delivery *delivery = deliveries[i];
 
-		deliveries[i]->round = round;
-		queue_push(queue, deliveries[i]);
+		delivery->round = round;
+		if (delivery->not_before <= now)
+			continue;
+		delivery->next = held;
+		held = delivery;
 	}
-	for (size_t i = 0; i < dispatch->queue_count; i++)
-		pump(dispatch, &dispatch->queues[i]);
+	for (size_t i = 0; i < count; i++)
+		if (deliveries[i]->not_before <= now)
+			queue_up(dispatch, deliveries[i]);
+	if (held != NULL)
+		hold_add(dispatch->hold, held);
+	pump_all(dispatch);
 }
 
 /* Plan asks again in five minutes. */
@@ -755,6 +866,7 @@ void
 dispatch_drain(struct dispatch *dispatch)
 {
 	dispatch->draining = true;
+	give_back_held(dispatch, is_any, NULL, "stopping");
 	for (size_t i = 0; i < dispatch->queue_count; i++) {
 		empty_queue(dispatch, &dispatch->queues[i]);
 		while (dispatch->queues[i].questions != NULL)

@@ -25,8 +25,9 @@ struct delivery { /* in memory, from plan to outcome */
 	struct delivery_key key;
 	struct round *round;
 	struct gateway *gateway;
-	int64_t not_after; /* unmoved */
-	int64_t due_at;    /* care time */
+	int64_t not_before; /* unmoved; claimed ahead of it */
+	int64_t not_after;  /* unmoved */
+	int64_t due_at;     /* care time */
 	int32_t contact_no;
 	int32_t attempts;                 /* this one included */
 	const struct gw_message *message; /* NULL: could not be written */
@@ -38,7 +39,7 @@ struct delivery { /* in memory, from plan to outcome */
 	enum stage stage;
 	const char *const *drugs; /* one an item; NULL of a visit */
 	uint32_t drug_count;
-	struct delivery *next; /* in its gateway's queue */
+	struct delivery *next; /* in its gateway's queue, or held */
 };
 
 struct dispatch *dispatch_create(struct loop *loop, const struct clock *clock,
@@ -66,6 +67,12 @@ void dispatch_round(struct dispatch *dispatch, struct round *round,
 void dispatch_ask(struct dispatch *dispatch, struct gateway *gateway,
     const struct delivery_key *key, const char *address,
     const char *provider_id, int64_t sent_at);
+/*
+ * Something about this person was committed, or about somebody (-1): what is
+ * held of them until its instant is given back, and planned anew.
+ */
+void dispatch_touched(
+    struct dispatch *dispatch, int16_t bucket, int64_t patient_id);
 /* What waits for longer than its lease goes back: call each second. */
 void dispatch_look(struct dispatch *dispatch);
 /* Accounts have more to send: go on. */

@@ -97,6 +97,8 @@ take_send(struct planning *p, const struct plan_step *step)
 	delivery->gateway = p->audience->gateways[step->channel];
 	delivery->not_after =
 	    step->not_after == AT_NEVER ? AT_NEVER : step->not_after - offset;
+	if (p->person->ahead_at > 0)
+		delivery->not_before = p->person->ahead_at - offset;
 	delivery->due_at = step->due_at;
 	delivery->urgent = p->person->urgent;
 	delivery->contact_no = step->contact_no;
@@ -331,6 +333,14 @@ planning_drop(struct look_round *round)
 
 /* ---- planning ---- */
 
+/* Who is claimed ahead is looked at as of the instant that is due. */
+static int64_t
+looked_at(const struct planning *p)
+{
+	return p->person->ahead_at > 0 ? p->person->ahead_at
+				       : p->round->care_now;
+}
+
 static void
 decide(struct planning *p, const struct rules *rules, struct plan *plan)
 {
@@ -341,7 +351,7 @@ decide(struct planning *p, const struct rules *rules, struct plan *plan)
 	messages_view(
 	    p->audience, p->person->urgent ? 0 : p->round->urgent_ahead, &view);
 	plan_person(&p->dossier, rules, &view, p->person->planned_through,
-	    p->round->care_now, false, p->round->arena, plan);
+	    looked_at(p), false, p->round->arena, plan);
 }
 
 /* Whom we die of is found in the state file. */

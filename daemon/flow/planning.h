@@ -16,6 +16,7 @@ struct person { /* claimed */
 	int16_t bucket;
 	int64_t patient_id;
 	int32_t tenant_id;
+	int64_t ahead_at; /* its instant, of who was claimed before it; or 0 */
 	int64_t planned_through;
 	bool attention;
 	enum reason standing;

@@ -68,6 +68,9 @@ const struct conf_setting settings_table[] = {
 	"set."),
     ADHERD("look", CONF_DURATION, look_us, "200ms", 10000, SECOND_US,
 	"Pause between looks for work when nothing is due."),
+    ADHERD("claim-ahead", CONF_DURATION, ahead_us, "1s", 0, 5 * SECOND_US,
+	"How early people are claimed who will be due; what is for them leaves "
+	"at its instant."),
     ADHERD("lease", CONF_DURATION, lease_us, "60s", 5 * SECOND_US,
 	600 * SECOND_US,
 	"How long a round of sending belongs to this copy; longer than "

@@ -24,6 +24,7 @@ struct settings {
 	const char *admin_listen; /* health and metrics */
 	const char *copy;         /* name of this copy; NULL: host and pid */
 	int64_t look_us;          /* between looks when nothing is due */
+	int64_t ahead_us;         /* how early who will be due is claimed */
 	int64_t lease_us;
 	int64_t request_us;
 	int64_t connect_us;

@@ -101,6 +101,7 @@ worker_create(struct loop *loop, struct db *const dbs[WORKER_ROUNDS],
 	worker->timer = loop_timer_create(loop, look, worker);
 	worker->limit = settings->claim_max;
 	worker->claims = claims_create(gateways);
+	claims_reload(worker->claims, settings->ahead_us);
 	return worker;
 }
 
@@ -109,6 +110,7 @@ worker_reload(struct worker *worker, const struct worker_settings *settings)
 {
 	worker->settings = *settings;
 	worker->limit = settings->claim_max;
+	claims_reload(worker->claims, settings->ahead_us);
 	worker_wake(worker);
 }
 

@@ -16,6 +16,7 @@ struct worker;
 struct worker_settings {
 	const char *copy; /* owner of batches */
 	int64_t look_us;
+	int64_t ahead_us; /* how early who will be due is claimed */
 	int64_t lease_us;
 	uint32_t claim_max;
 };
