@@ -148,11 +148,11 @@ $(BUILD)/tests/plugins/%.so: tests/plugins/%.c
 	$(Q)$(CC) $(CFLAGS_ALL) -Igateways -MMD -MP -shared $(LDFLAGS_ALL) -o $@ $<
 
 # what benchmarks measure with
-BENCH := $(BUILD)/tests/adherd-sink $(BUILD)/tests/adherd-reference
-$(BUILD)/tests/adherd-%: $(BUILD)/tests/bench/%.o
+BENCH := $(patsubst tests/bench/%.c,$(BUILD)/tests/adherd-%,$(wildcard tests/bench/*.c))
+$(BUILD)/tests/adherd-%: $(BUILD)/tests/bench/%.o $(ROOMS)
 	@mkdir -p $(dir $@)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(in_order) $(PKG_LIBS) -ldl -lm
 
 everything: all $(UNIT) $(PLUGINS) $(BUILD)/tests/adherd-sim $(BENCH)
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
