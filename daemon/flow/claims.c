@@ -1,26 +1,25 @@
 /*
  * Who is taken next.  Urgent people and those whose gateway has room again
  * come first and whole; then the timed and, a fifth of it, what an import
- * brought.  While there is a backlog a claim looks at a slice of the buckets,
- * so that its cost does not grow with those who wait.
+ * brought.  While there is a backlog claims walk through the buckets and go
+ * on where the last one ended: what was taken is not passed over again, which
+ * costs the more the longer somebody's old snapshot keeps it in the index.
  */
 #include "flow/claims.h"
 
+#include "base/crypto.h"
 #include "flow/statements.h"
 
-#define SLICE_MIN 64       /* buckets of a claim while there is a backlog */
 #define BLOCKED_PEOPLE 100 /* looked at a round while a gateway is paused */
 #define STRAY_US (15 * SECOND_US)
 
 struct claims {
 	struct gateways *gateways;
 	struct look_round *round; /* of the claim under way; borrowed */
-	struct db_array slice;
+	struct db_array buckets;  /* of the claim under way */
 	int64_t ahead_us;
-	int first_bucket;           /* of the next slice; -1: all at once */
-	int width;                  /* buckets of a slice */
-	int quiet_buckets;          /* in a row that gave less than was asked */
-	bool full;                  /* the last slice gave what was asked */
+	int first_bucket; /* where the walk goes on; 0: with all buckets */
+	bool walking;     /* in a backlog */
 	uint32_t asked, asked_bulk; /* of the claim under way */
 	uint32_t bulk_fifths;       /* of a person; kept for the next claims */
 	int64_t stray_at;           /* when to look for those next; unmoved */
@@ -36,8 +35,7 @@ claims_create(struct gateways *gateways)
 	struct claims *claims = mem_alloc(sizeof(*claims));
 
 	claims->gateways = gateways;
-	claims->first_bucket = -1;
-	db_array_init(&claims->slice, DB_I16);
+	db_array_init(&claims->buckets, DB_I16);
 	return claims;
 }
 
@@ -66,7 +64,7 @@ claims_backlog(const struct claims *claims)
 {
 	if (claims->turns == 0)
 		return claims->backlog;
-	return claims->vain < claims->turns || claims->first_bucket >= 0;
+	return claims->vain < claims->turns || claims->walking;
 }
 
 static void
@@ -108,22 +106,25 @@ take_urgent(const struct db_result *result, void *arg)
 }
 
 /*
- * Enough in two slices in a row: half as wide, so that all buckets get their
- * turn; not enough: twice as wide, so that the rest of a flood is not taken
- * in crumbs.  A whole turn without enough ends the backlog.
+ * On with the last bucket that gave somebody; a walk from the first bucket on
+ * that does not find enough ends the backlog.  It begins anywhere, so that
+ * copies are not in each other's way.
  */
 static void
-fit_slice(struct claims *claims, bool full)
+walk(struct claims *claims, bool full, int last_bucket)
 {
-	claims->quiet_buckets =
-	    full ? 0 : claims->quiet_buckets + claims->width;
-	if (claims->quiet_buckets >= BUCKETS)
-		claims->first_bucket = -1;
-	if (!full && claims->width < BUCKETS)
-		claims->width *= 2;
-	else if (full && claims->full && claims->width > SLICE_MIN)
-		claims->width /= 2;
-	claims->full = full;
+	uint16_t drawn;
+
+	if (full && claims->walking) {
+		claims->first_bucket = last_bucket;
+	} else if (full) {
+		crypto_random(&drawn, sizeof(drawn));
+		claims->first_bucket = drawn % BUCKETS;
+	} else if (claims->first_bucket > 0) {
+		claims->first_bucket = 0;
+		return;
+	}
+	claims->walking = full;
 }
 
 /* The timed ones decide whether there is more where these came from. */
@@ -132,21 +133,16 @@ take_timed(const struct db_result *result, void *arg)
 {
 	struct claims *claims = arg;
 	struct look_round *round = claims->round;
-	bool full = (uint32_t)db_rows(result) >= claims->asked;
 	size_t before = round->people.count;
+	int rows = db_rows(result);
 	struct person *people;
 
-	if (claims->first_bucket >= 0) {
-		fit_slice(claims, full);
-	} else if (full) {
-		claims->first_bucket = 0;
-		claims->width = SLICE_MIN;
-		claims->quiet_buckets = 0;
-	}
-	claims->backlog = full || claims->first_bucket >= 0;
+	walk(claims, rows > 0 && (uint32_t)rows >= claims->asked,
+	    rows > 0 ? (int)db_i64(result, rows - 1, 0) : 0);
+	claims->backlog = claims->walking;
 	take_people(result, arg);
 	people = round->people.data;
-	for (int row = 0; row < db_rows(result); row++) {
+	for (int row = 0; row < rows; row++) {
 		int64_t at = db_at(result, row, 3);
 
 		if (at > round->care_now)
@@ -164,18 +160,12 @@ take_bulk(const struct db_result *result, void *arg)
 	take_people(result, arg);
 }
 
-/* The buckets of this claim: all, or the next slice of a backlog. */
 static void
-next_slice(struct claims *claims)
+choose_buckets(struct claims *claims)
 {
-	int first = claims->first_bucket < 0 ? 0 : claims->first_bucket;
-	int count = claims->first_bucket < 0 ? BUCKETS : claims->width;
-
-	db_array_clear(&claims->slice);
-	for (int i = 0; i < count; i++)
-		db_array_i64(&claims->slice, (first + i) % BUCKETS);
-	if (claims->first_bucket >= 0)
-		claims->first_bucket = (first + count) % BUCKETS;
+	db_array_clear(&claims->buckets);
+	for (int i = claims->first_bucket; i < BUCKETS; i++)
+		db_array_i64(&claims->buckets, i);
 }
 
 static void
@@ -226,7 +216,7 @@ add_claim(struct claims *claims, struct db_unit *unit, int16_t class,
     void (*take)(const struct db_result *, void *))
 {
 	db_unit_add(unit, "agenda_claim", take, claims);
-	db_param_array(unit, &claims->slice);
+	db_param_array(unit, &claims->buckets);
 	db_param_i16(unit, class);
 	db_param_at(unit, claims->round->care_now + ahead_us);
 	db_param_i32(unit, (int32_t)limit);
@@ -245,7 +235,7 @@ bulk_share(struct claims *claims, uint32_t limit)
 	claims->bulk_fifths += limit;
 	share = claims->bulk_fifths / 5;
 	claims->bulk_fifths %= 5;
-	return share == 0 && claims->first_bucket < 0 ? 1 : share;
+	return share == 0 && !claims->walking ? 1 : share;
 }
 
 static void
@@ -254,7 +244,7 @@ add_timed_claim(struct claims *claims, struct db_unit *unit, uint32_t limit)
 	claims->asked = limit;
 	/* those of the next moment, unless some are late already */
 	add_claim(claims, unit, CLASS_TIMED, limit,
-	    claims->first_bucket < 0 ? claims->ahead_us : 0, take_timed);
+	    claims->walking ? 0 : claims->ahead_us, take_timed);
 }
 
 static void
@@ -284,7 +274,7 @@ add_turn(struct claims *claims, struct db_unit *unit, uint32_t limit)
 	} else if (turn == lanes + 1) {
 		add_stray_claim(claims, unit, 1);
 	} else if (limit > 0 && turn == lanes + 2) {
-		next_slice(claims);
+		choose_buckets(claims);
 		add_timed_claim(claims, unit, 1);
 	} else if (limit > 0) {
 		add_bulk_claim(claims, unit, 1); /* of the same buckets */
@@ -311,7 +301,7 @@ claims_add(struct claims *claims, struct db_unit *unit,
 	add_stray_claim(claims, unit, most);
 	if (limit == 0)
 		return;
-	next_slice(claims);
+	choose_buckets(claims);
 	add_timed_claim(claims, unit, limit);
 	bulk = bulk_share(claims, limit);
 	if (bulk > 0)

@@ -1,5 +1,5 @@
 -- Claim people of one class who are due, or will be soon, in bucket order.
--- $1 smallint[]   buckets: a rotating slice, or all
+-- $1 smallint[]   buckets: all, or those from one on
 -- $2 smallint     class
 -- $3 timestamptz  due by then, care time: now, or a moment ahead of it
 -- $4 integer      at most so many
