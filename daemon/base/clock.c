@@ -35,6 +35,12 @@ clock_monotonic(void)
 }
 
 int64_t
+clock_cpu(void)
+{
+	return kernel_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+int64_t
 clock_wall(void)
 {
 	return kernel_clock(CLOCK_REALTIME);

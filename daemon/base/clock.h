@@ -47,6 +47,7 @@ struct clock {
 int64_t clock_boot(void);      /* CLOCK_BOOTTIME, microseconds */
 int64_t clock_monotonic(void); /* CLOCK_MONOTONIC: for systemd(1) */
 int64_t clock_wall(void);      /* CLOCK_REALTIME, microseconds */
+int64_t clock_cpu(void);       /* this thread's CPU time, microseconds */
 /*
  * The database said database_now in answer to a question asked at
  * boot_before and answered at boot_after (both clock_boot()); witness says

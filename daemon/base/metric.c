@@ -72,6 +72,8 @@ static const struct row rows[METRIC_COUNT] = {
     [METRIC_ROUNDS_FAILED] = {"rounds_failed_total", COUNTER, {0}, NULL,
 	"Rounds that the database refused; their people come again."},
     [METRIC_LOOKS] = {"looks_total", COUNTER, {0}, NULL, "People looked at."},
+    [METRIC_PLANNING_CPU] = {"planning_cpu_seconds_total", COUNTER, {0}, NULL,
+	"CPU time of looks: dossiers, plans, texts, rows to write."},
     [METRIC_DOSSIERS_UNREADABLE] = {"dossiers_unreadable_total", COUNTER, {0},
 	NULL, "Looks at people whose dossier cannot be read."},
     [METRIC_LAG] = {"lag_seconds", HISTOGRAM, {0}, lag_bounds,

@@ -429,13 +429,21 @@ write_round(struct slot *slot)
 }
 
 static void
+count_cpu(int64_t since)
+{
+	metric_add(METRIC_PLANNING_CPU, NULL, NULL,
+	    (double)(clock_cpu() - since) / SECOND_US);
+}
+
+static void
 write_all(struct slot *slot)
 {
 	struct worker *worker = slot->worker;
-
+	int64_t begun = clock_cpu();
 	bool all = planning_finish(&worker->planner, slot->round);
 	bool alone = slot_in(worker, SLOT_WRITING) == NULL;
 
+	count_cpu(begun);
 	/* else it may be our own round that is in the way, and soon over */
 	slot->contended = !all && alone;
 	slot->stage = SLOT_PLANNED;
@@ -493,6 +501,7 @@ plan_all(struct slot *slot)
 	struct person *people = round->people.data;
 	struct arena *arena = arena_create();
 	struct db_unit *unit;
+	int64_t begun;
 
 	round->sending = arena_alloc(arena, sizeof(*round->sending));
 	round->sending->arena = arena;
@@ -501,9 +510,11 @@ plan_all(struct slot *slot)
 	round->sending->batch_ref &= INT64_MAX;
 	round->writing = writing_create(worker->settings.copy, round->care_now,
 	    round->now, round->sending->batch_ref, round->sending->lease_until);
+	begun = clock_cpu();
 	planning_begin(round);
 	for (size_t i = 0; i < round->people.count; i++)
 		planning_plan(&worker->planner, round, &people[i]);
+	count_cpu(begun);
 	if (sharing_empty(round->sharing)) {
 		write_all(slot);
 		return;
