@@ -32,6 +32,14 @@ seed() {
 			cp "$each" "$2/$(basename "$(dirname "$each")")-${each##*/}"
 		done
 		;;
+	fuzz_http_answer)
+		for each in 'Content-Length: 5' 'Transfer-Encoding: chunked' \
+		    'Connection: close'; do
+			printf 'aHTTP/1.1 200 OK\r\n%s\r\nX: y\r\n\r\n%s' \
+			    "$each" "$(printf '5\r\nhello\r\n0\r\n\r\n')" \
+			    >"$2/${each%%:*}"
+		done
+		;;
 	fuzz_gateway_*)
 		cp "$here/tests/gateways/${1#fuzz_gateway_}"/*.json "$2"
 		;;
