@@ -5,8 +5,10 @@
 #include "base/loop.h"
 
 /*
- * HTTP client: curl's multi interface on the loop.  Kept-alive connections,
- * TLS always verified, no redirects, no proxy, no cookies, no Expect.
+ * HTTP client on the loop.  Kept-alive connections, TLS always verified, no
+ * redirects, no proxy, no cookies, no Expect.  An ordinary GET or POST
+ * (base/http_wire.h) asks for no compression and its answer is read strictly
+ * (base/http_answer.h); whatever else curl can do is left to curl.
  */
 struct http_client;
 struct http_call;
