@@ -6,8 +6,8 @@
  *
  * Two rounds at a time, each on a connection of its own: while one is being
  * written the next one is claimed and planned, so that neither the database
- * nor we wait for the other.  Their COMMITs come one after the other: a round
- * that is planned waits until the one before it is over.
+ * nor we wait for the other.  Their COMMITs come one after the other, for the
+ * last thing that each writes is its number, in a row of the copy.
  */
 #include "flow/worker.h"
 
@@ -28,8 +28,7 @@
 enum slot_stage {
 	SLOT_FREE,
 	SLOT_LOOKING, /* claims, loads, plans: one slot at a time */
-	SLOT_PLANNED, /* and waits for the other slot's COMMIT */
-	SLOT_WRITING, /* one slot at a time, until its messages are handed on */
+	SLOT_WRITING, /* until its messages are handed on */
 };
 
 struct slot { /* a round's place */
@@ -66,7 +65,6 @@ struct worker {
 
 static void look(void *arg);
 static void ask_mine(void *arg);
-static void write_round(struct slot *slot);
 
 struct worker *
 worker_create(struct loop *loop, struct db *const dbs[WORKER_ROUNDS],
@@ -211,7 +209,6 @@ end_round(struct slot *slot, int64_t pause_us)
 {
 	struct worker *worker = slot->worker;
 	struct look_round *round = slot->round;
-	struct slot *planned;
 
 	if (round->writing != NULL)
 		writing_free(round->writing);
@@ -221,9 +218,6 @@ end_round(struct slot *slot, int64_t pause_us)
 	slot->round = NULL;
 	slot->stage = SLOT_FREE;
 	look_after(worker, pause_us);
-	planned = slot_in(worker, SLOT_PLANNED);
-	if (planned != NULL && slot_in(worker, SLOT_WRITING) == NULL)
-		write_round(planned);
 }
 
 /* Until one comes through there are no two at a time. */
@@ -309,6 +303,17 @@ next_pause(const struct slot *slot)
 	return random % AGAIN_US;
 }
 
+/* Two rounds may come here in another order than that of their COMMITs. */
+static void
+remember(struct worker *worker, const struct look_round *round)
+{
+	int64_t sequence = writing_sequence(round->writing);
+
+	if (worker->state != NULL &&
+	    sequence > state_file_own(worker->state)->sequence)
+		state_file_sent(worker->state, sequence, round->care_now);
+}
+
 static void
 dispatch_all(struct slot *slot)
 {
@@ -328,9 +333,7 @@ dispatch_all(struct slot *slot)
 	if (kept > 0) {
 		struct round *sending = round->sending;
 
-		if (worker->state != NULL)
-			state_file_sent(
-			    worker->state, round->sequence, round->care_now);
+		remember(worker, round);
 		round->sending = NULL;
 		dispatch_round(worker->dispatch, sending, list, kept);
 	}
@@ -416,9 +419,8 @@ write_round(struct slot *slot)
 	if (worker->state != NULL) {
 		const struct state_record *own = state_file_own(worker->state);
 
-		round->sequence = own->sequence + 1;
 		writing_mark(
-		    round->writing, own->id, STATE_ID_BYTES, round->sequence);
+		    round->writing, own->id, STATE_ID_BYTES, own->sequence);
 	}
 	writing_statements(round->writing, unit);
 	fault_point(BEFORE_COMMIT);
@@ -441,14 +443,11 @@ write_all(struct slot *slot)
 	struct worker *worker = slot->worker;
 	int64_t begun = clock_cpu();
 	bool all = planning_finish(&worker->planner, slot->round);
-	bool alone = slot_in(worker, SLOT_WRITING) == NULL;
 
 	count_cpu(begun);
 	/* else it may be our own round that is in the way, and soon over */
-	slot->contended = !all && alone;
-	slot->stage = SLOT_PLANNED;
-	if (alone)
-		write_round(slot);
+	slot->contended = !all && slot_in(worker, SLOT_WRITING) == NULL;
+	write_round(slot);
 }
 
 /* The answer about shared addresses did not come. */

@@ -61,7 +61,7 @@ struct writing {
 	bool inserted_all, again_all;
 	const uint8_t *mark_id; /* NULL: no mark */
 	size_t mark_id_bytes;
-	int64_t sequence;
+	int64_t last_sequence, sequence;
 };
 
 static void
@@ -492,19 +492,34 @@ add_batch_statement(struct writing *w, struct db_unit *unit)
 
 void
 writing_mark(
-    struct writing *w, const uint8_t *id, size_t bytes, int64_t sequence)
+    struct writing *w, const uint8_t *id, size_t bytes, int64_t last_sequence)
 {
 	w->mark_id = id;
 	w->mark_id_bytes = bytes;
-	w->sequence = sequence;
+	w->last_sequence = last_sequence;
+}
+
+int64_t
+writing_sequence(const struct writing *w)
+{
+	return w->sequence;
+}
+
+static void
+take_sequence(const struct db_result *result, void *arg)
+{
+	struct writing *w = arg;
+
+	if (db_rows(result) == 1)
+		w->sequence = db_i64(result, 0, 0);
 }
 
 static void
 add_mark_statement(struct writing *w, struct db_unit *unit)
 {
-	db_unit_add(unit, "sending_mark_store", NULL, NULL);
+	db_unit_add(unit, "sending_mark_store", take_sequence, w);
 	db_param_bytes(unit, w->mark_id, w->mark_id_bytes);
-	db_param_i64(unit, w->sequence);
+	db_param_i64(unit, w->last_sequence);
 	db_param_at(unit, w->care_now);
 }
 
@@ -540,10 +555,10 @@ writing_statements(struct writing *w, struct db_unit *unit)
 	add_obstacle_statements(w, unit);
 	if (w->sent_bucket.count > 0)
 		add_batch_statement(w, unit);
-	if (w->sent_bucket.count > 0 && w->mark_id != NULL)
-		add_mark_statement(w, unit);
 	if (w->people.bucket.count > 0)
 		add_agenda_statement(w, unit);
+	if (w->sent_bucket.count > 0 && w->mark_id != NULL)
+		add_mark_statement(w, unit);
 	db_unit_add(unit, "commit", NULL, NULL);
 }
 
@@ -568,4 +583,10 @@ writing_ask_mine(struct writing *w, struct db_unit *unit, bool *mine)
 	db_unit_add(unit, "delivery_of_batch", take_mine, mine);
 	delivery_keys_params(&w->mine, unit);
 	db_param_i64(unit, w->batch_ref);
+	if (w->mark_id == NULL)
+		return;
+	/* the number of this round, or of a later one that was committed, too
+	 */
+	db_unit_add(unit, "sending_mark_own", take_sequence, w);
+	db_param_bytes(unit, w->mark_id, w->mark_id_bytes);
 }

@@ -45,9 +45,11 @@ struct delivery_key writing_step_key(
 struct delivery_key writing_open_key(
     const struct dossier *dossier, const struct open_delivery *open);
 
-/* The number of this round, if it sends, goes with it; id is borrowed. */
-void writing_mark(
-    struct writing *writing, const uint8_t *id, size_t bytes, int64_t sequence);
+/* If it sends, the round gets the number after this one; id is borrowed. */
+void writing_mark(struct writing *writing, const uint8_t *id, size_t bytes,
+    int64_t last_sequence);
+/* Which it got, known when the statements were done; 0: none. */
+int64_t writing_sequence(const struct writing *writing);
 /*
  * Add the statements to a unit, COMMIT last.  After it was done,
  * writing_complete() says whether every message's row is ours.
