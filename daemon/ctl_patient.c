@@ -123,8 +123,7 @@ run_consent(struct ctl *ctl, int argc, char **argv)
 	db_param_i16(unit, OWNER_SELF);
 	db_param_text(unit, wish.evidence);
 	db_unit_add(unit, "dossier_rebuild", NULL, NULL);
-	db_param_i16(unit, person.bucket);
-	db_param_i64(unit, person.patient_id);
+	ctl_person_keys(unit, &person);
 	db_unit_add(unit, "agenda_notify_people", NULL, NULL);
 	ctl_person_keys(unit, &person);
 	ctl_run(unit);

@@ -42,7 +42,7 @@ touch(struct ctl *ctl, const struct slice *slice, int64_t now, bool rebuild)
 	db_param_at(unit, now);
 	db_param_i16(unit, CLASS_BULK);
 	if (rebuild) {
-		db_unit_add(unit, "product_rebuild", NULL, NULL);
+		db_unit_add(unit, "dossier_rebuild", NULL, NULL);
 		db_param_array(unit, &slice->buckets);
 		db_param_array(unit, &slice->patient_ids);
 	}

@@ -279,12 +279,15 @@ static void
 write_piece(struct intake *intake)
 {
 	struct db_unit *unit = db_unit_begin(intake->settings->db);
-	struct list touched;
+	struct list changed, touched;
 
+	list_init(&changed, intake->arena, sizeof(struct person *));
 	list_init(&touched, intake->arena, sizeof(struct person *));
 	for (size_t i = 0; i < intake->piece_count; i++) {
 		struct person *person = piece_person(intake, i);
 
+		if (person->changed)
+			*(struct person **)list_add(&changed) = person;
 		if (person->changed && !person->is_new)
 			*(struct person **)list_add(&touched) = person;
 	}
@@ -296,9 +299,12 @@ write_piece(struct intake *intake)
 		db_param_at(unit, intake->now);
 		db_param_i16(unit, CLASS_BULK);
 	}
-	for (size_t i = 0; i < intake->piece_count; i++)
-		if (piece_person(intake, i)->changed)
-			intake_write(intake, unit, piece_person(intake, i));
+	for (size_t i = 0; i < changed.count; i++)
+		intake_write(intake, unit, ((struct person **)changed.data)[i]);
+	if (changed.count > 0) {
+		db_unit_add(unit, "dossier_rebuild", NULL, NULL);
+		add_persons(unit, &changed);
+	}
 	if (touched.count > 0) {
 		db_unit_add(unit, "agenda_notify_people", NULL, NULL);
 		add_persons(unit, &touched);

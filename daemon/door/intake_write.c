@@ -393,6 +393,5 @@ intake_write(const struct intake *intake, struct db_unit *unit,
 		if (contacts[i]->changed)
 			write_contact(&w, contacts[i]);
 	add_numbered(&w, "intake_numbers", person->next_no);
-	add(&w, "dossier_rebuild");
 	buf_free(&w.scratch);
 }

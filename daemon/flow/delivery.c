@@ -214,8 +214,6 @@ contacts_bad_init(struct contacts_bad *bad)
 	db_array_init(&bad->bucket, DB_I16);
 	db_array_init(&bad->patient_id, DB_I64);
 	db_array_init(&bad->contact_no, DB_I32);
-	bad->arena = arena_create();
-	list_init(&bad->people, bad->arena, sizeof(struct delivery_key));
 }
 
 void
@@ -224,7 +222,6 @@ contacts_bad_free(struct contacts_bad *bad)
 	db_array_free(&bad->bucket);
 	db_array_free(&bad->patient_id);
 	db_array_free(&bad->contact_no);
-	arena_free(bad->arena);
 }
 
 void
@@ -234,25 +231,20 @@ contacts_bad_add(struct contacts_bad *bad, const struct delivery_key *key,
 	db_array_i64(&bad->bucket, key->bucket);
 	db_array_i64(&bad->patient_id, key->patient_id);
 	db_array_i64(&bad->contact_no, contact_no);
-	*(struct delivery_key *)list_add(&bad->people) = *key;
 }
 
 void
 contacts_bad_statements(const struct contacts_bad *bad, struct db_unit *unit)
 {
-	const struct delivery_key *people = bad->people.data;
-
-	if (bad->people.count == 0)
+	if (bad->bucket.count == 0)
 		return;
 	db_unit_add(unit, "contact_bad", NULL, NULL);
 	db_param_array(unit, &bad->bucket);
 	db_param_array(unit, &bad->patient_id);
 	db_param_array(unit, &bad->contact_no);
-	for (size_t i = 0; i < bad->people.count; i++) {
-		db_unit_add(unit, "dossier_rebuild", NULL, NULL);
-		db_param_i16(unit, people[i].bucket);
-		db_param_i64(unit, people[i].patient_id);
-	}
+	db_unit_add(unit, "dossier_rebuild", NULL, NULL);
+	db_param_array(unit, &bad->bucket);
+	db_param_array(unit, &bad->patient_id);
 }
 
 struct open_delivery

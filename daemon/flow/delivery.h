@@ -52,8 +52,6 @@ void delivery_keys_params(
  */
 struct contacts_bad {
 	struct db_array bucket, patient_id, contact_no;
-	struct list people; /* struct delivery_key */
-	struct arena *arena;
 };
 
 void contacts_bad_init(struct contacts_bad *bad);
