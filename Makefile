@@ -90,7 +90,8 @@ help:
 	@echo 'make test-faults kill, crash and restart under load: the long ones'
 	@echo 'make test-oracles  vendors'"'"' own SDKs against the simulator; promtool, lintian'
 	@echo 'make soak        half an hour of every fault at once'
-	@echo 'make bench       drains beside a reference line: rates, ratios, CPU, memory'
+	@echo 'make bench       drains beside a reference line: rates, ratios, CPU, memory;'
+	@echo '                 ten minutes; bench-million takes longer'
 	@echo 'make fuzz        every fuzzer for FUZZ_SECONDS (30) each'
 	@echo 'make lint        formatting, clang-tidy, cppcheck, shellcheck, mandoc'
 	@echo 'make install     into DESTDIR PREFIX (/usr/local)'
@@ -152,7 +153,7 @@ BENCH := $(patsubst tests/bench/%.c,$(BUILD)/tests/adherd-%,$(wildcard tests/ben
 $(BUILD)/tests/adherd-%: $(BUILD)/tests/bench/%.o $(ROOMS)
 	@mkdir -p $(dir $@)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(in_order) $(PKG_LIBS) -ldl -lm
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(in_order) $(PKG_LIBS) -ldl
 
 everything: all $(UNIT) $(PLUGINS) $(BUILD)/tests/adherd-sim $(BENCH)
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -183,10 +184,13 @@ soak: deps-test
 	@$(MAKE) --no-print-directory -j2 everything
 	@BUILD=$(BUILD) tests/faults/soak.py
 
-# BENCH_PEOPLE (20000) at a time, beside the reference line
+# BENCH_PEOPLE (20000) and BENCH_MANY (100000) at a time, beside the reference
+# line; CASES="plain many" does these alone
 bench: deps-test
-	@$(MAKE) --no-print-directory -j2 all $(BENCH)
-	@BUILD=$(BUILD) tests/bench/bench.py
+	@$(MAKE) --no-print-directory -j2 all $(BENCH) $(BUILD)/tests/adherd-sim
+	@BUILD=$(BUILD) tests/bench/bench.py $(CASES)
+bench-million:
+	@BENCH_MILLION=1 $(MAKE) --no-print-directory bench
 
 FUZZ_SECONDS ?= 30
 fuzz: deps-test
@@ -276,6 +280,6 @@ deb: deps-deb
 -include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o \
 	-type f -name '*.d' -print 2>/dev/null)
 .PHONY: all help demo deps-build deps-test deps-deb deps-oracles everything test \
-	test-faults test-oracles soak bench fuzz fuzzers lint install deb clean FORCE
+	test-faults test-oracles soak bench bench-million fuzz fuzzers lint install deb clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -1,245 +1,299 @@
 #!/usr/bin/env python3
-"""How fast, beside what this machine can do at most: drains of people who
-fall due at once, through the real daemon, each between two runs of the
-reference line (reference.c) on the same cluster and sink (sink.c).  Only the
-ratios of one run count.  BENCH_PEOPLE (20000) falls due at a time."""
+"""How fast, beside what this machine can do at most: people who fall due at
+once, or one after another, through the real daemon, each case between two runs
+of the reference line (reference.c) on the same cluster and sink (sink.c).
+Only the ratios of one run count.
 
-import datetime
-import json
+BENCH_PEOPLE (20000) and BENCH_MANY (100000) are how many; BENCH_MILLION=1
+does the case of a million and nothing else.  Words say which cases: plain,
+snapshot, batch, two, aliyun; bare, many, delay, idle, flow, trickle."""
+
 import os
-import pathlib
-import statistics
-import subprocess
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from stack import (Stack, consent, fill, get_json, patient,  # noqa: E402
-                   post, prescription, wait_until)
+import measure
+from measure import (OldSnapshot, bring_to, drain, failures, flow, idle,
+                     probe, reference)
+from world import DUE, FIRST_DUE, SOURCES, World, size
 
-PEOPLE = int(os.environ.get("BENCH_PEOPLE", 20000))
-SOURCES = 1000          # imported; the others are copies of them
-CLUSTER = "-c shared_buffers=1GB -c max_wal_size=8GB -c random_page_cost=1.1"
-BEGIN = "2026-03-02T09:00:00+08:00"
-HANDED_OVER = "2026-02-09"      # 28 days: the run-out is on 9 March
-TICKS = os.sysconf("SC_CLK_TCK")
-# what, the day on which all fall due at 10:00, in flight, a request, delay in
-# ms, the least ratio (issue: none where it is the first, which is warm-up)
-DRAINS = (
-    ("first, nothing sent before", "2026-03-02", 64, 1, 0, None),
-    ("64 in flight, 0 ms", "2026-03-06", 64, 1, 0, 0.55),
-    ("100 a request", "2026-03-08", 64, 100, 0, 0.9),
-    ("512 in flight, 50 ms", "2026-03-10", 512, 1, 50, None),
-)
-REMINDERS = """
-DROP TABLE IF EXISTS reminder;
-CREATE TABLE reminder (id bigint PRIMARY KEY, due_at timestamptz NOT NULL,
-  phone text NOT NULL, patient_name text NOT NULL, drug text NOT NULL,
-  due_text text NOT NULL, state smallint NOT NULL DEFAULT 0,
-  claimed_at timestamptz, provider_id text, sent_at timestamptz)
-  WITH (fillfactor = 60, autovacuum_enabled = off);
-CREATE INDEX reminder_due ON reminder (due_at, id) WHERE state = 0;
-INSERT INTO reminder (id, due_at, phone, patient_name, drug, due_text)
-  SELECT i, now() - interval '1 s', '+861' || lpad((9900000000 + i)::text, 10,
-    '0'), '甲' || i, '氨氯地平片 5mg', '3月9日' FROM generate_series(1, {n}) i;
-"""
+PEOPLE = size("BENCH_PEOPLE", 20000)
+MANY = size("BENCH_MANY", 100000)
+MILLION = size("BENCH_MILLION_PEOPLE", 1000000)
+FLOW = 500              # a second
+FLOW_S = 60
+TRICKLE = 50
+TRICKLE_S = 20
+SMALL_CASES = ("plain", "snapshot", "batch", "two", "aliyun")
+MANY_CASES = ("bare", "many", "delay", "idle", "flow", "trickle")
+ALL_CASES = SMALL_CASES + MANY_CASES
 
 
-def second(resource, number):
-    """The same of another medicine."""
-    text = json.dumps(resource, ensure_ascii=False)
-    return json.loads(text.replace("C08CA01", "C09CA03").replace(
-        f'"m{number}"', f'"n{number}"').replace(
-        f'MedicationRequest/m{number}"', f'MedicationRequest/n{number}"'
-        ).replace(f'"d{number}-', f'"e{number}-').replace(
-        "氨氯地平片 5mg", "缬沙坦胶囊 80mg"))
+class Bench:
+    """What was measured so far."""
 
+    def __init__(self, world, wanted):
+        self.world = world
+        self.wanted = wanted
+        self.results = []
+        self.figures = {}       # what is no row of the table
 
-def person(number):
-    """2 prescriptions, 3 fills, 2 contacts, consent."""
-    who = patient(number)
-    who["telecom"][0]["rank"] = 1
-    who["telecom"].append({"system": "sms", "rank": 2,
-                           "value": f"+861991{number:07d}"})
-    return [who, consent(number), prescription(number),
-            second(prescription(number), number),
-            fill(number, "2026-01-12"), fill(number, HANDED_OVER),
-            second(fill(number, HANDED_OVER), number)]
+    def wants(self, name):
+        return not self.wanted or name in self.wanted
 
+    def done(self, result):
+        self.results.append(result)
+        print("# " + "  ".join(text for text in row_of(result)
+                               if text != "-"), flush=True)
 
-def cpu_s(pid):
-    """Of a process and of its children that ended."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return sum(map(int, fields[11:15])) / TICKS
+    def begin(self, base, people, in_flight=64, per_request=1, copies=1,
+              extra=""):
+        """A database of its own, its people about to be due."""
+        self.world.copy_database("case", base)
+        self.world.start(in_flight, per_request, copies, extra)
+        bring_to(self.world, people, DUE)
 
+    def drain(self, name, base, people, in_flight=64, per_request=1,
+              delay_ms=0, copies=1, meanwhile=None):
+        how = in_flight, per_request, delay_ms
+        lines = [reference(self.world, people, *how)]
+        self.begin(base, people, in_flight, per_request, copies)
+        self.world.reset(delay_ms)
+        result = drain(self.world, name, people, DUE, meanwhile)
+        self.world.stop()
+        lines.append(reference(self.world, people, *how))
+        result.take_lines(lines)
+        if delay_ms:
+            result.window_rate = in_flight * per_request / delay_ms * 1000
+        self.done(result)
+        return result
 
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return [int(word) for word in file.read().split()]
+    # -- people
 
+    def make_base(self, name, people, processes=1):
+        """So many, who were sent something once: the first drain."""
+        world = self.world
+        world.copy_database(name, "adherd")
+        rebuild_us = world.multiply(SOURCES, people, processes)
+        if rebuild_us:
+            self.figures["rebuild"] = rebuild_us
+        world.start(64, 1)
+        world.rest(people)
+        world.reset(0)
+        result = drain(world, f"first of {people}", people, FIRST_DUE)
+        checked = world.ctl("check", "dossiers")
+        world.stop()
+        world.sql("VACUUM ANALYZE")
+        self.done(result)
+        measure.check(not checked, f"dossiers of copies differ: {checked}")
 
-def memory_mb(pid, what):
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return int(next(line for line in status
-                        if line.startswith(what)).split()[1]) / 1024
+    # -- cases
 
+    def small(self):
+        self.make_base("small", PEOPLE)
+        plain = held = None
+        if self.wants("plain"):
+            plain = self.drain(f"{PEOPLE}", "small", PEOPLE)
+        if self.wants("snapshot"):
+            held = self.drain("old snapshot held", "small", PEOPLE,
+                              meanwhile=OldSnapshot(self.world))
+        if plain and held:
+            self.figures["snapshot"] = held.ratio() / plain.ratio()
+        if self.wants("batch"):
+            self.drain("100 a request", "small", PEOPLE, per_request=100)
+        if self.wants("two"):
+            self.drain("two copies, 64 each", "small", PEOPLE, copies=2)
+        if self.wants("aliyun"):
+            self.aliyun()
+        self.world.drop_database("small")
 
-class Bench(Stack):
-    """Its provider is the sink."""
-
-    def __init__(self):
-        super().__init__(
-            BEGIN, gateway="loopback", cluster_options=CLUSTER,
-            gateway_settings="window = 64\nbatch = 1")
-
-    def start_sim(self, options=()):
-        self.sim_process = subprocess.Popen(
-            [self.build / "tests/adherd-sink", "-p", str(self.sim_port)],
-            stdout=subprocess.DEVNULL)
-        wait_until(self.sink_answers, 10, "the sink answers")
-
-    def sink_answers(self):
+    def aliyun(self):
+        self.world.use_simulator()
         try:
-            return self.stats() is not None
-        except OSError:
-            return False
+            self.begin("small", PEOPLE)
+            self.done(drain(self.world, "sms_aliyun, signed", PEOPLE, DUE))
+        finally:
+            self.world.stop()
+            self.world.use_sink()
 
-    def stats(self):
-        return get_json(f"{self.sim}/stats")
+    def many(self):
+        self.make_base("many", MANY)
+        if self.wants("bare"):
+            self.bare()
+        if self.wants("many"):
+            self.drain(f"{MANY}", "many", MANY)
+        if self.wants("delay"):
+            self.drain("50 ms, 512 in flight", "many", MANY,
+                       in_flight=512, delay_ms=50)
+        if self.wants("idle"):
+            self.world.copy_database("case", "many")
+            self.world.start(64, 1)
+            self.figures.update(idle(self.world))
+            self.world.stop()
+        if self.wants("flow"):
+            people = min(MANY, FLOW * FLOW_S)
+            self.begin("many", MANY)
+            self.done(flow(self.world, f"{FLOW}/s", people, DUE, FLOW))
+        if self.wants("trickle"):
+            self.begin("many", MANY)
+            self.done(flow(self.world, f"trickle, {TRICKLE}/s",
+                           TRICKLE * TRICKLE_S, DUE, TRICKLE))
+        self.world.stop()
+        self.world.drop_database("many")
 
-    def reset(self, delay_ms):
-        post(f"{self.sim}/reset?delay={delay_ms}", "")
+    def bare(self):
+        """PostgreSQL alone."""
+        self.begin("many", MANY)
+        self.world.stop()
+        self.world.sql("UPDATE care_clock SET offset_us = 1e6 * extract("
+                       f"epoch FROM timestamptz '{DUE}' - clock_timestamp())")
+        self.figures["probe"] = probe(self.world, MANY, DUE)
+        print(f"# probe {self.figures['probe']:.0f} a second", flush=True)
 
-    def postmaster(self):
-        path = pathlib.Path(self.cluster.folder) / "data/postmaster.pid"
-        return int(path.read_text(encoding="ascii").split()[0])
-
-    def server_cpu_s(self):
-        """Of all backends, living and ended."""
-        server = self.postmaster()
-        return cpu_s(server) + sum(map(cpu_s, children(server)))
-
-    def wal_bytes(self):
-        return self.number("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn()"
-                           ", '0/0')::bigint")
-
-    def looks(self):
-        for line in self.copies[0].metrics().decode().splitlines():
-            if line.startswith("adherd_looks_total"):
-                return float(line.split()[1])
-        return 0.0
-
-    def rest(self, limit_s=600):
-        wait_until(self.at_rest, limit_s, "nobody is due")
-
-    def use(self, in_flight, per_request):
-        """Restarted with these, so that its memory is its own."""
-        copy = self.copies[0]
-        if copy.process and copy.process.poll() is None:
-            copy.stop()
-        self.gateway_settings = f"window = {in_flight}\nbatch = {per_request}"
-        copy.config = self.write_config(0)
-        copy.start()
-
-
-def load(stack):
-    """Import, and wait until everybody was looked at once."""
-    # the first copy sets the clock that the import reads
-    stack.copies[0].start()
-    begun = time.monotonic()
-    found = []
-    for number in range(1, SOURCES + 1):
-        found += person(number)
-    stack.import_bundle("clinic", found)
-    imported = time.monotonic()
-    stack.wait_looked_at(600)
-    stack.sql("ANALYZE")
-    run = subprocess.run(
-        [stack.build / "tests/adherd-multiply", stack.dsn,
-         stack.folder / "keyring", str(SOURCES), str(SOURCES + 1),
-         str(PEOPLE)], text=True, capture_output=True, check=False)
-    assert run.returncode == 0, run.stderr
-    stack.sql("VACUUM ANALYZE")
-    print(f"# {SOURCES} people imported in {imported - begun:.1f} s, "
-          f"{PEOPLE} in {time.monotonic() - begun:.0f} s; a dossier "
-          f"{float(run.stdout):.0f} us", flush=True)
+    def million(self):
+        self.make_base("million", MILLION, processes=2)
+        world = self.world
+        lines = [reference(world, MILLION, 64, 1, 0)]
+        world.start(64, 1)
+        bring_to(world, MILLION, DUE)
+        world.reset(0)
+        result = drain(world, f"{MILLION}", MILLION, DUE)
+        world.stop()
+        lines.append(reference(world, MILLION, 64, 1, 0))
+        result.take_lines(lines)
+        self.done(result)
 
 
-def reference(stack, in_flight, per_request, delay_ms):
-    """Messages a second of the bare job."""
-    stack.sql(REMINDERS.format(n=PEOPLE))
-    stack.sql("VACUUM ANALYZE reminder")
-    stack.reset(delay_ms)
-    run = subprocess.run(
-        [stack.build / "tests/adherd-reference", stack.dsn,
-         f"{stack.sim}/loopback", str(in_flight), str(per_request),
-         str(PEOPLE)], text=True, capture_output=True, check=True)
-    counts = stack.stats()
-    assert counts["distinct"] == counts["messages"] == PEOPLE, counts
-    stack.sql("DROP TABLE reminder")
-    return PEOPLE / (int(run.stdout) / 1e6)
+# ---- what is printed ----
+
+HEAD = ("", "a second", "line", "line us", "ratio", "of window", "PG us", "others us",
+        "adherd us", "plan us", "client us", "sink us", "WAL B", "looks",
+        "peak MB", "p50 ms", "p99 ms")
 
 
-class Drain:
-    """What one drain took."""
-
-    def __init__(self, stack, day, in_flight, per_request, delay_ms):
-        due = datetime.datetime.fromisoformat(f"{day}T10:00:00+08:00")
-        stack.use(in_flight, per_request)
-        stack.move_clock((due - datetime.timedelta(minutes=5)).isoformat())
-        stack.rest()
-        stack.reset(delay_ms)
-        copy = stack.copies[0].process.pid
-        before = (stack.server_cpu_s(), cpu_s(copy), cpu_s(
-            stack.sim_process.pid), stack.wal_bytes(), stack.looks())
-        stack.move_clock(due.isoformat())
-        wait_until(lambda: stack.stats()["distinct"] >= PEOPLE, 300,
-                   f"all of {day} are sent")
-        while stack.number("SELECT count(*) FROM batch") > 0:
-            pass
-        ended = time.time()
-        after = (stack.server_cpu_s(), cpu_s(copy), cpu_s(
-            stack.sim_process.pid), stack.wal_bytes(), stack.looks())
-        counts = stack.stats()
-        assert counts["messages"] == counts["distinct"] == PEOPLE, counts
-        self.rate = PEOPLE / (ended - counts["first_us"] / 1e6)
-        spent = [(now - then) / PEOPLE for then, now in zip(before, after)]
-        self.server_us, self.client_us, self.sink_us = (
-            share * 1e6 for share in spent[:3])
-        self.wal_bytes, self.looks = spent[3:]
-        self.peak_mb = memory_mb(copy, "VmHWM")
+def text_of(value, digits=0):
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
-def main():
-    rows = []
-    with Bench() as stack:
-        load(stack)
-        for what, day, in_flight, per_request, delay_ms, least in DRAINS:
-            how = in_flight, per_request, delay_ms
-            lines = [reference(stack, *how)]
-            drain = Drain(stack, day, *how)
-            lines.append(reference(stack, *how))
-            line = statistics.mean(lines)
-            ceiling = in_flight * per_request / delay_ms * 1000 if (
-                delay_ms) else None
-            rows.append((
-                what, f"{drain.rate:.0f}", f"{line:.0f}",
-                f"{drain.rate / line:.2f}", f"{least or '-'}",
-                f"{drain.rate / ceiling:.2f}" if ceiling else "-",
-                f"{drain.server_us:.1f}", f"{drain.client_us:.1f}",
-                f"{drain.sink_us:.1f}", f"{drain.wal_bytes:.0f}",
-                f"{drain.looks:.2f}", f"{drain.peak_mb:.1f}"))
-            print("# " + "  ".join(rows[-1]), flush=True)
-    head = ("drain of " + str(PEOPLE), "a second", "line", "ratio", "least",
-            "of window", "PG us", "adherd us", "sink us", "WAL B", "looks",
-            "peak MB")
-    widths = [max(len(row[i]) for row in [head, *rows])
-              for i in range(len(head))]
-    for row in [head, *rows]:
+def row_of(result):
+    client_us = result.daemon_us - result.plan_us
+    share = (result.rate / result.window_rate if result.window_rate
+             else None)
+    return (result.name, text_of(result.rate), text_of(result.line),
+            text_of(result.line_us, 1), text_of(result.ratio(), 2),
+            text_of(share, 2),
+            text_of(result.backends_us, 1), text_of(result.others_us, 1),
+            text_of(result.daemon_us, 1), text_of(result.plan_us, 1),
+            text_of(client_us, 1), text_of(result.provider_us, 1),
+            text_of(result.wal_bytes), text_of(result.looks, 2),
+            text_of(result.peak_mb, 1), text_of(result.p50_ms, 1),
+            text_of(result.p99_ms, 1))
+
+
+def print_table(rows):
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
         print("  ".join(word.ljust(width) if i == 0 else word.rjust(width)
                         for i, (word, width) in enumerate(zip(row, widths))))
 
 
+def targets(results, figures):
+    """What, how it is, at least or at most, the bound; None: not run."""
+    by = {result.name: result for result in results}
+    many = by.get(f"{MANY}") or by.get(f"{PEOPLE}") or by.get(f"{MILLION}")
+    even = by.get(f"{FLOW}/s")
+    delay = by.get("50 ms, 512 in flight")
+    batch = by.get("100 a request")
+    plain = by.get(f"{PEOPLE}")
+
+    def ratio(name):
+        return by[name].ratio() if name in by else None
+
+    of_probe = (many.rate / figures["probe"] if many and "probe" in figures
+                else None)
+    return (
+        (f"{MANY} at 0 ms, 64 in flight: ratio", ratio(f"{MANY}"), ">=",
+         0.55),
+        (f"{MILLION}: ratio", ratio(f"{MILLION}"), ">=", 0.48),
+        ("100 a request: of the line with one",
+         batch.rate / plain.line if batch and plain else None, ">=", 0.9),
+        ("50 ms, 512 in flight: of in flight / delay",
+         delay.rate / delay.window_rate if delay else None, ">=", 0.93),
+        ("of the probe", of_probe, ">=", 0.85),
+        ("an old snapshot held: of the same without",
+         figures.get("snapshot"), ">=", 0.97),
+        (f"{FLOW}/s: p99, ms", even.p99_ms if even else None, "<=", 10),
+        ("PostgreSQL, us a message", many.backends_us if many else None,
+         "<=", 45),
+        ("client, us a message",
+         many.daemon_us - many.plan_us if many else None, "<=", 35),
+        ("peak, MB", many.peak_mb if many else None, "<=", 48),
+        ("idle, MB", figures.get("idle_mb"), "<=", 20),
+        ("a dossier rebuilt, 200 at a time, us of a backend",
+         figures.get("rebuild"), "<=", 150),
+        ("looks a message", many.looks if many else None, "<=", 1.05),
+    )
+
+
+def print_targets(results, figures):
+    for what, value, relation, bound in targets(results, figures):
+        if value is None:
+            verdict = "not run"
+        elif value >= bound if relation == ">=" else value <= bound:
+            verdict = "met"
+        else:
+            verdict = "NOT MET"
+        print(f"{verdict:8} {what} {relation} {bound}: "
+              f"{text_of(value, 2)}")
+    print(f"{'NOT MET' if failures else 'met':8} none early, none twice, "
+          "none lost" + "".join(f"\n         {what}" for what in failures))
+
+
+ABOUT = """\
+a second: messages from the first arrival to the last outcome on record
+line: the reference line, mean of a run before and one after; line us: what it
+  takes of processors, server and client, the provider's part left out
+PG us: processor's time of the backends a message, by the scheduler's count;
+  others us: of the server's other processes (WAL writer, checkpoints, vacuum)
+adherd us: of the daemon; plan us: of its looks, as its metrics count them (the
+  dossier read, decided, texts and rows written); client us: the rest, HTTP,
+  libpq and loop
+p50, p99 ms: from agenda.next_at to the arrival at the sink; each person's
+  next_at was set for an even flow, for a plan's own instants are whole minutes
+"""
+
+
+def main():
+    for word in sys.argv[1:]:
+        if word not in ALL_CASES:
+            sys.exit(f"bench: {word} is none of {' '.join(ALL_CASES)}")
+    begun = time.monotonic()
+    with World() as world:
+        world.admin("CREATE DATABASE reference OWNER adherd")
+        world.import_sources(SOURCES)
+        bench = Bench(world, sys.argv[1:])
+        if os.environ.get("BENCH_MILLION"):
+            bench.million()
+        else:
+            if any(map(bench.wants, SMALL_CASES)):
+                bench.small()
+            if any(map(bench.wants, MANY_CASES)):
+                bench.many()
+    figures = bench.figures
+    print(f"\n{ABOUT}")
+    print_table([HEAD, *map(row_of, bench.results)])
+    if "probe" in figures:
+        print(f"\nprobe: {figures['probe']:.0f} a second, the daemon's "
+              "statements alone")
+    if "idle_mb" in figures:
+        print("nothing due, {} people: adherd {:.1f} ms of a processor a "
+              "second, PostgreSQL {:.1f} and {:.1f}; {:.1f} MB".format(
+                  MANY, *(figures[name] for name in (
+                      "daemon_ms", "backends_ms", "others_ms", "idle_mb"))))
+    print(f"all in {time.monotonic() - begun:.0f} s\n")
+    print_targets(bench.results, figures)
+    return 1 if failures else 0
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,682 +1,573 @@
 /*
- * More people like those that were imported: their rows copied under numbers
- * and buckets of their own, name and addresses sealed anew for them, and
- * their dossiers made by the daemon's own statement.  A million people would
- * take the door hours; what a drain reads is the same.  Identities and
- * resources, which only the door reads, are left out.
+ * More people for `make bench` than an import makes in its time: copies of
+ * people who came through the real door, each with a number, a name and
+ * phones of their own, sealed for their own row as the door seals them.
  *
  *	adherd-multiply DSN KEYRING SOURCES FIRST LAST
  *
- * People FIRST to LAST become copies of people 1 to SOURCES.  Prints how long
- * the database took for a dossier, in us.
+ * The people numbered 1 to SOURCES (patient.source_id p1, p2, …) are copied
+ * in turn as the people FIRST to LAST: every row that a patient owns, with
+ * the number in it exchanged.  Only resource.content_hash stays that of the
+ * source: it says whether a file that is imported again brings anything new.
+ * Rows are loaded by COPY, ROUND people a transaction; then the daemon's own
+ * statement compiles the dossiers.  Prints a person's share, in us, of the
+ * backend's processor's time for that, of the time that it took, and of the
+ * time of loading.  Owns nothing but its connections.
  */
+#include <inttypes.h>
 #include <libpq-fe.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
+#include "base/db.h"
+#include "base/log.h"
 #include "flow/seal.h"
 #include "flow/statements.h"
 
-#define AT_ONCE 20000  /* people a transaction */
-#define IN_PIPE 500    /* dossiers a sync */
-#define CONTACTS_MAX 8 /* of a source */
+#define ROUND 10000    /* people a transaction of loading */
+#define REBUILDS 200   /* people a transaction of compiling */
+#define CONTACTS_MAX 4 /* of a person */
+#define DIGITS 7       /* of a phone's number that are the person's */
+#define SEALED_MAX 512 /* bytes in hexadecimal */
+#define NUMBER_MAX 9999999
+#define PHONE_BYTES 64
+
+/* What stands in a source's line in place of what is the copy's own. */
+enum mark { NUMBER = 1, BUCKET, PATIENT_ID, NAME, ADDRESS, INDEX };
+
+static const char *const tables[] = {"patient", "identity", "resource",
+    "contact", "contact_index", "consent", "prescription", "dosage", "fill",
+    "follow_up", "stay", "obstacle", "delivery", "task", "agenda"};
+
+struct contact_text {
+	int no;
+	char address[PHONE_BYTES];
+	enum channel channel;
+};
 
 struct source {
-	int tenant_id, contact_count;
-	int contact_no[CONTACTS_MAX];
-};
-
-struct copy { /* one that is to be made */
 	int16_t bucket;
-	long id;
+	int64_t patient_id;
+	int32_t tenant_id;
+	long number;
+	struct contact_text contacts[CONTACTS_MAX];
+	int contact_count;
+	struct buf lines[COUNT(tables)];
 };
 
-static const char prepare_text[] =
-    "CREATE TEMPORARY TABLE copied (bucket smallint, patient_id bigint, "
-    "from_id bigint, name_sealed bytea);"
-    "CREATE TEMPORARY TABLE copied_contact (patient_id bigint, "
-    "contact_no integer, address_sealed bytea, address_index bytea);";
+struct sealed {
+	char address[SEALED_MAX], index[33];
+};
 
-/* FROM and WHERE of each: the source's rows t for each copy c. */
-#define EACH(table) \
-	" FROM copied c JOIN source s ON s.patient_id = c.from_id JOIN " table \
-	" t ON t.bucket = s.bucket AND t.patient_id = s.patient_id " \
-	"ORDER BY c.patient_id;"
-#define KEY "c.bucket, c.patient_id, "
-static const char copy_text[] =
-    "INSERT INTO patient (bucket, patient_id, tenant_id, source_id, zone, "
-    "locale, name_sealed, birth_from_on, birth_on, next_no) SELECT " KEY
-    "t.tenant_id, 'p' || c.patient_id, t.zone, t.locale, c.name_sealed, "
-    "t.birth_from_on, t.birth_on, t.next_no" EACH(
-	"patient") "INSERT INTO agenda (bucket, patient_id, tenant_id, class, "
-		   "next_at, "
-		   "planned_through, standing, recent) SELECT " KEY
-		   "t.tenant_id, t.class, t.next_at, t.planned_through, "
-		   "t.standing, t.recent" EACH(
-		       "agenda") "INSERT INTO consent (bucket, patient_id, "
-				 "consent_no, rule_no, tenant_id, "
-				 "given_at, permit, topics, channels, actor, "
-				 "evidence) SELECT " KEY
-				 "t.consent_no, t.rule_no, t.tenant_id, "
-				 "t.given_at, t.permit, t.topics, "
-				 "t.channels, t.actor, t.evidence" EACH(
-				     "consent") "INSERT INTO prescription "
-						"(bucket, patient_id, "
-						"prescription_no, tenant_id,"
-						" source_id, status, course, "
-						"sensitive, drug, name, "
-						"authored_at, "
-						"authored_has_time, status_at, "
-						"quantity_micro, "
-						"quantity_unit, "
-						"repeats_allowed, supply_days) "
-						"SELECT " KEY
-						"t.prescription_no, "
-						"t.tenant_id, t.source_id, "
-						"t.status, t.course, "
-						"t.sensitive, t.drug, t.name, "
-						"t.authored_at, "
-						"t.authored_has_time, "
-						"t.status_at, "
-						"t.quantity_micro, "
-						"t.quantity_unit, "
-						"t.repeats_allowed, "
-						"t.supply_days" EACH(
-						    "prescription") "INSERT "
-								    "INTO "
-								    "dosage "
-								    "(bucket, "
-								    "patient_"
-								    "id, "
-								    "prescripti"
-								    "on_no, "
-								    "dosage_no,"
-								    " "
-								    "sequence, "
-								    "as_needed,"
-								    " dose_"
-								    "micro, "
-								    "dose_unit,"
-								    " timing, "
-								    "rule) "
-								    "SELECT"
-								    " " KEY
-								    "t."
-								    "prescripti"
-								    "on_no, "
-								    "t.dosage_"
-								    "no, "
-								    "t."
-								    "sequence, "
-								    "t.as_"
-								    "needed, "
-								    "t.dose_"
-								    "micro, "
-								    "t.dose_"
-								    "unit, "
-								    "t.timing, "
-								    "t."
-								    "rule" EACH(
-									"dosag"
-									"e") "I"
-									     "N"
-									     "S"
-									     "E"
-									     "R"
-									     "T"
-									     " "
-									     "I"
-									     "N"
-									     "T"
-									     "O"
-									     " "
-									     "f"
-									     "i"
-									     "l"
-									     "l"
-									     " "
-									     "("
-									     "b"
-									     "u"
-									     "c"
-									     "k"
-									     "e"
-									     "t"
-									     ","
-									     " "
-									     "p"
-									     "a"
-									     "t"
-									     "i"
-									     "e"
-									     "n"
-									     "t"
-									     "_"
-									     "i"
-									     "d"
-									     ","
-									     " "
-									     "f"
-									     "i"
-									     "l"
-									     "l"
-									     "_"
-									     "n"
-									     "o"
-									     ","
-									     " "
-									     "t"
-									     "e"
-									     "n"
-									     "a"
-									     "n"
-									     "t"
-									     "_"
-									     "i"
-									     "d"
-									     ","
-									     " "
-									     "s"
-									     "o"
-									     "u"
-									     "r"
-									     "c"
-									     "e"
-									     "_"
-									     "i"
-									     "d"
-									     ","
-									     " "
-									     "p"
-									     "r"
-									     "e"
-									     "s"
-									     "c"
-									     "r"
-									     "i"
-									     "p"
-									     "t"
-									     "i"
-									     "o"
-									     "n"
-									     "_"
-									     "n"
-									     "o"
-									     ","
-									     " "
-									     "s"
-									     "t"
-									     "a"
-									     "t"
-									     "u"
-									     "s"
-									     ","
-									     " "
-									     "d"
-									     "r"
-									     "u"
-									     "g"
-									     ","
-									     " "
-									     "q"
-									     "u"
-									     "a"
-									     "n"
-									     "t"
-									     "i"
-									     "t"
-									     "y"
-									     "_"
-									     "m"
-									     "i"
-									     "c"
-									     "r"
-									     "o"
-									     ","
-									     " "
-									     "q"
-									     "u"
-									     "a"
-									     "n"
-									     "t"
-									     "i"
-									     "t"
-									     "y"
-									     "_"
-									     "u"
-									     "n"
-									     "i"
-									     "t"
-									     ","
-									     " "
-									     "d"
-									     "a"
-									     "y"
-									     "s"
-									     "_"
-									     "s"
-									     "u"
-									     "p"
-									     "p"
-									     "l"
-									     "y"
-									     ","
-									     " "
-									     "h"
-									     "a"
-									     "n"
-									     "d"
-									     "e"
-									     "d"
-									     "_"
-									     "o"
-									     "v"
-									     "e"
-									     "r"
-									     "_"
-									     "a"
-									     "t"
-									     ")"
-									     " "
-									     "S"
-									     "E"
-									     "L"
-									     "E"
-									     "C"
-									     "T"
-									     " " KEY
-									     "t"
-									     "."
-									     "f"
-									     "i"
-									     "l"
-									     "l"
-									     "_"
-									     "n"
-									     "o"
-									     ","
-									     " "
-									     "t"
-									     "."
-									     "t"
-									     "e"
-									     "n"
-									     "a"
-									     "n"
-									     "t"
-									     "_"
-									     "i"
-									     "d"
-									     ","
-									     " "
-									     "t"
-									     "."
-									     "s"
-									     "o"
-									     "u"
-									     "r"
-									     "c"
-									     "e"
-									     "_"
-									     "i"
-									     "d"
-									     ","
-									     " "
-									     "t"
-									     "."
-									     "p"
-									     "r"
-									     "e"
-									     "s"
-									     "c"
-									     "r"
-									     "i"
-									     "p"
-									     "t"
-									     "i"
-									     "o"
-									     "n"
-									     "_"
-									     "n"
-									     "o"
-									     ","
-									     " "
-									     "t"
-									     "."
-									     "s"
-									     "t"
-									     "a"
-									     "t"
-									     "u"
-									     "s"
-									     ","
-									     " "
-									     "t"
-									     "."
-									     "d"
-									     "r"
-									     "u"
-									     "g"
-									     ","
-									     " "
-									     "t"
-									     "."
-									     "q"
-									     "u"
-									     "a"
-									     "n"
-									     "t"
-									     "i"
-									     "t"
-									     "y"
-									     "_"
-									     "m"
-									     "i"
-									     "c"
-									     "r"
-									     "o"
-									     ","
-									     " "
-									     "t"
-									     "."
-									     "q"
-									     "u"
-									     "a"
-									     "n"
-									     "t"
-									     "i"
-									     "t"
-									     "y"
-									     "_"
-									     "u"
-									     "n"
-									     "i"
-									     "t"
-									     ","
-									     " "
-									     "t"
-									     "."
-									     "d"
-									     "a"
-									     "y"
-									     "s"
-									     "_"
-									     "s"
-									     "u"
-									     "p"
-									     "p"
-									     "l"
-									     "y"
-									     ","
-									     " "
-									     "t"
-									     "."
-									     "h"
-									     "a"
-									     "n"
-									     "d"
-									     "e"
-									     "d"
-									     "_"
-									     "o"
-									     "v"
-									     "e"
-									     "r"
-									     "_"
-									     "a"
-									     "t" EACH(
-										 "fill") "INSERT INTO contact (bucket, patient_id, contact_no, tenant_id, channel, "
-											 "address_sealed, address_index, owner, rank, stated_by) SELECT " KEY
-											 "t.contact_no, t.tenant_id, t.channel, a.address_sealed, a.address_index, "
-											 "t.owner, t.rank, t.stated_by FROM copied c "
-											 "JOIN source s ON s.patient_id = c.from_id "
-											 "JOIN contact t ON t.bucket = s.bucket AND t.patient_id = s.patient_id "
-											 "JOIN copied_contact a ON a.patient_id = c.patient_id "
-											 "AND a.contact_no = t.contact_no;"
-											 "INSERT INTO contact_index SELECT a.address_index, t.tenant_id, " KEY
-											 "a.contact_no FROM copied c JOIN copied_contact a USING (patient_id) "
-											 "JOIN contact t ON t.bucket = c.bucket AND t.patient_id = c.patient_id "
-											 "AND t.contact_no = a.contact_no;"
-											 "TRUNCATE copied, copied_contact;";
+struct fresh { /* a copy */
+	const struct source *source;
+	long number;
+	int16_t bucket;
+	int64_t patient_id;
+	char name[SEALED_MAX];
+	struct sealed contacts[CONTACTS_MAX];
+};
 
-static void __attribute__((noreturn, format(printf, 1, 2)))
-stop(const char *format, ...)
+struct multiply {
+	PGconn *connection;
+	struct keyring *keyring;
+	struct source *sources;
+	long source_count;
+	char *columns[COUNT(tables)];
+	struct fresh *round;
+	struct db *db;
+	int rebuilder; /* process of its backend */
+};
+
+static _Noreturn void
+fail(const char *what, const char *why)
 {
-	va_list args;
-
-	va_start(args, format);
-	(void)fputs("adherd-multiply: ", stderr);
-	(void)vfprintf(stderr, format, args);
-	(void)fputc('\n', stderr);
-	va_end(args);
+	(void)fprintf(stderr, "multiply: %s: %s\n", what, why);
 	exit(1);
 }
 
 static PGresult *
-run(PGconn *db, const char *text, ExecStatusType wanted)
+ask(struct multiply *m, const char *text)
 {
-	PGresult *result = PQexec(db, text);
+	PGresult *result = PQexec(m->connection, text);
+	ExecStatusType status = PQresultStatus(result);
 
-	if (PQresultStatus(result) != wanted)
-		stop("%.40s: %s", text, PQerrorMessage(db));
+	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK &&
+	    status != PGRES_COPY_OUT && status != PGRES_COPY_IN)
+		fail(text, PQerrorMessage(m->connection));
 	return result;
 }
 
-static void
-command(PGconn *db, const char *text)
+static long
+to_number(const char *text)
 {
-	PQclear(run(db, text, PGRES_COMMAND_OK));
+	char *end;
+	long number = strtol(text, &end, 10);
+
+	if (end == text || *end != '\0' || number < 1 || number > NUMBER_MAX)
+		fail("no number", text);
+	return number;
 }
 
+/* ---- the sources ---- */
+
 static void
-read_sources(PGconn *db, struct source *sources, long count)
+read_people(struct multiply *m, long count)
 {
 	char text[256];
 	PGresult *result;
 
 	(void)snprintf(text, sizeof(text),
-	    "CREATE TEMPORARY TABLE source AS SELECT bucket, patient_id FROM "
-	    "patient WHERE patient_id <= %ld",
+	    "SELECT bucket, patient_id, tenant_id, substr(source_id, 2) "
+	    "FROM patient WHERE source_id ~ '^p[0-9]+$' "
+	    "AND substr(source_id, 2)::bigint <= %ld "
+	    "ORDER BY bucket, patient_id",
 	    count);
-	command(db, text);
-	command(db, "CREATE INDEX ON source (patient_id); ANALYZE source");
-	result = run(db,
-	    "SELECT c.patient_id, c.tenant_id, c.contact_no FROM contact c "
-	    "JOIN source s USING (bucket, patient_id) ORDER BY 1, 3",
-	    PGRES_TUPLES_OK);
-	for (int row = 0; row < PQntuples(result); row++) {
-		long id = atol(PQgetvalue(result, row, 0));
-		struct source *source = &sources[id - 1];
+	result = ask(m, text);
+	if (PQntuples(result) != count)
+		fail("sources", "are not all there");
+	m->sources = mem_alloc((size_t)count * sizeof(*m->sources));
+	m->source_count = count;
+	for (int i = 0; i < PQntuples(result); i++)
+		m->sources[i] = (struct source){
+		    .bucket = (int16_t)atoi(PQgetvalue(result, i, 0)),
+		    .patient_id = atoll(PQgetvalue(result, i, 1)),
+		    .tenant_id = atoi(PQgetvalue(result, i, 2)),
+		    .number = to_number(PQgetvalue(result, i, 3)),
+		};
+	PQclear(result);
+}
 
+static int
+compare_sources(const void *left, const void *right)
+{
+	const struct source *a = left, *b = right;
+
+	if (a->bucket != b->bucket)
+		return a->bucket < b->bucket ? -1 : 1;
+	return (a->patient_id > b->patient_id) -
+	       (a->patient_id < b->patient_id);
+}
+
+static struct source *
+find_source(struct multiply *m, int16_t bucket, int64_t patient_id)
+{
+	struct source key = {.bucket = bucket, .patient_id = patient_id};
+
+	return bsearch(&key, m->sources, (size_t)m->source_count, sizeof(key),
+	    compare_sources);
+}
+
+/* Their addresses as they are: copies get others of the same form. */
+static void
+read_contacts(struct multiply *m)
+{
+	PGresult *result = PQexecParams(m->connection,
+	    "SELECT bucket, patient_id, contact_no, channel::integer, "
+	    "address_sealed FROM contact ORDER BY 1, 2, 3",
+	    0, NULL, NULL, NULL, NULL, 0);
+	struct arena *arena = arena_create();
+
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		fail("contacts", PQerrorMessage(m->connection));
+	for (int i = 0; i < PQntuples(result); i++) {
+		struct source *source =
+		    find_source(m, (int16_t)atoi(PQgetvalue(result, i, 0)),
+			atoll(PQgetvalue(result, i, 1)));
+		struct contact_text *contact;
+		size_t bytes;
+		unsigned char *sealed;
+		const char *address;
+
+		if (source == NULL)
+			continue;
 		if (source->contact_count == CONTACTS_MAX)
-			stop("person %ld has too many contacts", id);
-		source->tenant_id = atoi(PQgetvalue(result, row, 1));
-		source->contact_no[source->contact_count++] =
-		    atoi(PQgetvalue(result, row, 2));
+			fail("contacts", "too many of one person");
+		contact = &source->contacts[source->contact_count++];
+		contact->no = atoi(PQgetvalue(result, i, 2));
+		contact->channel = (enum channel)atoi(PQgetvalue(result, i, 3));
+		sealed = PQunescapeBytea(
+		    (unsigned char *)PQgetvalue(result, i, 4), &bytes);
+		address = seal_open_address(m->keyring,
+		    &(struct seal_person){
+			source->tenant_id, source->bucket, source->patient_id},
+		    contact->no, sealed, bytes, arena);
+		if (address == NULL || strlen(address) < DIGITS ||
+		    strlen(address) >= PHONE_BYTES)
+			fail("contacts", "an address that cannot be copied");
+		strcpy(contact->address, address);
+		PQfreemem(sealed);
 	}
 	PQclear(result);
+	arena_free(arena);
 }
 
+/* How a column is read of a source: itself, or a mark. */
 static void
-add_hex(struct buf *out, const void *data, size_t bytes)
+add_expression(struct buf *select, const char *column)
 {
-	char hex[512];
-
-	if (bytes * 2 >= sizeof(hex))
-		stop("%zu bytes are too many for a field", bytes);
-	crypto_hex(data, bytes, hex);
-	buf_text(out, "\\\\x");
-	buf_text(out, hex);
+	if (strcmp(column, "bucket") == 0)
+		buf_printf(select, "chr(%d)", BUCKET);
+	else if (strcmp(column, "patient_id") == 0)
+		buf_printf(select, "chr(%d)", PATIENT_ID);
+	else if (strcmp(column, "name_sealed") == 0)
+		buf_printf(select, "chr(%d)", NAME);
+	else if (strcmp(column, "address_sealed") == 0)
+		buf_printf(select, "chr(%d) || contact_no", ADDRESS);
+	else if (strcmp(column, "address_index") == 0)
+		buf_printf(select,
+		    "CASE WHEN contact_no > 0 THEN chr(%d) || contact_no END",
+		    INDEX);
+	else if (strcmp(column, "source_id") == 0 ||
+		 strcmp(column, "value") == 0 ||
+		 strcmp(column, "evidence") == 0)
+		buf_printf(select, "regexp_replace(%s, '[0-9]+', chr(%d))",
+		    column, NUMBER);
+	else
+		buf_text(select, column);
 }
 
-static void
-put(PGconn *db, const char *table, struct buf *rows)
+static char *
+find_columns(struct multiply *m, const char *table, struct buf *select)
 {
-	PGresult *result = run(db, table, PGRES_COPY_IN);
+	const char *values[1] = {table};
+	PGresult *result = PQexecParams(m->connection,
+	    "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass "
+	    "AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+	    1, NULL, values, NULL, NULL, 0);
+	struct buf columns = BUF_INIT(0);
 
-	PQclear(result);
-	if (PQputCopyData(db, rows->data, (int)rows->bytes) != 1 ||
-	    PQputCopyEnd(db, NULL) != 1)
-		stop("COPY: %s", PQerrorMessage(db));
-	result = PQgetResult(db);
-	if (PQresultStatus(result) != PGRES_COMMAND_OK)
-		stop("COPY: %s", PQerrorMessage(db));
-	PQclear(result);
-	while ((result = PQgetResult(db)) != NULL)
-		PQclear(result);
-	buf_clear(rows);
-}
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		fail(table, PQerrorMessage(m->connection));
+	for (int i = 0; i < PQntuples(result); i++) {
+		const char *column = PQgetvalue(result, i, 0);
 
-static void
-seal_copy(struct keyring *keyring, const struct source *source, long from_id,
-    const struct copy *copy, struct buf *people, struct buf *contacts)
-{
-	const struct seal_person owner = {
-	    source->tenant_id, copy->bucket, copy->id};
-	struct buf sealed = BUF_INIT(512);
-	char text[64];
-
-	(void)snprintf(text, sizeof(text), "甲%ld", copy->id);
-	seal_name(keyring, &owner, text, &sealed);
-	buf_printf(people, "%d\t%ld\t%ld\t", copy->bucket, copy->id, from_id);
-	add_hex(people, sealed.data, sealed.bytes);
-	buf_char(people, '\n');
-	for (int i = 0; i < source->contact_count; i++) {
-		uint8_t index[16];
-
-		(void)snprintf(
-		    text, sizeof(text), "+86199%d%07ld", i, copy->id);
-		buf_clear(&sealed);
-		seal_address(
-		    keyring, &owner, source->contact_no[i], text, &sealed);
-		seal_address_index(
-		    keyring, source->tenant_id, CHANNEL_SMS, text, index);
-		buf_printf(
-		    contacts, "%ld\t%d\t", copy->id, source->contact_no[i]);
-		add_hex(contacts, sealed.data, sealed.bytes);
-		buf_char(contacts, '\t');
-		add_hex(contacts, index, sizeof(index));
-		buf_char(contacts, '\n');
+		buf_text(&columns, i > 0 ? ", " : "");
+		buf_text(&columns, column);
+		buf_text(select, ", ");
+		add_expression(select, column);
 	}
+	PQclear(result);
+	return columns.data;
+}
+
+/* The rows that a table has of the sources, ready to be copied in again. */
+static void
+read_lines(struct multiply *m, size_t table)
+{
+	struct buf select = BUF_INIT(0);
+	char *line;
+	int bytes;
+
+	buf_text(&select, "COPY (SELECT bucket, patient_id");
+	m->columns[table] = find_columns(m, tables[table], &select);
+	buf_printf(&select, " FROM %s) TO STDOUT", tables[table]);
+	PQclear(ask(m, buf_string(&select)));
+	while ((bytes = PQgetCopyData(m->connection, &line, 0)) > 0) {
+		char *id, *rest;
+		long bucket = strtol(line, &id, 10);
+		int64_t patient_id = strtoll(id, &rest, 10);
+		struct source *source =
+		    find_source(m, (int16_t)bucket, patient_id);
+
+		if (source != NULL)
+			buf_add(&source->lines[table], rest + 1,
+			    (size_t)(bytes - (rest + 1 - line)));
+		PQfreemem(line);
+	}
+	if (bytes != -1)
+		fail(tables[table], PQerrorMessage(m->connection));
+	PQclear(PQgetResult(m->connection));
+	buf_free(&select);
+}
+
+/* ---- the copies ---- */
+
+static void
+write_hex(const void *data, size_t bytes, char *out, size_t room)
+{
+	if (bytes * 2 >= room)
+		fail("sealed", "too long");
+	crypto_hex(data, bytes, out);
+}
+
+static void
+seal_contact(struct multiply *m, struct fresh *fresh, int i)
+{
+	const struct source *source = fresh->source;
+	const struct contact_text *contact = &source->contacts[i];
+	struct seal_person person = {
+	    source->tenant_id, fresh->bucket, fresh->patient_id};
+	size_t kept = strlen(contact->address) - DIGITS;
+	char address[PHONE_BYTES + DIGITS];
+	struct buf sealed = BUF_INIT(0);
+	uint8_t index[16];
+
+	(void)snprintf(address, sizeof(address), "%.*s%0*ld", (int)kept,
+	    contact->address, DIGITS, fresh->number);
+	seal_address(m->keyring, &person, contact->no, address, &sealed);
+	seal_address_index(
+	    m->keyring, person.tenant_id, contact->channel, address, index);
+	write_hex(sealed.data, sealed.bytes, fresh->contacts[i].address,
+	    sizeof(fresh->contacts[i].address));
+	write_hex(index, sizeof(index), fresh->contacts[i].index,
+	    sizeof(fresh->contacts[i].index));
 	buf_free(&sealed);
 }
 
-static const char *
-statement(const char *name)
+static void
+make_fresh(struct multiply *m, struct fresh *fresh, long number, int64_t id)
 {
-	for (size_t i = 0; i < statement_count; i++)
-		if (strcmp(statements[i]->name, name) == 0)
-			return statements[i]->text;
-	stop("there is no statement %s", name);
+	struct buf sealed = BUF_INIT(0);
+	char name[PHONE_BYTES];
+	uint16_t random;
+
+	crypto_random(&random, sizeof(random));
+	fresh->source = &m->sources[number % m->source_count];
+	fresh->number = number;
+	fresh->bucket = (int16_t)(random % BUCKETS);
+	fresh->patient_id = id;
+	(void)snprintf(name, sizeof(name), "甲%ld", number);
+	seal_name(m->keyring,
+	    &(struct seal_person){
+		fresh->source->tenant_id, fresh->bucket, fresh->patient_id},
+	    name, &sealed);
+	write_hex(sealed.data, sealed.bytes, fresh->name, sizeof(fresh->name));
+	for (int i = 0; i < fresh->source->contact_count; i++)
+		seal_contact(m, fresh, i);
+	buf_free(&sealed);
+}
+
+/* The contact whose number stands there; moves over it. */
+static const struct sealed *
+contact_at(const struct fresh *fresh, const char **at)
+{
+	char *end;
+	long no = strtol(*at, &end, 10);
+
+	*at = end;
+	for (int i = 0; i < fresh->source->contact_count; i++)
+		if (fresh->source->contacts[i].no == no)
+			return &fresh->contacts[i];
+	fail("contact", "not found");
 }
 
 static void
-wait_for_pipe(PGconn *db)
+add_marked(struct buf *out, const struct fresh *fresh, const char **at)
 {
-	for (;;) {
-		PGresult *result = PQgetResult(db);
-		ExecStatusType status = PQresultStatus(result);
-
-		PQclear(result);
-		if (status == PGRES_PIPELINE_SYNC)
-			return;
-		if (result != NULL && status != PGRES_COMMAND_OK)
-			stop("dossier: %s", PQerrorMessage(db));
+	switch ((enum mark) * (*at)++) {
+	case NUMBER:
+		buf_printf(out, "%ld", fresh->number);
+		break;
+	case BUCKET:
+		buf_printf(out, "%" PRId16, fresh->bucket);
+		break;
+	case PATIENT_ID:
+		buf_printf(out, "%" PRId64, fresh->patient_id);
+		break;
+	case NAME:
+		buf_printf(out, "\\\\x%s", fresh->name);
+		break;
+	case ADDRESS:
+		buf_printf(out, "\\\\x%s", contact_at(fresh, at)->address);
+		break;
+	case INDEX:
+		buf_printf(out, "\\\\x%s", contact_at(fresh, at)->index);
+		break;
 	}
 }
 
-/* One by one, as the door does; microseconds in all. */
-static double
-make_dossiers(PGconn *db, const struct copy *copies, long count)
+/* A source's lines as the copy's. */
+static void
+add_lines(struct buf *out, const struct fresh *fresh, const struct buf *lines)
 {
-	struct timespec from, to;
+	static const char marks[] = {
+	    NUMBER, BUCKET, PATIENT_ID, NAME, ADDRESS, INDEX, '\0'};
+	const char *at = lines->data;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &from);
-	if (PQenterPipelineMode(db) != 1)
-		stop("pipeline: %s", PQerrorMessage(db));
-	for (long i = 0; i < count; i++) {
-		char bucket[8], id[24];
-		const char *values[2] = {bucket, id};
+	while (at != NULL && *at != '\0') {
+		size_t plain = strcspn(at, marks);
 
-		(void)snprintf(bucket, sizeof(bucket), "%d", copies[i].bucket);
-		(void)snprintf(id, sizeof(id), "%ld", copies[i].id);
-		if (PQsendQueryPrepared(
-			db, "dossier", 2, values, NULL, NULL, 0) != 1)
-			stop("dossier: %s", PQerrorMessage(db));
-		if (i % IN_PIPE == IN_PIPE - 1 || i == count - 1) {
-			if (PQpipelineSync(db) != 1)
-				stop("sync: %s", PQerrorMessage(db));
-			wait_for_pipe(db);
-		}
+		buf_add(out, at, plain);
+		at += plain;
+		if (*at != '\0')
+			add_marked(out, fresh, &at);
 	}
-	if (PQexitPipelineMode(db) != 1)
-		stop("pipeline: %s", PQerrorMessage(db));
-	(void)clock_gettime(CLOCK_MONOTONIC, &to);
-	return (double)(to.tv_sec - from.tv_sec) * 1e6 +
-	       (double)(to.tv_nsec - from.tv_nsec) / 1e3;
+}
+
+static void
+load_table(struct multiply *m, size_t table, long count)
+{
+	struct buf text = BUF_INIT(0);
+	PGresult *result;
+
+	buf_printf(
+	    &text, "COPY %s (%s) FROM STDIN", tables[table], m->columns[table]);
+	PQclear(ask(m, buf_string(&text)));
+	for (long i = 0; i < count; i++) {
+		const struct fresh *fresh = &m->round[i];
+
+		buf_clear(&text);
+		add_lines(&text, fresh, &fresh->source->lines[table]);
+		if (text.bytes > 0 && PQputCopyData(m->connection, text.data,
+					  (int)text.bytes) != 1)
+			fail(tables[table], PQerrorMessage(m->connection));
+	}
+	buf_free(&text);
+	if (PQputCopyEnd(m->connection, NULL) != 1)
+		fail(tables[table], PQerrorMessage(m->connection));
+	while ((result = PQgetResult(m->connection)) != NULL) {
+		if (PQresultStatus(result) != PGRES_COMMAND_OK)
+			fail(tables[table], PQerrorMessage(m->connection));
+		PQclear(result);
+	}
+}
+
+static void
+load_round(struct multiply *m, long first, long count)
+{
+	char text[128];
+	PGresult *ids;
+
+	(void)snprintf(text, sizeof(text),
+	    "SELECT nextval('patient_id_seq') FROM generate_series(1, %ld)",
+	    count);
+	ids = ask(m, text);
+	for (long i = 0; i < count; i++)
+		make_fresh(m, &m->round[i], first + i,
+		    atoll(PQgetvalue(ids, (int)i, 0)));
+	PQclear(ids);
+	PQclear(ask(m, "BEGIN"));
+	for (size_t table = 0; table < COUNT(tables); table++)
+		load_table(m, table, count);
+	PQclear(ask(m, "COMMIT"));
+}
+
+/* ---- dossiers ---- */
+
+static void
+rebuild(struct multiply *m, long count)
+{
+	for (long first = 0; first < count; first += REBUILDS) {
+		struct db_unit *unit = db_unit_begin(m->db);
+		struct db_array buckets, ids;
+		char sqlstate[6];
+
+		db_array_init(&buckets, DB_I16);
+		db_array_init(&ids, DB_I64);
+		for (long i = first; i < count && i < first + REBUILDS; i++) {
+			db_array_i64(&buckets, m->round[i].bucket);
+			db_array_i64(&ids, m->round[i].patient_id);
+		}
+		db_unit_add(unit, "dossier_rebuild", NULL, NULL);
+		db_param_array(unit, &buckets);
+		db_param_array(unit, &ids);
+		db_array_free(&buckets);
+		db_array_free(&ids);
+		if (db_unit_run(unit, sqlstate) != DB_OK)
+			fail("dossiers", sqlstate);
+	}
+}
+
+/* By the scheduler's count; 0 where it cannot be seen. */
+static int64_t
+backend_ns(const struct multiply *m)
+{
+	char path[64];
+	FILE *file;
+	int64_t ran = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/schedstat", m->rebuilder);
+	file = fopen(path, "r");
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%" SCNd64, &ran) != 1)
+		ran = 0;
+	(void)fclose(file);
+	return ran;
+}
+
+static void
+find_backend(struct multiply *m, const char *label)
+{
+	const char *values[1] = {label};
+	PGresult *result = PQexecParams(m->connection,
+	    "SELECT pid FROM pg_stat_activity WHERE application_name = $1", 1,
+	    NULL, values, NULL, NULL, 0);
+
+	if (PQntuples(result) != 1)
+		fail("backend", "not found");
+	m->rebuilder = atoi(PQgetvalue(result, 0, 0));
+	PQclear(result);
+}
+
+static void
+open_all(struct multiply *m, const char *dsn, const char *keyring)
+{
+	char label[64];
+	struct db_settings settings = {
+	    .dsn = dsn,
+	    .label = label,
+	    .statements = statements,
+	    .statement_count = statement_count,
+	    .patient = true,
+	};
+	char error[256];
+
+	(void)snprintf(
+	    label, sizeof(label), "adherd multiply %ld", (long)getpid());
+	m->keyring = keyring_open(keyring, error, sizeof(error));
+	if (m->keyring == NULL)
+		fail("keyring", error);
+	m->connection = PQconnectdb(dsn);
+	if (PQstatus(m->connection) != CONNECTION_OK)
+		fail("database", PQerrorMessage(m->connection));
+	m->db = db_open(loop_create(), &settings);
+	if (!db_wait_ready(m->db, 10 * SECOND_US))
+		fail("database", db_last_reason(m->db));
+	find_backend(m, label);
+	m->round = mem_alloc(ROUND * sizeof(*m->round));
 }
 
 int
 main(int argc, char **argv)
 {
-	struct buf people = BUF_INIT(64u << 20);
-	struct buf contacts = BUF_INIT(64u << 20);
-	struct copy *copies = calloc(AT_ONCE, sizeof(*copies));
-	char error[256];
-	struct source *sources;
-	struct keyring *keyring;
-	long source_count, first, last;
-	double us = 0;
-	PGconn *db;
+	static struct multiply m;
+	int64_t loading = 0, rebuilding = 0, ran;
+	long first, last, count;
 
-	if (argc != 6)
-		stop("usage: adherd-multiply DSN KEYRING SOURCES FIRST LAST");
-	source_count = atol(argv[3]);
-	first = atol(argv[4]);
-	last = atol(argv[5]);
-	keyring = keyring_open(argv[2], error, sizeof(error));
-	if (keyring == NULL)
-		stop("%s", error);
-	db = PQconnectdb(argv[1]);
-	if (PQstatus(db) != CONNECTION_OK)
-		stop("%s", PQerrorMessage(db));
-	sources = calloc((size_t)source_count, sizeof(*sources));
-	command(db, prepare_text);
-	read_sources(db, sources, source_count);
-	PQclear(
-	    PQprepare(db, "dossier", statement("dossier_rebuild"), 0, NULL));
-	for (long begin = first; begin <= last; begin += AT_ONCE) {
-		long count = 0;
-
-		for (long id = begin; id <= last && count < AT_ONCE; id++) {
-			struct copy *copy = &copies[count++];
-			long from = (id - 1) % source_count;
-			uint16_t drawn;
-
-			crypto_random(&drawn, sizeof(drawn));
-			copy->bucket = (int16_t)(drawn % BUCKETS);
-			copy->id = id;
-			seal_copy(keyring, &sources[from], from + 1, copy,
-			    &people, &contacts);
-		}
-		command(db, "BEGIN");
-		put(db, "COPY copied FROM STDIN", &people);
-		put(db, "COPY copied_contact FROM STDIN", &contacts);
-		command(db, "ANALYZE copied; ANALYZE copied_contact");
-		command(db, copy_text);
-		us += make_dossiers(db, copies, count);
-		command(db, "COMMIT");
+	if (argc != 6) {
+		fputs("usage: adherd-multiply DSN KEYRING SOURCES FIRST LAST\n",
+		    stderr);
+		return 64;
 	}
-	(void)printf("%.1f\n", us / (double)(last - first + 1));
-	PQfinish(db);
-	keyring_free(keyring);
-	free(sources);
-	free(copies);
-	buf_free(&people);
-	buf_free(&contacts);
+	log_level_set(LOG_LEVEL_WARNING);
+	first = to_number(argv[4]);
+	last = to_number(argv[5]);
+	open_all(&m, argv[1], argv[2]);
+	read_people(&m, to_number(argv[3]));
+	read_contacts(&m);
+	for (size_t table = 0; table < COUNT(tables); table++)
+		read_lines(&m, table);
+	ran = backend_ns(&m);
+	for (long at = first; at <= last; at += ROUND) {
+		int64_t begun = clock_monotonic(), loaded;
+
+		count = last - at + 1 < ROUND ? last - at + 1 : ROUND;
+		load_round(&m, at, count);
+		loaded = clock_monotonic();
+		rebuild(&m, count);
+		loading += loaded - begun;
+		rebuilding += clock_monotonic() - loaded;
+	}
+	count = last - first + 1;
+	(void)printf("%.1f %.1f %.1f\n",
+	    (double)(backend_ns(&m) - ran) / 1000 / (double)count,
+	    (double)rebuilding / (double)count,
+	    (double)loading / (double)count);
 	return 0;
 }

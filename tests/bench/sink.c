@@ -7,12 +7,15 @@
  *	adherd-sink [-p PORT] [-d DELAY_MS]
  *
  * POST /…       {"id":"…",…}, or {"messages":[{"id":"…",…},…]}
- * POST /reset   counts to zero; ?delay=MS sets another delay
+ * POST /reset   counts to zero; ?delay=MS sets another delay, &note=1 keeps
+ *               what /arrivals tells
  * GET  /stats   counts as JSON
+ * GET  /arrivals  a line `id us` a message, wall clock, in the order of coming
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -59,6 +62,8 @@ struct sink {
 	struct late late[DESCRIPTORS_MAX]; /* a ring: all wait equally long */
 	size_t late_first, late_end;
 	uint64_t *ids; /* hashes of what came; 0: free */
+	bool noting;
+	struct bytes arrivals; /* as /arrivals tells them */
 	uint64_t requests, messages, distinct, under_way, most_under_way;
 	int64_t first_ns, last_ns; /* arrivals, wall clock */
 };
@@ -123,6 +128,17 @@ hash(const char *text, size_t count)
 }
 
 static void
+note_arrival(struct sink *sink, const char *id, size_t bytes)
+{
+	char text[ANSWER_BYTES];
+
+	add(&sink->arrivals, text,
+	    (size_t)snprintf(text, sizeof(text), "%.*s %lld\n",
+		(int)(bytes < 64 ? bytes : 64), id,
+		(long long)(sink->last_ns / 1000)));
+}
+
+static void
 count_message(struct sink *sink, const char *id, size_t bytes)
 {
 	uint64_t value = hash(id, bytes);
@@ -132,6 +148,8 @@ count_message(struct sink *sink, const char *id, size_t bytes)
 	sink->last_ns = now_ns(CLOCK_REALTIME);
 	if (sink->first_ns == 0)
 		sink->first_ns = sink->last_ns;
+	if (sink->noting)
+		note_arrival(sink, id, bytes);
 	while (sink->ids[at] != 0 && sink->ids[at] != value)
 		at = (at + 1) % IDS_MAX;
 	if (sink->ids[at] == value)
@@ -144,10 +162,16 @@ count_message(struct sink *sink, const char *id, size_t bytes)
 }
 
 static void
-reset(struct sink *sink, const char *delay)
+reset(struct sink *sink, const char *head)
 {
+	const char *delay = strstr(head, "delay=");
+	const char *note = strstr(head, "note=1");
+
 	if (delay != NULL)
-		sink->delay_ns = strtol(delay, NULL, 10) * (SECOND_NS / 1000);
+		sink->delay_ns =
+		    strtol(delay + 6, NULL, 10) * (SECOND_NS / 1000);
+	sink->noting = note != NULL && note < strstr(head, "\r\n");
+	sink->arrivals.count = 0;
 	memset(sink->ids, 0, IDS_MAX * sizeof(*sink->ids));
 	sink->requests = sink->messages = sink->distinct = 0;
 	sink->most_under_way = sink->under_way;
@@ -247,7 +271,19 @@ drop(struct sink *sink, struct connection *connection)
 	free(connection);
 }
 
-/* An answer is small beside what a socket takes: what it refuses breaks. */
+/* Until it takes more; false: it does not, for seconds. */
+static bool
+wait_for(int fd)
+{
+	struct pollfd one = {.fd = fd, .events = POLLOUT};
+
+	return poll(&one, 1, 5000) > 0;
+}
+
+/*
+ * An answer is small beside what a socket takes, but for /arrivals, which
+ * comes after what is measured: there we wait.
+ */
 static void
 write_out(struct sink *sink, struct connection *connection)
 {
@@ -259,6 +295,8 @@ write_out(struct sink *sink, struct connection *connection)
 			out->count - connection->written, MSG_NOSIGNAL);
 
 		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 && errno == EAGAIN && wait_for(connection->fd))
 			continue;
 		if (got <= 0) {
 			drop(sink, connection);
@@ -293,10 +331,11 @@ handle(struct sink *sink, struct connection *connection, const char *head,
 	if (strncmp(head, "GET /stats", 10) == 0) {
 		answer_stats(sink, &answer);
 	} else if (strncmp(head, "POST /reset", 11) == 0) {
-		const char *delay = strstr(head, "delay=");
-
-		reset(sink, delay != NULL ? delay + 6 : NULL);
+		reset(sink, head);
 		add(&answer, "{}\n", 3);
+	} else if (strncmp(head, "GET /arrivals", 13) == 0) {
+		if (sink->arrivals.count > 0)
+			add(&answer, sink->arrivals.data, sink->arrivals.count);
 	} else {
 		is_message = true;
 		sink->requests++;

@@ -207,7 +207,7 @@ class Stack:
         self.copies = [Copy(self, number) for number in range(copies)]
         self.ctl("keyring", "create", self.folder / "keyring")
         self.ctl("migrate")
-        transitions.watch(self)
+        self.watch()
         self.register_templates()
         self.start_sim(sim_options)
 
@@ -215,6 +215,9 @@ class Stack:
 
     def make_cluster(self, folder, options):
         return Cluster(folder, options)
+
+    def watch(self):
+        transitions.watch(self)
 
     def write_secret(self, name, text):
         path = self.folder / name
