@@ -296,11 +296,7 @@ rotate(struct arena *arena, const char *text, unsigned by)
 	return text;
 }
 
-/*
- * The session's settings, after those that the DSN asks for itself.  A day's
- * partition that VACUUM saw empty would be read whole for each row of a
- * statement, however full it is by then: no plan of ours but by an index.
- */
+/* The session's settings, after those that the DSN asks for itself. */
 static const char *
 session_options(struct db *db, struct arena *arena, const char *given)
 {
@@ -311,8 +307,7 @@ session_options(struct db *db, struct arena *arena, const char *given)
 	    db->settings.patient
 		? " -c statement_timeout=0 -c lock_timeout=0"
 		  " -c idle_in_transaction_session_timeout=0"
-		: " -c enable_seqscan=off -c enable_hashjoin=off"
-		  " -c enable_mergejoin=off -c statement_timeout=10s"
+		: " -c statement_timeout=10s"
 		  " -c idle_in_transaction_session_timeout=5s");
 }
 
