@@ -8,7 +8,9 @@
 #include "base/log.h"
 #include "base/metric.h"
 
-#define UNREADABLE_US HOUR_US     /* until a broken dossier is tried again */
+#define UNREADABLE_US HOUR_US /* until a broken dossier is tried again */
+/* Ours and the database's may differ by half of an answer's way. */
+#define CLOCK_ERROR_US 1000
 #define USES_KEPT_US (9 * DAY_US) /* a week of local days, in any zone */
 
 /* Audience and dossier of the person being planned. */
@@ -98,7 +100,8 @@ take_send(struct planning *p, const struct plan_step *step)
 	delivery->not_after =
 	    step->not_after == AT_NEVER ? AT_NEVER : step->not_after - offset;
 	if (p->person->ahead_at > 0)
-		delivery->not_before = p->person->ahead_at - offset;
+		delivery->not_before =
+		    p->person->ahead_at - offset + CLOCK_ERROR_US;
 	delivery->due_at = step->due_at;
 	delivery->urgent = p->person->urgent;
 	delivery->contact_no = step->contact_no;
