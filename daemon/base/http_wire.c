@@ -10,10 +10,10 @@
 
 #define BODY_BYTES_MAX ((size_t)1 << 20)
 
-/* They would be said twice, or change where the request or answer ends. */
-static const char *const reserved[] = {"Accept", "Accept-Encoding",
-    "Connection", "Content-Length", "Expect", "Host", "Keep-Alive", "TE",
-    "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent"};
+/* They would change where the request or its answer ends. */
+static const char *const reserved[] = {"Accept-Encoding", "Connection",
+    "Content-Length", "Expect", "Keep-Alive", "TE", "Trailer",
+    "Transfer-Encoding", "Upgrade"};
 
 static bool
 letter_or_digit(char c)
@@ -41,6 +41,28 @@ header_ordinary(const struct http_header *header)
 			return false;
 	return bytes == 0 || (strchr(" \t", value[0]) == NULL &&
 				 strchr(" \t", value[bytes - 1]) == NULL);
+}
+
+/* The first of this name; NULL: there is none. */
+static const struct http_header *
+find_header(const struct http_request *request, const char *name)
+{
+	for (size_t i = 0; i < request->header_count; i++)
+		if (strcasecmp(request->headers[i].name, name) == 0)
+			return &request->headers[i];
+	return NULL;
+}
+
+/* Signed requests say Host themselves: what we would say, at that. */
+static bool
+host_ordinary(
+    const struct http_request *request, const struct http_place *place)
+{
+	const struct http_header *host = find_header(request, "Host");
+
+	return host == NULL || (strlen(host->value) == place->authority_bytes &&
+				   memcmp(host->value, place->authority,
+				       place->authority_bytes) == 0);
 }
 
 /* The bytes of a name, an IPv4 or a bracketed IPv6 address; 0: none. */
@@ -116,7 +138,7 @@ http_wire_ordinary(const struct http_request *request, struct http_place *place)
 	for (size_t i = 0; i < request->header_count; i++)
 		if (!header_ordinary(&request->headers[i]))
 			return false;
-	return true;
+	return host_ordinary(request, place);
 }
 
 void
@@ -131,11 +153,16 @@ http_wire_write(const struct http_request *request,
 	buf_text(out, *place->path != '\0' ? place->path : "/");
 	buf_text(out, " HTTP/1.1\r\nHost: ");
 	buf_add(out, place->authority, place->authority_bytes);
-	buf_text(out,
-	    "\r\nUser-Agent: adherd/" ADHERD_VERSION "\r\nAccept: */*\r\n");
+	buf_text(out, "\r\n");
+	if (find_header(request, "User-Agent") == NULL)
+		buf_text(out, "User-Agent: adherd/" ADHERD_VERSION "\r\n");
+	if (find_header(request, "Accept") == NULL)
+		buf_text(out, "Accept: */*\r\n");
 	for (size_t i = 0; i < request->header_count; i++) {
 		const struct http_header *header = &request->headers[i];
 
+		if (strcasecmp(header->name, "Host") == 0)
+			continue;
 		buf_text(out, header->name);
 		buf_text(out, *header->value != '\0' ? ": " : ":");
 		buf_text(out, header->value);
