@@ -185,8 +185,9 @@ class BadProvider:
     def mode_reset(self, connection, _visit):
         reset(connection)
 
-    def mode_close(self, _connection, _visit):
-        """Accepted and closed, whatever was said."""
+    def mode_close(self, connection, visit):
+        """Closes behind the request: before it, it would be tried again."""
+        self.read(connection, visit)
 
     def mode_half_close(self, connection, visit):
         """Reads on, says nothing, has closed its half."""
