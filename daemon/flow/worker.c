@@ -747,9 +747,12 @@ look(void *arg)
 	struct worker *worker = arg;
 	struct slot *slot = free_slot(worker);
 
-	/* whoever is in the way looks again when it is over */
-	if (slot == NULL || worker->stopping || worker->busy)
+	if (worker->stopping || worker->busy)
 		return;
+	if (slot == NULL) { /* whoever is in the way looks again at once */
+		worker->woken = true;
+		return;
+	}
 	if (!db_ready(slot->db) || !clock_agrees(worker->clock)) {
 		loop_timer_arm(worker->timer, AGAIN_US);
 		return;
