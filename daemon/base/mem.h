@@ -18,7 +18,7 @@
 /*
  * For a process that frees and takes the same again all day: what is free is
  * kept up to 8 MiB, pieces below 2 MiB are the heap's.  Without it the
- * kernel clears each page anew, a tenth of what a message costs.
+ * kernel clears each page anew, a tenth of a drain's processor time in us.
  */
 void mem_keep(void);
 void *mem_alloc(size_t bytes); /* zeroed; free with free() */

@@ -1,6 +1,6 @@
 /*
  * The probe of `make bench`: the daemon's own statements on the daemon's own
- * data, in its rounds and over its own connections, and nothing besides: no
+ * data, in rounds of its size but one at a time, and nothing besides: no
  * plan, no texts, no HTTP.  What is written is made up from what was claimed:
  * one message a person, of the size that a plan's has.  So it says what
  * PostgreSQL allows at most, and the ratio what all the rest costs.
