@@ -220,11 +220,15 @@ end_round(struct slot *slot, int64_t pause_us)
 	look_after(worker, pause_us);
 }
 
-/* Until one comes through there are no two at a time. */
+/*
+ * Until one comes through there are no two at a time.  The look that found no
+ * place behind this round does not shorten the pause.
+ */
 static void
 end_failed(struct slot *slot)
 {
 	slot->worker->failed = true;
+	slot->worker->woken = false;
 	end_round(slot, AGAIN_US);
 }
 

@@ -528,6 +528,14 @@ class FullStack(FaultStack):
         self.disk = disk
         return super().make_cluster(folder, options)
 
+    def is_settled(self):
+        """A server that recovers while room is made may still give up."""
+        try:
+            return super().is_settled()
+        except RuntimeError:
+            self.cluster.run("start")
+            return False
+
     def close(self):
         with contextlib.suppress(subprocess.CalledProcessError):
             self.cluster.run("stop", "immediate")
@@ -578,9 +586,11 @@ def test_fault_16_disk_full():
                 stack.sql("INSERT INTO filler SELECT x FROM filler LIMIT 900")
         # long enough for a round to be halved to one person, were it not
         # known that this passes
+        before = copy.log_text().count("worker.round_failed")
         time.sleep(8)
-        print(f"# sqlstates {sorted(sqlstates(copy))}, rounds failed "
-              f"{copy.log_text().count('worker.round_failed')}")
+        failed = copy.log_text().count("worker.round_failed") - before
+        print(f"# sqlstates {sorted(sqlstates(copy))}, rounds failed {failed}")
+        assert failed <= 50, "one every 200 ms, however many wait"
         assert "worker.set_aside" not in copy.log_text()
         ballast.unlink()
         stack.cluster.run("start")  # where it gave up altogether
