@@ -254,27 +254,50 @@ struct put_off {
 };
 
 static bool
-is_capped(const struct plan *plan)
+is_capped(const struct plan_step *step)
 {
-	for (uint32_t i = 0; i < plan->step_count; i++) {
-		const struct plan_step *step = &plan->steps[i];
+	return step->action == PLAN_SEND && !step->attempt_again &&
+	       step->kind != KIND_DOSE && step->kind != KIND_ANSWER;
+}
 
-		if (step->action == PLAN_SEND && !step->attempt_again &&
-		    step->kind != KIND_DOSE && step->kind != KIND_ANSWER)
+static bool
+any_capped(const struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->step_count; i++)
+		if (is_capped(&plan->steps[i]))
 			return true;
-	}
 	return false;
 }
 
-/* Any of their addresses: where one is full, another may be used. */
+static bool
+goes_to(const struct plan *plan, int32_t contact_no)
+{
+	for (uint32_t i = 0; i < plan->step_count; i++)
+		if (is_capped(&plan->steps[i]) &&
+		    plan->steps[i].contact_no == contact_no)
+			return true;
+	return false;
+}
+
+/* To an address that was not asked about with the plan before. */
+static bool
+goes_elsewhere(const struct plan *plan, const struct plan *before)
+{
+	for (uint32_t i = 0; i < plan->step_count; i++)
+		if (is_capped(&plan->steps[i]) &&
+		    !goes_to(before, plan->steps[i].contact_no))
+			return true;
+	return false;
+}
+
+/* The addresses that a plan uses; NULL: all that may be used. */
 static void
-add_sharers(const struct planning *p)
+add_sharers(const struct planning *p, const struct plan *plan)
 {
 	for (uint32_t i = 0; i < p->dossier.contact_count; i++) {
 		const struct contact *contact = &p->dossier.contacts[i];
 
-		if (contact->usable &&
-		    p->audience->gateways[contact->channel] != NULL)
+		if (plan != NULL ? goes_to(plan, contact->no) : contact->usable)
 			sharing_add(p->round->sharing,
 			    &(struct sharer){
 				.bucket = p->dossier.bucket,
@@ -307,7 +330,7 @@ put_off(const struct planning *p, const struct plan *plan)
 		    p->audience->gateways[step->channel];
 		p->audience->gateways[step->channel]->queued++;
 	}
-	add_sharers(p);
+	add_sharers(p, plan);
 }
 
 void
@@ -315,6 +338,21 @@ planning_begin(struct look_round *round)
 {
 	round->sharing = sharing_create(round->arena);
 	list_init(&round->put_off, round->arena, sizeof(struct put_off));
+}
+
+void
+planning_widen(struct look_round *round)
+{
+	const struct put_off *list = round->put_off.data;
+	const struct sharing *used = round->sharing;
+
+	round->sharing = sharing_create(round->arena);
+	for (size_t i = 0; i < round->put_off.count; i++) {
+		const struct planning *p = &list[i].planning;
+
+		if (sharing_of(used, p->dossier.bucket, p->dossier.patient_id))
+			add_sharers(p, NULL);
+	}
 }
 
 static void
@@ -388,7 +426,7 @@ plan_one(struct planner *planner, struct look_round *round,
 		return;
 	}
 	decide(&p, rules_of(planner->rules, p.dossier.tenant_id), &plan);
-	if (is_capped(&plan))
+	if (any_capped(&plan))
 		put_off(&p, &plan);
 	else
 		take_plan(&p, &plan);
@@ -416,6 +454,34 @@ decide_again(struct planning *p, const struct address_use *uses,
 	decide(p, &rules, plan);
 }
 
+/* What was planned stands, or is planned anew.  False: not now. */
+static bool
+finish(struct planner *planner, struct look_round *round,
+    const struct put_off *put_off)
+{
+	struct planning p = put_off->planning;
+	struct plan plan = put_off->plan;
+	const struct address_use *uses;
+	uint32_t use_count;
+	enum sharing_answer answer =
+	    sharing_uses(round->sharing, p.dossier.bucket, p.dossier.patient_id,
+		round->care_now - USES_KEPT_US, round->care_now, round->arena,
+		&uses, &use_count);
+
+	if (answer == SHARING_LATER)
+		return false;
+	if (answer == SHARING_SHARED ||
+	    put_off->generation != messages_generation(planner->messages))
+		decide_again(&p, uses, use_count, &plan);
+	/* all the addresses of who shares were asked about */
+	if (answer == SHARING_ALONE && goes_elsewhere(&plan, &put_off->plan))
+		return false;
+	take_plan(&p, &plan);
+	sharing_planned(round->sharing, p.dossier.bucket, p.dossier.patient_id,
+	    plan.said, plan.said_count);
+	return true;
+}
+
 bool
 planning_finish(struct planner *planner, struct look_round *round)
 {
@@ -423,29 +489,11 @@ planning_finish(struct planner *planner, struct look_round *round)
 	bool all = true;
 
 	for (size_t i = 0; i < round->put_off.count; i++) {
-		struct planning *p = &list[i].planning;
-		const struct address_use *uses;
-		uint32_t use_count;
-		enum sharing_answer answer =
-		    sharing_uses(round->sharing, p->dossier.bucket,
-			p->dossier.patient_id, round->care_now - USES_KEPT_US,
-			round->care_now, round->arena, &uses, &use_count);
-
 		release(&list[i]);
-		if (answer == SHARING_LATER) {
+		begin_person(planner, list[i].planning.person);
+		if (!finish(planner, round, &list[i]))
 			all = false; /* and still due */
-			continue;
-		}
-		begin_person(planner, p->person);
-		if (answer == SHARING_SHARED ||
-		    list[i].generation !=
-			messages_generation(planner->messages))
-			decide_again(p, uses, use_count, &list[i].plan);
-		take_plan(p, &list[i].plan);
 		end_person(planner);
-		sharing_planned(round->sharing, p->dossier.bucket,
-		    p->dossier.patient_id, list[i].plan.said,
-		    list[i].plan.said_count);
 	}
 	return all;
 }

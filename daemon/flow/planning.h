@@ -50,7 +50,7 @@ struct look_round {             /* one round, from claim to dispatch */
 	struct list deliveries; /* struct delivery *, in the order written */
 	struct list asks;       /* struct ask */
 	struct writing *writing;
-	struct sharing *sharing; /* addresses of those who are put off */
+	struct sharing *sharing; /* addresses of people who are put off */
 	struct list put_off;     /* struct put_off: planned, not taken yet */
 	bool *mine;              /* read back: which deliveries are ours */
 	int64_t now, care_now;
@@ -73,10 +73,12 @@ void planning_begin(struct look_round *round);
 /*
  * Plan a claimed and loaded person; the round gets what came of it.  Whoever
  * is about to get a message that caps count is put off until the round knows
- * with whom they share their addresses.
+ * with whom they share the address.
  */
 void planning_plan(struct planner *planner, struct look_round *round,
     const struct person *person);
+/* Some do: their other addresses are to be asked about, too. */
+void planning_widen(struct look_round *round);
 /*
  * That is known: the rest.  False where somebody must be looked at again,
  * for another copy is at work on one with the same address.

@@ -411,6 +411,22 @@ first_use(const struct sharing *sharing, int16_t bucket, int64_t patient_id)
 	return from;
 }
 
+bool
+sharing_of(const struct sharing *sharing, int16_t bucket, int64_t patient_id)
+{
+	for (size_t i = first_use(sharing, bucket, patient_id);
+	     i < sharing->sharers.count; i++) {
+		const struct use *use = &sharing->uses[i];
+
+		if (use->sharer->bucket != bucket ||
+		    use->sharer->patient_id != patient_id)
+			return false;
+		if (is_shared(sharing, &sharing->addresses[use->address]))
+			return true;
+	}
+	return false;
+}
+
 enum sharing_answer
 sharing_uses(const struct sharing *sharing, int16_t bucket, int64_t patient_id,
     int64_t since_at, int64_t now, struct arena *arena,

@@ -6,10 +6,11 @@
 
 /*
  * Addresses that several patients share: the caps of an address count what
- * all of them were sent there.  Asked only for addresses about to be used
- * by a message that caps count: one index look-up each.  One that more than
- * 1,000 patients have is told of in the journal, and gets nothing that caps
- * count.
+ * all of them were sent there.  Asked only for the addresses that messages
+ * which caps count are about to go to: one index look-up each.  Of people who
+ * share theirs the others are asked about as well, for they may be used in
+ * its place.  One that more than 1,000 patients have is told of in the
+ * journal, and gets nothing that caps count.
  *
  * Two copies may be at work on two sharers at once.  Whoever asks locks the
  * others' agenda rows that are free, which keeps them from being claimed;
@@ -35,6 +36,9 @@ bool sharing_empty(const struct sharing *sharing);
 void sharing_ask(struct sharing *sharing, struct db_unit *unit);
 /* False: nobody has. */
 bool sharing_found(const struct sharing *sharing);
+/* Has somebody else one of this patient's? */
+bool sharing_of(
+    const struct sharing *sharing, int16_t bucket, int64_t patient_id);
 /* Where somebody has: what were they sent? */
 void sharing_ask_recent(struct sharing *sharing, struct db_unit *unit);
 /* Somebody was planned in this round: the others count what they get. */

@@ -478,7 +478,7 @@ on_recent(enum db_outcome outcome, const char *sqlstate, void *arg)
 }
 
 static void
-on_shared(enum db_outcome outcome, const char *sqlstate, void *arg)
+on_widened(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct slot *slot = arg;
 	struct db_unit *unit;
@@ -487,13 +487,34 @@ on_shared(enum db_outcome outcome, const char *sqlstate, void *arg)
 		give_up(slot, outcome, sqlstate);
 		return;
 	}
-	if (!sharing_found(slot->round->sharing)) {
-		write_all(slot);
-		return;
-	}
 	unit = db_unit_begin(slot->db);
 	sharing_ask_recent(slot->round->sharing, unit);
 	db_unit_send(unit, on_recent, slot);
+}
+
+static void
+ask_sharing(struct slot *slot,
+    void (*answered)(enum db_outcome outcome, const char *sqlstate, void *arg))
+{
+	struct db_unit *unit = db_unit_begin(slot->db);
+
+	sharing_ask(slot->round->sharing, unit);
+	db_unit_send(unit, answered, slot);
+}
+
+static void
+on_shared(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct slot *slot = arg;
+
+	if (outcome != DB_OK) {
+		give_up(slot, outcome, sqlstate);
+	} else if (!sharing_found(slot->round->sharing)) {
+		write_all(slot);
+	} else {
+		planning_widen(slot->round);
+		ask_sharing(slot, on_widened);
+	}
 }
 
 static void
@@ -503,7 +524,6 @@ plan_all(struct slot *slot)
 	struct look_round *round = slot->round;
 	struct person *people = round->people.data;
 	struct arena *arena = arena_create();
-	struct db_unit *unit;
 	int64_t begun;
 
 	round->sending = arena_alloc(arena, sizeof(*round->sending));
@@ -518,13 +538,10 @@ plan_all(struct slot *slot)
 	for (size_t i = 0; i < round->people.count; i++)
 		planning_plan(&worker->planner, round, &people[i]);
 	count_cpu(begun);
-	if (sharing_empty(round->sharing)) {
+	if (sharing_empty(round->sharing))
 		write_all(slot);
-		return;
-	}
-	unit = db_unit_begin(slot->db);
-	sharing_ask(round->sharing, unit);
-	db_unit_send(unit, on_shared, slot);
+	else
+		ask_sharing(slot, on_shared);
 }
 
 /* ---- loading ---- */

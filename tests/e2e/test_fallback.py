@@ -346,6 +346,37 @@ def refills(first, count, phone):
             for r in refill_patients(count, first=first)]
 
 
+def with_open_id(number, phone, open_id):
+    """One message, by WeChat while that may get any."""
+    found = refills(number, 1, phone)
+    on_wechat(found[0])["telecom"][-1]["value"] = open_id
+    return found
+
+
+def test_past_a_full_address_the_next_is_asked_about_too():
+    """Eight a day on WeChat, three by SMS."""
+    family, full, free = "open-family", "+8619900000042", "+8619900000043"
+    first = two_messages(11, full) + two_messages(12, full)
+    for number in range(1, 9):
+        first += with_open_id(number, None, family)
+    with channels(first, gateway_settings="batch = 1",
+                  mini="batch = 1") as stack:
+        for step in (DUE, "+3m", "+3m"):
+            stack.move_clock(step)
+            stack.settle()
+        both = {family: 8, full: 3}
+        wait_until(lambda: taken(stack) == both, 20,
+                   f"both are full: {both} (is {taken(stack)})")
+        stack.import_bundle("later", with_open_id(21, full, family)
+                            + with_open_id(22, free, family)
+                            + [patient(23, free)])
+        wait_until(lambda: taken(stack) == {**both, free: 1}, 20,
+                   "who has a phone with room is reached there")
+        stack.settle()
+        assert taken(stack) == {**both, free: 1}, taken(stack)
+        stack.check_ledger()
+
+
 def test_a_phone_of_hundreds_gets_three_and_one_of_a_thousand_none():
     ward, exchange = "+8619900000042", "+8619900000044"
     with channels(refills(1, 300, ward),
