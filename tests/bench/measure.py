@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import time
 
-from world import BEGIN, Session
+from world import BEGIN, STATEMENTS, Session
 from stack import Key, encode_reference, get_json, wait_until
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -135,6 +135,32 @@ def reference(world, people, in_flight, per_request, delay_ms):
     return people / (int(run.stdout) / 1e6), spent_us
 
 
+# ---- by statement ----
+
+SLOWEST = """SELECT format('# %s us in %s calls: %s',
+  round((total_exec_time * 1000 / {people})::numeric, 1), calls,
+  left(regexp_replace(query, '\\s+', ' ', 'g'), 60))
+FROM pg_stat_statements WHERE total_exec_time * 1000 / {people} >= 0.1
+ORDER BY total_exec_time DESC"""
+
+
+class Statements:
+    """What each took while this is open, in us a message."""
+
+    def __init__(self, world, people):
+        self.people = people
+        self.session = STATEMENTS and world.open_statements()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.session:
+            print("\n".join(self.session.ask(SLOWEST.format(
+                people=self.people))), flush=True)
+            self.session.close()
+
+
 # ---- cases ----
 
 def arrived(world):
@@ -192,7 +218,7 @@ class Result:
 def drain(world, name, people, due, meanwhile=None):
     """All of them fall due at once; the copies run and rest."""
     result = Result(name, people)
-    with Session(world.dsn) as session:
+    with Session(world.dsn) as session, Statements(world, people):
         before = Usage(world, session)
         if meanwhile:
             meanwhile.begin()
