@@ -14,7 +14,10 @@
 #include "flow/gateway_call.h"
 #include "flow/gateway_load.h"
 
-#define QUEUE_WINDOWS 32 /* messages queued, in windows of requests */
+/* Messages queued: so many windows of requests, and no more than so many
+ * beyond one window.  Each round is 500; fewer wait for the planning. */
+#define QUEUE_WINDOWS 32
+#define QUEUE_BEYOND 2000
 #define CODE_BYTES_MAX 64
 #define NUMBER_DIGITS 7 /* in a row: somebody's number */
 #define BALANCE_US (15 * MINUTE_US)
@@ -119,7 +122,8 @@ room_by_account(const struct gateway *gateway)
 uint32_t
 gateway_room(const struct gateway *gateway)
 {
-	uint64_t most = (uint64_t)gateway->pace.window * gateway->batch_max;
+	uint64_t window = (uint64_t)gateway->pace.window * gateway->batch_max;
+	uint64_t most = window;
 	int64_t took_us = gateway->own->took_us;
 	uint64_t by_account;
 
@@ -135,6 +139,8 @@ gateway_room(const struct gateway *gateway)
 		most *= turns < 1               ? 1
 			: turns < QUEUE_WINDOWS ? turns
 						: QUEUE_WINDOWS;
+		if (most > window + QUEUE_BEYOND)
+			most = window + QUEUE_BEYOND;
 	}
 	by_account = room_by_account(gateway);
 	if (by_account < most)
