@@ -185,7 +185,8 @@ soak: deps-test
 	@BUILD=$(BUILD) tests/faults/soak.py
 
 # BENCH_PEOPLE (20000) and BENCH_MANY (100000) at a time, beside the reference
-# line; CASES="plain many" does these alone
+# line; CASES="plain many" does these alone, STATEMENTS=1 tells where the
+# server's time goes
 bench: deps-test
 	@$(MAKE) --no-print-directory -j2 all $(BENCH) $(BUILD)/tests/adherd-sim
 	@BUILD=$(BUILD) tests/bench/bench.py $(CASES)

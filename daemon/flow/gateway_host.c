@@ -14,8 +14,10 @@
 #include "flow/gateway_call.h"
 #include "flow/gateway_load.h"
 
-/* Messages queued: so many windows of requests, and no more than so many
- * beyond one window.  Each round is 500; fewer wait for the planning. */
+/*
+ * Messages queued: so many windows of requests, and no more than so many
+ * beyond one window, which is four rounds.
+ */
 #define QUEUE_WINDOWS 32
 #define QUEUE_BEYOND 2000
 #define CODE_BYTES_MAX 64

@@ -80,8 +80,9 @@ void planning_plan(struct planner *planner, struct look_round *round,
 /* Some do: their other addresses are to be asked about, too. */
 void planning_widen(struct look_round *round);
 /*
- * That is known: the rest.  False where somebody must be looked at again,
- * for another copy is at work on one with the same address.
+ * That is known: the rest.  False where somebody must be looked at again:
+ * another copy is at work on one with the same address, or the gateways
+ * changed meanwhile and another address would be used.
  */
 must_check bool planning_finish(
     struct planner *planner, struct look_round *round);

@@ -19,7 +19,7 @@ from stack import (PSQL, Stack, build_folder, consent, fill,  # noqa: E402
 
 SOURCES = 1000          # people who come through the door; others are copies
 CLUSTER = "-c shared_buffers=1GB -c max_wal_size=8GB -c random_page_cost=1.1"
-# STATEMENTS=1: where PostgreSQL's time goes, for about 3 us a message more
+# STATEMENTS=1: where PostgreSQL's time goes, waits included
 STATEMENTS = bool(os.environ.get("STATEMENTS"))
 if STATEMENTS:
     CLUSTER += " -c shared_preload_libraries=pg_stat_statements"
