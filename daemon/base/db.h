@@ -45,7 +45,8 @@ struct db_settings {
 	    const struct db_result *result, const char *sqlstate, void *arg);
 	/* Session: statement_timeout 10 s, lock_timeout 2 s,
 	 * idle_in_transaction_session_timeout 5 s, random_page_cost 1.1,
-	 * jit off, plan_cache_mode force_generic_plan; TimeZone UTC. */
+	 * jit off, plan_cache_mode force_generic_plan; TimeZone UTC.  Plans
+	 * are made anew after some thousand rows, or a minute. */
 	bool patient; /* a command-line tool: no statement or idle timeouts */
 	void (*on_ready)(struct db *db, void *arg); /* each time */
 	void (*on_down)(struct db *db, const char *sqlstate, void *arg);

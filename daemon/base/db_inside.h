@@ -43,6 +43,9 @@ struct db {
 	unsigned attempts;     /* to connect, since a unit last succeeded */
 	unsigned rotation;     /* hosts to move from the front of the list */
 	uint64_t readied;      /* how often it became ready */
+	uint64_t rows;         /* read or written since plans were made */
+	uint64_t rows_most;    /* then they are made anew */
+	int64_t planned_at;    /* clock_boot() */
 	bool in_transaction;   /* as of the last answered unit */
 	bool transaction_lost; /* and nobody was told */
 	bool running;          /* in an event: db_settle() will follow */

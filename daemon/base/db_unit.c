@@ -18,6 +18,10 @@
 #include "base/fault.h"
 #include "base/log.h"
 
+#define ROWS_MIN 500 /* read or written until plans are made anew */
+#define ROWS_MAX 8000
+#define PLANS_US MINUTE_US /* a plan's age */
+
 /* ---- queues ---- */
 
 static void
@@ -231,6 +235,33 @@ unit_start(struct db *db, struct db_unit *unit)
 #endif
 }
 
+/*
+ * A generic plan is made for the tables as they then are, and kept until
+ * somebody analyzes them: one for a day's partition that VACUUM found empty
+ * reads all of it for each row, once the day is full (500 outcomes: 3 s and
+ * not 10 ms with 20,000 rows).  So plans are made anew while tables may grow:
+ * after some rows, twice as many the next time, and when they are a minute
+ * old.
+ */
+static void
+db_refresh_plans(struct db *db)
+{
+	int64_t now = clock_boot();
+	bool old = now - db->planned_at >= PLANS_US;
+	struct db_unit *unit;
+
+	if (!old && db->rows < db->rows_most)
+		return;
+	db->rows_most = old                            ? ROWS_MIN
+			: db->rows_most < ROWS_MAX / 2 ? db->rows_most * 2
+						       : ROWS_MAX;
+	db->rows = 0;
+	db->planned_at = now;
+	unit = unit_create(db);
+	unit_add(unit, COMMAND_TEXT, NULL)->text = "DISCARD PLANS";
+	unit_start(db, unit);
+}
+
 /* Does the unit open a transaction, or give up on one? */
 static bool
 unit_starts_afresh(const struct db_unit *unit)
@@ -265,6 +296,8 @@ db_unit_send(struct db_unit *unit,
 	unit->done = done;
 	unit->arg = arg;
 	db->transaction_lost = false;
+	if (db_ready(db))
+		db_refresh_plans(db);
 	if (db_ready(db) && (!orphan || unit_starts_afresh(unit))) {
 		unit_start(db, unit);
 		return;
@@ -373,6 +406,7 @@ unit_on_result(struct db *db, struct db_unit *unit, const PGresult *pg)
 	case PGRES_TUPLES_OK:
 	case PGRES_EMPTY_QUERY:
 		unit->answered++;
+		db->rows += strtoul(PQcmdTuples((PGresult *)pg), NULL, 10);
 		if (command->on_result != NULL)
 			command->on_result(&result, command->arg);
 		break;

@@ -94,7 +94,7 @@ class FaultStack(Stack):
                    - time.time())
         self.sql(f"INSERT INTO care_clock VALUES (true, {moved_s * 1e6:.0f})")
 
-    def add_people(self, count, environment=None):
+    def add_people(self, count, environment=None, days=28):
         """Import; the exit status.  With an environment it may die, and the
         same people come again at the next call."""
         path = self.folder / "people.json"
@@ -102,7 +102,7 @@ class FaultStack(Stack):
             {"resourceType": "Bundle", "type": "collection", "entry": [
                 {"fullUrl": f"https://clinic.example/fhir/"
                  f"{r['resourceType']}/{r['id']}", "resource": r}
-                for r in cohort(self.people + 1, count)]},
+                for r in cohort(self.people + 1, count, days)]},
             ensure_ascii=False), encoding="utf-8")
         run = subprocess.run(
             [self.build / "adherctl", "-c", self.folder / "adherd-0.conf",

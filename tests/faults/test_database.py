@@ -645,6 +645,41 @@ def test_fault_16_what_a_full_disk_refuses_is_nobodys_fault():
         tell(16, "53100 of each write that grows", stack, 60)
 
 
+# ---- tables that grow under a plan ----
+
+EMPTY_TODAY = """INSERT INTO delivery (bucket, patient_id, occurrence_on, kind,
+  source, slot, channel, tenant_id, stage, state, reason, items, due_at,
+  valid_until, planned_at)
+SELECT 1, n, '2026-01-01', 2, 1, 3, 0, 1, 3, 2, 11, '{1,2,3}', now(), now(),
+  now()
+FROM generate_series(1, 20000) n;
+VACUUM ANALYZE delivery"""
+
+
+def test_plan_made_for_an_empty_day_is_not_kept_while_it_fills():
+    """A night's VACUUM, a message about another day, and then the many: by
+    the plan of the first each outcome and each receipt would read the whole
+    day, until autovacuum comes by."""
+    people = 6000
+    with FaultStack(settings=LONG.replace("claim-max = 50", "partition = day"),
+                    gateway_settings="window = 64\nbatch = 1") as stack:
+        set_option(stack, "autovacuum", "off")
+        stack.ctl("maintain")
+        for statement in EMPTY_TODAY.split(";"):
+            superuser(stack, statement)
+        stack.copies[0].start()
+        stack.add_people(1, days=27)
+        stack.wait_settled()
+        stack.add_people(people)
+        stack.wait_settled(300)
+        time.sleep(2)   # backends tell what they did once a second
+        read = stack.number("SELECT sum(seq_tup_read) FROM pg_stat_user_tables"
+                            " WHERE relname LIKE 'delivery_2%'")
+        print(f"# {read} rows read in sequence")
+        assert read < people * 500, read
+        stack.check(60)
+
+
 # ---- 17: slow ----
 
 def test_fault_17_a_frozen_backend():
