@@ -179,13 +179,11 @@ class World(Stack):
         self.admin(WARM, name)
 
     def vacuum(self):
-        """As autovacuum does in time.  Tables without a row it leaves alone:
-        for as long as that is not on record they are planned for as if they
-        had some, and a drain fills them."""
+        """As autovacuum does in time, or an operator at night."""
         tables = self.sql(
             "SELECT string_agg(oid::regclass::text, ', ') FROM pg_class "
-            "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace "
-            "AND pg_relation_size(oid) > 0")[0][0]
+            "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")[
+                0][0]
         self.sql(f"VACUUM ANALYZE {tables}")
 
     def drop_database(self, name):
