@@ -74,7 +74,8 @@ static void give_back_held(struct dispatch *dispatch,
     const void *arg, const char *code);
 static bool is_retired(const struct delivery *delivery, const void *arg);
 static void empty_queue(struct dispatch *dispatch, struct queue *queue);
-static void question_on_result(const struct gw_query_result *result, void *arg);
+static void question_on_result(const struct gw_query_result *result,
+    const struct gateway_rest *rest, void *arg);
 
 struct dispatch *
 dispatch_create(struct loop *loop, const struct clock *clock,
@@ -260,15 +261,13 @@ pause_scope(struct dispatch *dispatch, const struct delivery *delivery,
 /* The gateway as a whole: its breaker, or what the provider asked for. */
 static void
 pause_gateway(struct dispatch *dispatch, struct gateway *gateway,
-    const struct gateway_answer *answer)
+    const struct gateway_rest *rest)
 {
-	bool paused = gateway_paused(gateway, "");
-
-	if (answer->pause_us > 0 && !paused) {
+	if (rest->pause_us > 0 && !gateway_paused(gateway, "")) {
 		metric_add(
-		    METRIC_GATEWAY_PAUSED_FOR, gateway->name, answer->why, 1);
-		pause_until(dispatch, gateway->name, "",
-		    answer->outcomes[0].code, answer->why, answer->pause_us);
+		    METRIC_GATEWAY_PAUSED_FOR, gateway->name, rest->why, 1);
+		pause_until(dispatch, gateway->name, "", rest->code, rest->why,
+		    rest->pause_us);
 	}
 }
 
@@ -354,9 +353,9 @@ send_singly(struct parcel *parcel)
 }
 
 static void
-parcel_on_outcomes(const struct gateway_answer *answer, void *arg)
+parcel_on_outcomes(const struct gw_outcome *outcomes,
+    const struct gateway_rest *rest, void *arg)
 {
-	const struct gw_outcome *outcomes = answer->outcomes;
 	struct parcel *parcel = arg;
 	struct dispatch *dispatch = parcel->dispatch;
 	struct queue *queue = parcel->queue;
@@ -365,7 +364,7 @@ parcel_on_outcomes(const struct gateway_answer *answer, void *arg)
 	    (double)(clock_unmoved(dispatch->clock) - parcel->sent_at) /
 		SECOND_US);
 	dispatch->on_the_way--;
-	pause_gateway(dispatch, queue->gateway, answer);
+	pause_gateway(dispatch, queue->gateway, rest);
 	if (refused_as_a_whole(parcel, outcomes))
 		send_singly(parcel);
 	else
@@ -892,7 +891,8 @@ state_found(enum gw_found found)
 }
 
 static void
-question_on_result(const struct gw_query_result *result, void *arg)
+question_on_result(const struct gw_query_result *result,
+    const struct gateway_rest *rest, void *arg)
 {
 	struct question *question = arg;
 	struct dispatch *dispatch = question->dispatch;
@@ -905,6 +905,7 @@ question_on_result(const struct gw_query_result *result, void *arg)
 	};
 
 	dispatch->on_the_way--;
+	pause_gateway(dispatch, question->gateway, rest);
 	if (result->found != GW_FOUND_UNSURE)
 		outcomes_add_asked(dispatch->outcomes, &asked);
 	pump(dispatch, queue_of(dispatch, question->gateway));

@@ -34,8 +34,10 @@ struct request { /* one on its way */
 	const struct gw_query *query;
 	int64_t started_at;  /* unmoved */
 	int64_t begin_until; /* unmoved; AT_NEVER: whenever it can */
-	void (*sent)(const struct gateway_answer *answer, void *arg);
-	void (*queried)(const struct gw_query_result *result, void *arg);
+	void (*sent)(const struct gw_outcome *outcomes,
+	    const struct gateway_rest *rest, void *arg);
+	void (*queried)(const struct gw_query_result *result,
+	    const struct gateway_rest *rest, void *arg);
 	void *arg;
 };
 
@@ -201,20 +203,19 @@ request_free(struct request *request)
 }
 
 static void
-tell_found(struct request *request, const struct gw_query_result *result)
+tell_found(struct request *request, const struct gw_query_result *result,
+    const struct gateway_rest *rest)
 {
 	request_end(request);
-	request->queried(result, request->arg);
+	request->queried(result, rest, request->arg);
 	request_free(request);
 }
 
 static void
-tell_sent(struct request *request, int64_t pause_us, const char *why)
+tell_sent(struct request *request, const struct gateway_rest *rest)
 {
-	struct gateway_answer answer = {request->outcomes, pause_us, why};
-
 	request_end(request);
-	request->sent(&answer, request->arg);
+	request->sent(request->outcomes, rest, request->arg);
 	request_free(request);
 }
 
@@ -355,40 +356,50 @@ read_sign(const struct request *request, const struct http_response *http)
 	return o[0].verdict == GW_REJECTED ? PACE_REFUSED : PACE_FAILED;
 }
 
-/* How long the gateway rests after this. */
-static int64_t
-note_answer(struct request *request, enum pace_sign sign)
+/* The longest time that the outcomes ask for on behalf of the gateway. */
+static int32_t
+told_s(const struct request *request)
 {
-	struct gateway *gateway = request->gateway;
-	bool was_probing = gateway->pace.probing;
-	int64_t told_us = 0, pause_us;
-	uint32_t random;
+	int32_t longest_s = 0;
 
-	crypto_random(&random, sizeof(random));
 	for (size_t i = 0; i < request->count; i++)
 		if (request->outcomes[i].scope == GW_SCOPE_GATEWAY &&
-		    request->outcomes[i].retry_after_s * SECOND_US > told_us)
-			told_us =
-			    request->outcomes[i].retry_after_s * SECOND_US;
-	pause_us = pace_note(&gateway->pace, sign, request->started_at,
-	    clock_unmoved(gateway->gateways->clock),
-	    gateway->in_flight >= gateway->pace.window, told_us, random);
-	if (was_probing && !gateway->pace.probing)
-		log_notice("gateway.resumed", log_s(GATEWAY, gateway->name),
-		    log_s(SCOPE, ""), log_s(REASON, "answered"));
-	return pause_us;
+		    request->outcomes[i].retry_after_s > longest_s)
+			longest_s = request->outcomes[i].retry_after_s;
+	return longest_s;
 }
 
-static void
-send_on_response(const struct http_response *http, void *arg)
+/* Tell the breaker; does the gateway rest after this, and how long? */
+static struct gateway_rest
+note_answer(const struct request *request, enum pace_sign sign, int32_t told_s,
+    const char *code)
 {
 	static const char *const words[] = {[PACE_GOOD] = "good",
 	    [PACE_SLOWER] = "slower",
 	    [PACE_FAILED] = "failed",
 	    [PACE_REFUSED] = "refused"};
+	struct gateway *gateway = request->gateway;
+	bool was_probing = gateway->pace.probing;
+	struct gateway_rest rest = {.why = words[sign], .code = code};
+	uint32_t random;
+
+	crypto_random(&random, sizeof(random));
+	rest.pause_us = pace_note(&gateway->pace, sign, request->started_at,
+	    clock_unmoved(gateway->gateways->clock),
+	    gateway->in_flight >= gateway->pace.window, told_s * SECOND_US,
+	    random);
+	if (was_probing && !gateway->pace.probing)
+		log_notice("gateway.resumed", log_s(GATEWAY, gateway->name),
+		    log_s(SCOPE, ""), log_s(REASON, "answered"));
+	return rest;
+}
+
+static void
+send_on_response(const struct http_response *http, void *arg)
+{
 	struct request *request = arg;
+	struct gateway_rest rest;
 	struct gw_call call;
-	enum pace_sign sign;
 
 	note_pace(request->gateway, http->took_us);
 	call_init(request->gateway, request->config, request->arena, &call);
@@ -398,8 +409,9 @@ send_on_response(const struct http_response *http, void *arg)
 		take_response(request, &call, make_response(request, http));
 	call_end(request->gateway);
 	clean_outcomes(request);
-	sign = read_sign(request, http);
-	tell_sent(request, note_answer(request, sign), words[sign]);
+	rest = note_answer(request, read_sign(request, http), told_s(request),
+	    request->outcomes[0].code);
+	tell_sent(request, &rest);
 }
 
 /* Scheme, host and port of a URL: bytes up to its path. */
@@ -471,13 +483,15 @@ send_deferred(void *arg)
 	struct request *request = arg;
 
 	clean_outcomes(request);
-	tell_sent(request, 0, NULL);
+	tell_sent(request, &(struct gateway_rest){0});
 }
 
 void
 gateway_send(struct gateway *gateway, const struct gw_message *messages,
     size_t count, int64_t begin_until,
-    void (*done)(const struct gateway_answer *answer, void *arg), void *arg)
+    void (*done)(const struct gw_outcome *outcomes,
+	const struct gateway_rest *rest, void *arg),
+    void *arg)
 {
 	struct request *request = request_begin(gateway, arg);
 	struct gw_request wire = {0};
@@ -508,21 +522,49 @@ gateway_send(struct gateway *gateway, const struct gw_message *messages,
 
 /* ---- asking ---- */
 
+/*
+ * What a question says of the provider.  One that it refuses, or answers
+ * with what cannot be used, says nothing: messages may pass all the same.
+ */
+static struct gateway_rest
+note_question(const struct request *request, const struct http_response *http,
+    const struct gw_query_result *result, int32_t wait_s)
+{
+	if (http->end != HTTP_ANSWERED)
+		return note_answer(request, PACE_FAILED, 0, http->error);
+	if (result->found != GW_FOUND_UNSURE)
+		return note_answer(request, PACE_GOOD, 0, NULL);
+	if (http->status == 429)
+		return note_answer(request, PACE_SLOWER, wait_s, result->code);
+	if (http->status >= 500)
+		return note_answer(request, PACE_FAILED, 0, result->code);
+	return (struct gateway_rest){0};
+}
+
 static void
 query_on_response(const struct http_response *http, void *arg)
 {
 	struct request *request = arg;
 	struct gw_query_result result = {.found = GW_FOUND_UNSURE};
+	struct gateway_rest rest;
 	struct gw_call call;
+	int32_t wait_s = 0;
 
 	call_init(request->gateway, request->config, request->arena, &call);
-	if (http->end == HTTP_ANSWERED)
-		request->gateway->api->queried(&call, request->query,
-		    make_response(request, http), &result);
+	if (http->end == HTTP_ANSWERED) {
+		const struct gw_response *response =
+		    make_response(request, http);
+
+		wait_s = gateway_call_retry_after_s(response, call.now_us);
+		request->gateway->api->queried(
+		    &call, request->query, response, &result);
+	}
 	call_end(request->gateway);
+	result.code = clean_code(request->arena, result.code);
 	if (result.found < GW_FOUND_NOTHING || result.found > GW_FOUND_UNSURE)
 		result.found = GW_FOUND_UNSURE;
-	tell_found(request, &result);
+	rest = note_question(request, http, &result, wait_s);
+	tell_found(request, &result, &rest);
 }
 
 static void
@@ -531,12 +573,14 @@ query_deferred(void *arg)
 	struct gw_query_result result = {.found = GW_FOUND_UNSURE};
 	struct request *request = arg;
 
-	tell_found(request, &result);
+	tell_found(request, &result, &(struct gateway_rest){0});
 }
 
 void
 gateway_query(struct gateway *gateway, const struct gw_query *query,
-    void (*done)(const struct gw_query_result *result, void *arg), void *arg)
+    void (*done)(const struct gw_query_result *result,
+	const struct gateway_rest *rest, void *arg),
+    void *arg)
 {
 	struct request *request = request_begin(gateway, arg);
 	struct gw_request wire = {0};

@@ -108,10 +108,10 @@ struct accounts *gateways_accounts(const struct gateways *gateways);
 /* How long a scope that refuses rests before it is tried again. */
 int64_t gateways_probe_us(const struct gateways *gateways);
 
-struct gateway_answer {                    /* what became of one request */
-	const struct gw_outcome *outcomes; /* one a message */
-	int64_t pause_us; /* the gateway as a whole rests so long; 0: not */
-	const char *why;  /* of a pause: slower, failed, refused */
+struct gateway_rest {     /* what a request asks of the gateway as a whole */
+	int64_t pause_us; /* it rests so long; 0: it goes on */
+	const char *why;  /* slower, failed, refused */
+	const char *code; /* the provider's, or NULL */
 };
 
 /*
@@ -123,10 +123,17 @@ struct gateway_answer {                    /* what became of one request */
  */
 void gateway_send(struct gateway *gateway, const struct gw_message *messages,
     size_t count, int64_t begin_until,
-    void (*done)(const struct gateway_answer *answer, void *arg), void *arg);
-/* Ask about one unknown delivery; query must live until done. */
+    void (*done)(const struct gw_outcome *outcomes,
+	const struct gateway_rest *rest, void *arg),
+    void *arg);
+/*
+ * Ask about one unknown delivery; query must live until done.  It tells the
+ * breaker what it learnt of the provider, as a message does.
+ */
 void gateway_query(struct gateway *gateway, const struct gw_query *query,
-    void (*done)(const struct gw_query_result *result, void *arg), void *arg);
+    void (*done)(const struct gw_query_result *result,
+	const struct gateway_rest *rest, void *arg),
+    void *arg);
 /*
  * Where balance-low is set: ask for the balances that are older than a quarter
  * of an hour, or a minute where nothing was told, and warn of those that are
