@@ -249,6 +249,25 @@ def test_fault_22_breaker_opens_probes_and_drains_within_the_rate():
                seed=SEED, **from_stack(stack, people))
 
 
+def test_questions_that_fail_open_the_breaker_too():
+    people = 8      # fewer messages than failures that open it
+    with Flow(gateway_settings="batch = 1\nwindow = 4").begin(
+            refill_patients(people),
+            [{"fault": "status", "endpoint": "aliyun", "status": 503}]
+    ) as stack:
+        stack.move_clock(DUE)
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM delivery WHERE state = 6") == people, 20,
+            "nothing is known of any")
+        stack.move_clock("+2m")
+        wait_until(lambda: "gateway.paused" in stack.copies[0].log_text(), 20,
+                   "the breaker opens")
+        asked = stack.struck("status") - people
+        assert 2 <= asked <= 2 + 4, asked
+        stack.fault(clear=True)
+        stack.delivered(people, 60)
+
+
 # ---- rates and quotas ----
 
 class Namesakes(Flow):
