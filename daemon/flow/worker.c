@@ -23,7 +23,6 @@
 #include "flow/loading.h"
 #include "flow/planning.h"
 
-#define PLAN_AT_A_TIME 50     /* people */
 #define AGAIN_US (200 * 1000) /* after a round that failed */
 #define SET_ASIDE_US HOUR_US  /* for who cannot be written */
 
@@ -519,40 +518,14 @@ on_shared(enum db_outcome outcome, const char *sqlstate, void *arg)
 	}
 }
 
-/*
- * Plan so many, then let the loop see to what came meanwhile: a round takes
- * 20 ms of planning, and the providers' answers would wait as long.
- */
-static void
-plan_some(void *arg)
-{
-	struct slot *slot = arg;
-	struct worker *worker = slot->worker;
-	struct look_round *round = slot->round;
-	struct person *people = round->people.data;
-	size_t left = round->people.count - round->planned;
-	size_t end =
-	    round->planned + (left < PLAN_AT_A_TIME ? left : PLAN_AT_A_TIME);
-	int64_t begun = clock_cpu();
-
-	while (round->planned < end)
-		planning_plan(
-		    &worker->planner, round, &people[round->planned++]);
-	count_cpu(begun);
-	if (round->planned < round->people.count)
-		loop_defer(worker->loop, plan_some, slot);
-	else if (sharing_empty(round->sharing))
-		write_all(slot);
-	else
-		ask_sharing(slot, on_shared);
-}
-
 static void
 plan_all(struct slot *slot)
 {
 	struct worker *worker = slot->worker;
 	struct look_round *round = slot->round;
+	struct person *people = round->people.data;
 	struct arena *arena = arena_create();
+	int64_t begun;
 
 	round->sending = arena_alloc(arena, sizeof(*round->sending));
 	round->sending->arena = arena;
@@ -561,8 +534,15 @@ plan_all(struct slot *slot)
 	round->sending->batch_ref &= INT64_MAX;
 	round->writing = writing_create(worker->settings.copy, round->care_now,
 	    round->now, round->sending->batch_ref, round->sending->lease_until);
+	begun = clock_cpu();
 	planning_begin(round);
-	plan_some(slot);
+	for (size_t i = 0; i < round->people.count; i++)
+		planning_plan(&worker->planner, round, &people[i]);
+	count_cpu(begun);
+	if (sharing_empty(round->sharing))
+		write_all(slot);
+	else
+		ask_sharing(slot, on_shared);
 }
 
 /* ---- loading ---- */
