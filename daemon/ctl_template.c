@@ -37,16 +37,20 @@ each_template(const struct template_set *set,
 				visit(t, arg);
 }
 
-/* The text the way Aliyun takes it: ${name}. */
+/* The text the way Aliyun takes it, ${name}, or Tencent, {1}. */
 static const char *
-aliyun_text(const struct template *template, struct buf *out)
+provider_text(const struct template *template, bool numbered, struct buf *out)
 {
+	uint32_t number = 0;
+
 	buf_clear(out);
 	for (uint32_t i = 0; i < template->part_count; i++) {
 		const struct template_part *part = &template->parts[i];
 
 		if (part->format == FORMAT_NONE)
 			buf_add(out, part->text, part->bytes);
+		else if (numbered)
+			buf_printf(out, "{%u}", ++number);
 		else
 			buf_printf(out, "${%s}",
 			    template_variable_word(part->variable));
@@ -68,7 +72,8 @@ print_json(const struct template *t)
 	json_write_member(
 	    &w, "class", t->promotion ? "promotion" : "notification");
 	json_write_member(&w, "text", t->text);
-	json_write_member(&w, "aliyun", aliyun_text(t, &text));
+	json_write_member(&w, "aliyun", provider_text(t, false, &text));
+	json_write_member(&w, "tencent", provider_text(t, true, &text));
 	json_write_key(&w, "parameters");
 	json_write_array(&w);
 	for (uint32_t i = 0; i < t->part_count; i++)
@@ -115,7 +120,8 @@ run_list(struct ctl *ctl, int argc, char **argv)
 const struct ctl_verb ctl_template_list = {
     "template list",
     "[--dir DIR] [--json]",
-    "every text; with --json also as Aliyun takes it for registration",
+    "every text; with --json also as Aliyun and Tencent take it for "
+    "registration",
     run_list,
 };
 

@@ -41,7 +41,8 @@ enum gw_flag {               /* bits */
 	GW_REPLIES = 4,      /* replies come */
 	GW_CREDITS = 8,      /* a send spends a credit of the recipient */
 	GW_ABROAD = 16,      /* carries data abroad */
-	GW_TEMPLATES = 32    /* takes only texts that were registered */
+	GW_TEMPLATES = 32,   /* takes only texts that were registered */
+	GW_SAME_TEXT = 64    /* a batch says everything but the address once */
 };
 
 enum gw_verdict { GW_ACCEPTED = 1, GW_RETRY, GW_REJECTED, GW_UNKNOWN };
@@ -334,8 +335,9 @@ struct gw_api {
 	    const char **token, int32_t *lifetime_s, const char **error);
 	/*
 	 * Up to batch_max messages of one template and locale, no address
-	 * twice.  0, or -1 where a message cannot be expressed: nothing is
-	 * sent, and the plug-in has filled *outcomes of all, rejected.
+	 * twice, with GW_SAME_TEXT also of one text and extension.  0, or -1
+	 * where a message cannot be expressed: nothing is sent, and the plug-in
+	 * has filled *outcomes of all, rejected.
 	 */
 	int (*send)(struct gw_call *call, const struct gw_message *messages,
 	    size_t count, struct gw_request *request,

@@ -7,34 +7,15 @@
  * push: the secret path is what makes those trustworthy.  A batch has one
  * OutId and one BizId, so its receipts are told apart by the phone number.
  */
-#include "gateway.h"
+#include "cloud_sms.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define API_VERSION "2017-05-25"
 #define BATCH_MAX 100
-#define CHINA_OFFSET_S (8 * 3600) /* no summer time */
-#define DAY_S 86400
-#define SECOND_US INT64_C(1000000)
-#define EVENTS_MAX 1000 /* of one push */
 #define NONCE_BYTES 16
 #define PAGE_ROWS 50
 #define QUERY_NEAR_S 90 /* our send and its row may be dated so far apart */
-
-struct rule { /* what a code means for one message */
-	const char *code;
-	enum gw_verdict verdict;
-	enum gw_scope scope;
-};
-
-struct report { /* what a receipt's code says of the number */
-	const char *code;
-	bool address_bad;
-	bool opted_out;
-};
 
 struct action { /* a request to be signed */
 	const char *name;
@@ -98,13 +79,9 @@ static const struct rule rules[] = {
     {"isv.UNSUPPORTED_CONTENT", GW_REJECTED, GW_SCOPE_MESSAGE},
 };
 
-/* Any other code says nothing about the number. */
+/* Beside the carriers' own; any other code says nothing about the number. */
 static const struct report reports[] = {
-    {"DBBLACK", .opted_out = true},
     {"INVALID_NUMBER", .address_bad = true},
-    {"MBBLACK", .opted_out = true},
-    {"MK:0001", .address_bad = true},
-    {"MK:0005", .address_bad = true},
     {"MOBILE_IN_BLACK", .opted_out = true},
     {"MOBILE_NOT_ON_SERVICE", .address_bad = true},
 };
@@ -121,76 +98,7 @@ static const struct gw_option options[] = {
 		"names none."},
 };
 
-/* ---- small helpers ---- */
-
-/* A member that is a string and not empty, or NULL. */
-static const char *
-string_at(struct gw_call *call, const struct gw_json *object, const char *key)
-{
-	const struct gw_host *host = call->host;
-	const struct gw_json *value = host->json_get(object, key);
-	const char *text = host->json_text(value);
-
-	if (host->json_type(value) != GW_JSON_STRING || text[0] == '\0')
-		return NULL;
-	return text;
-}
-
-/* A member that may come as a string or as a number, or NULL. */
-static const char *
-text_at(struct gw_call *call, const struct gw_json *object, const char *key)
-{
-	return call->host->json_text(call->host->json_get(object, key));
-}
-
-static const char *
-quoted(struct gw_call *call, const char *text)
-{
-	struct gw_buf *buf = call->host->buf(call);
-
-	call->host->buf_json(buf, text);
-	return call->host->buf_string(buf);
-}
-
-/* A time of the provider: China's, no zone; now if it cannot be read. */
-static int64_t
-china_instant(struct gw_call *call, const char *text)
-{
-	int64_t at_us;
-
-	if (text == NULL ||
-	    !call->host->time_parse(call, text, CHINA_OFFSET_S, &at_us))
-		return call->now_us;
-	return at_us;
-}
-
-static int32_t
-china_second_of_day(int64_t at_us)
-{
-	return (int32_t)((at_us / SECOND_US + CHINA_OFFSET_S) % DAY_S);
-}
-
-static struct gw_outcome
-outcome_of(enum gw_verdict verdict, enum gw_scope scope, const char *code)
-{
-	return (struct gw_outcome){
-	    .verdict = verdict, .scope = scope, .code = code};
-}
-
 /* ---- numbers ---- */
-
-static bool
-all_digits(const char *text)
-{
-	return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
-}
-
-/* 11 digits that the provider reads as a number at home. */
-static bool
-is_mainland(const char *digits)
-{
-	return strlen(digits) == 11 && digits[0] == '1';
-}
 
 /*
  * E.164 as the provider takes it, or NULL: 11 digits at home, country code
@@ -211,65 +119,7 @@ provider_number(struct gw_call *call, const char *address)
 	return digits;
 }
 
-/* The inverse, for numbers in pushes, or NULL. */
-static const char *
-e164(struct gw_call *call, const char *number)
-{
-	bool prefixed = true;
-
-	if (number == NULL)
-		return NULL;
-	if (number[0] == '+')
-		number++;
-	else if (strncmp(number, "00", 2) == 0)
-		number += 2;
-	else
-		prefixed = false;
-	if (!all_digits(number) || strlen(number) > 15)
-		return NULL;
-	if (!prefixed && is_mainland(number))
-		return call->host->format(call, "+86%s", number);
-	return call->host->format(call, "+%s", number);
-}
-
 /* ---- signing ---- */
-
-/* Where the host and port begin; NULL if this is no plain endpoint. */
-static const char *
-endpoint_authority(const char *endpoint)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
-				      "0123456789.-:[]";
-	const char *authority = NULL;
-	size_t bytes;
-
-	if (strncmp(endpoint, "https://", 8) == 0)
-		authority = endpoint + 8;
-	else if (strncmp(endpoint, "http://", 7) == 0)
-		authority = endpoint + 7;
-	if (authority == NULL)
-		return NULL;
-	bytes = strspn(authority, allowed);
-	if (bytes == 0 ||
-	    strcmp(authority + bytes + (authority[bytes] == '/'), "") != 0)
-		return NULL;
-	return authority;
-}
-
-/* The Host header: without a slash at the end or the scheme's own port. */
-static const char *
-endpoint_host(struct gw_call *call, const char *endpoint)
-{
-	const char *authority = endpoint_authority(endpoint);
-	const char *port = endpoint[4] == 's' ? ":443" : ":80";
-	size_t bytes = strcspn(authority, "/");
-	size_t port_bytes = strlen(port);
-
-	if (bytes > port_bytes &&
-	    strncmp(authority + bytes - port_bytes, port, port_bytes) == 0)
-		bytes -= port_bytes;
-	return call->host->format(call, "%.*s", (int)bytes, authority);
-}
 
 static const char *
 encode_parameters(struct gw_call *call, const struct action *action)
@@ -285,46 +135,6 @@ encode_parameters(struct gw_call *call, const struct action *action)
 		host->buf_text(
 		    buf, host->percent(call, action->parameters[i].value));
 	}
-	return host->buf_string(buf);
-}
-
-static const char *
-hex_sha256(struct gw_call *call, const char *text)
-{
-	uint8_t digest[32];
-
-	call->host->sha256(call, text, strlen(text), digest);
-	return call->host->hex(call, digest, sizeof(digest));
-}
-
-/* The names of the signed headers, joined by ";". */
-static const char *
-signed_names(struct gw_call *call, const struct gw_pair *headers, size_t count)
-{
-	struct gw_buf *buf = call->host->buf(call);
-
-	for (size_t i = 0; i < count; i++) {
-		call->host->buf_text(buf, i > 0 ? ";" : "");
-		call->host->buf_text(buf, headers[i].name);
-	}
-	return call->host->buf_string(buf);
-}
-
-/* POST of "/"; headers are lower case, in order, trimmed. */
-static const char *
-canonical_request(struct gw_call *call, const char *query,
-    const struct gw_pair *headers, size_t count, const char *body)
-{
-	const struct gw_host *host = call->host;
-	struct gw_buf *buf = host->buf(call);
-
-	host->buf_text(buf, host->format(call, "POST\n/\n%s\n", query));
-	for (size_t i = 0; i < count; i++)
-		host->buf_text(buf, host->format(call, "%s:%s\n",
-					headers[i].name, headers[i].value));
-	host->buf_text(buf,
-	    host->format(call, "\n%s\n%s", signed_names(call, headers, count),
-		hex_sha256(call, body)));
 	return host->buf_string(buf);
 }
 
@@ -361,13 +171,12 @@ sign(struct gw_call *call, const struct action *action,
 {
 	const struct gw_host *host = call->host;
 	const char *endpoint = gw_setting(call, "endpoint");
-	const char *host_name = endpoint_host(call, endpoint);
 	const char *parameters = encode_parameters(call, action);
 	const char *query = action->form ? "" : parameters;
 	const char *body = action->form ? parameters : "";
 	const struct gw_pair signed_headers[] = {
 	    {"content-type", "application/x-www-form-urlencoded"},
-	    {"host", host_name},
+	    {"host", endpoint_host(call, endpoint)},
 	    {"x-acs-action", action->name},
 	    {"x-acs-content-sha256", hex_sha256(call, body)},
 	    {"x-acs-date",
@@ -388,9 +197,8 @@ sign(struct gw_call *call, const struct action *action,
 		canonical_request(call, query, headers, count, body),
 		signed_names(call, headers, count))};
 	*request = (struct gw_request){.method = "POST",
-	    .url = host->format(call, "%.*s%s/%s%s",
-		(int)(endpoint_authority(endpoint) - endpoint), endpoint,
-		host_name, query[0] != '\0' ? "?" : "", query),
+	    .url = host->format(call, "%s%s%s", endpoint_url(call, endpoint),
+		query[0] != '\0' ? "?" : "", query),
 	    .headers = headers,
 	    .header_count = count + 2,
 	    .body = body,
@@ -410,13 +218,6 @@ check(struct gw_call *call)
 }
 
 /* ---- sending ---- */
-
-static const char *
-signature_of(struct gw_call *call, const struct gw_message *message)
-{
-	return message->signature != NULL ? message->signature
-					  : gw_setting(call, "sign-name");
-}
 
 /* Why this message cannot be sent: rejected, or verdict 0 if it can. */
 static struct gw_outcome
@@ -467,22 +268,6 @@ extension_json(struct gw_call *call, const struct gw_message *message)
 {
 	return quoted(
 	    call, message->extension != NULL ? message->extension : "");
-}
-
-/* One JSON array over all messages, in their order. */
-static const char *
-json_array(struct gw_call *call, const struct gw_message *messages,
-    size_t count,
-    const char *(*item)(struct gw_call *, const struct gw_message *))
-{
-	struct gw_buf *buf = call->host->buf(call);
-
-	for (size_t i = 0; i < count; i++) {
-		call->host->buf_text(buf, i > 0 ? "," : "[");
-		call->host->buf_text(buf, item(call, &messages[i]));
-	}
-	call->host->buf_text(buf, "]");
-	return call->host->buf_string(buf);
 }
 
 /* As the vendor's SDK does: parameters in the query. */
@@ -542,21 +327,13 @@ static int
 send(struct gw_call *call, const struct gw_message *messages, size_t count,
     struct gw_request *request, struct gw_outcome *outcomes)
 {
-	bool good = true;
-
-	for (size_t i = 0; i < count; i++) {
-		outcomes[i] = obstacle(call, &messages[i]);
-		good = good && outcomes[i].verdict == 0;
-	}
-	if (good && count == 1)
+	if (!all_expressible(call, messages, count, outcomes, obstacle))
+		return -1;
+	if (count == 1)
 		send_one(call, messages, request);
-	else if (good)
+	else
 		send_batch(call, messages, count, request);
-	for (size_t i = 0; i < count && !good; i++)
-		if (outcomes[i].verdict == 0)
-			outcomes[i] =
-			    outcome_of(GW_REJECTED, GW_SCOPE_MESSAGE, "batch");
-	return good ? 0 : -1;
+	return 0;
 }
 
 /* ---- the answer ---- */
@@ -564,13 +341,12 @@ send(struct gw_call *call, const struct gw_message *messages, size_t count,
 static const struct rule *
 find_rule(const char *code)
 {
-	for (size_t i = 0; i < COUNT(rules); i++)
-		if (strcmp(rules[i].code, code) == 0)
-			return &rules[i];
+	const struct rule *rule = rule_of(rules, COUNT(rules), code);
+
 	/* Throttling.Api and what else there may be */
-	if (strncmp(code, "Throttling.", 11) == 0)
-		return find_rule("Throttling");
-	return NULL;
+	if (rule == NULL && strncmp(code, "Throttling.", 11) == 0)
+		return rule_of(rules, COUNT(rules), "Throttling");
+	return rule;
 }
 
 /*
@@ -639,24 +415,6 @@ wait_s(struct gw_call *call, const struct gw_outcome *outcome,
 	return 0;
 }
 
-/* By the HTTP status, where the code (or NULL) is not in the table. */
-static struct gw_outcome
-judge_status(struct gw_call *call, int status, const char *code)
-{
-	struct gw_outcome outcome = outcome_of(GW_UNKNOWN, GW_SCOPE_GATEWAY,
-	    code != NULL ? code : call->host->format(call, "HTTP %d", status));
-
-	if (status == 401 || status == 403 || status == 429 ||
-	    (status / 100 == 4 && code == NULL)) {
-		outcome.verdict = GW_RETRY;
-	} else if (status / 100 == 4 || (status == 200 && code != NULL)) {
-		/* refused for a reason that we do not know: not taken */
-		outcome.verdict = GW_RETRY;
-		outcome.scope = GW_SCOPE_MESSAGE;
-	}
-	return outcome;
-}
-
 /* What the answer says of a request with one message. */
 static struct gw_outcome
 judge(struct gw_call *call, const struct gw_response *response)
@@ -682,16 +440,6 @@ judge(struct gw_call *call, const struct gw_response *response)
 	outcome.retry_after_s =
 	    wait_s(call, &outcome, string_at(call, body, "Message"), response);
 	return outcome;
-}
-
-/* Of a batch: refused for one of its members, we are not told which? */
-static bool
-blames_member(const struct gw_outcome *outcome)
-{
-	return (outcome->verdict == GW_REJECTED ||
-		   outcome->verdict == GW_RETRY) &&
-	       (outcome->scope == GW_SCOPE_RECIPIENT ||
-		   outcome->scope == GW_SCOPE_MESSAGE);
 }
 
 static void
@@ -840,12 +588,22 @@ queried(struct gw_call *call, const struct gw_query *question,
 
 /* ---- pushes ---- */
 
+static const struct report *
+find_report(const char *code)
+{
+	for (size_t i = 0; i < COUNT(reports); i++)
+		if (strcmp(reports[i].code, code) == 0)
+			return &reports[i];
+	return carrier_report(code);
+}
+
 /* SmsReport; false if it is none. */
 static bool
 read_receipt(
     struct gw_call *call, const struct gw_json *item, struct gw_event *event)
 {
 	const char *success = text_at(call, item, "success");
+	const struct report *report = NULL;
 
 	if (success == NULL ||
 	    (strcmp(success, "true") != 0 && strcmp(success, "false") != 0))
@@ -857,12 +615,12 @@ read_receipt(
 	    .code = string_at(call, item, "err_code"),
 	    .at_us = china_instant(call, string_at(call, item, "report_time")),
 	    .delivered = strcmp(success, "true") == 0};
-	for (size_t i = 0; i < COUNT(reports); i++)
-		if (!event->delivered && event->code != NULL &&
-		    strcmp(reports[i].code, event->code) == 0) {
-			event->address_bad = reports[i].address_bad;
-			event->opted_out = reports[i].opted_out;
-		}
+	if (!event->delivered && event->code != NULL)
+		report = find_report(event->code);
+	if (report != NULL) {
+		event->address_bad = report->address_bad;
+		event->opted_out = report->opted_out;
+	}
 	return event->address != NULL &&
 	       (event->reference != NULL || event->provider_id != NULL);
 }
@@ -879,13 +637,6 @@ read_reply(
 	    .text = text_at(call, item, "content"),
 	    .at_us = china_instant(call, string_at(call, item, "send_time"))};
 	return event->address != NULL && event->text != NULL;
-}
-
-static struct gw_answer
-answer(int status, const char *body)
-{
-	return (struct gw_answer){
-	    status, "application/json; charset=utf-8", body, strlen(body)};
 }
 
 static int

@@ -471,17 +471,31 @@ same_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* One request takes one template, and no address twice. */
+static bool
+same_parameters(const struct gw_message *a, const struct gw_message *b)
+{
+	if (a->parameter_count != b->parameter_count)
+		return false;
+	for (size_t i = 0; i < a->parameter_count; i++)
+		if (!same_text(a->parameters[i].value, b->parameters[i].value))
+			return false;
+	return same_text(a->extension, b->extension);
+}
+
+/* One request takes one template, or one text, and no address twice. */
 static bool
 fits(const struct parcel *parcel, const struct delivery *delivery)
 {
 	const struct gw_message *first = parcel->deliveries[0]->message;
 	const struct gw_message *message = delivery->message;
+	bool one_text =
+	    (parcel->queue->gateway->api->flags & GW_SAME_TEXT) != 0;
 
 	if (delivery->alone || message == NULL ||
 	    !same_text(first->template_code, message->template_code) ||
 	    !same_text(first->signature, message->signature) ||
-	    !same_text(first->locale, message->locale))
+	    !same_text(first->locale, message->locale) ||
+	    (one_text && !same_parameters(first, message)))
 		return false;
 	for (size_t i = 0; i < parcel->count; i++)
 		if (strcmp(parcel->deliveries[i]->message->address,

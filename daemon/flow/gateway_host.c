@@ -123,10 +123,19 @@ room_by_account(const struct gateway *gateway)
 	return room > others ? room - others : room > 0 ? 1 : 0;
 }
 
+/* Messages that a request surely takes along: a text with a name is alone. */
+static uint32_t
+request_messages(const struct gateway *gateway)
+{
+	return (gateway->api->flags & GW_SAME_TEXT) != 0 ? 1
+							 : gateway->batch_max;
+}
+
 uint32_t
 gateway_room(const struct gateway *gateway)
 {
-	uint64_t window = (uint64_t)gateway->pace.window * gateway->batch_max;
+	uint64_t window =
+	    (uint64_t)gateway->pace.window * request_messages(gateway);
 	uint64_t most = window;
 	int64_t took_us = gateway->own->took_us;
 	uint64_t by_account;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """From `adherctl template list --json` on stdin: what the simulator has
-registered (argv[1]) and the registrations that adherctl takes (argv[2])."""
+registered (argv[1]) and the registrations that adherctl takes (argv[2]), at
+aliyun or the provider named (argv[3])."""
 
 import json
 import sys
@@ -8,13 +9,14 @@ import sys
 SIGNATURE = "示例医院"
 
 
-def main(simulator_file, registrations_file):
+def main(simulator_file, registrations_file, provider="aliyun"):
+    prefix = {"aliyun": "SMS_", "tencent": ""}[provider]
     simulator, registrations = [], []
     for number, line in enumerate(sys.stdin):
         template = json.loads(line)
-        code = f"SMS_{10000001 + number}"
+        code = f"{prefix}{10000001 + number}"
         simulator.append({"code": code, "signature": SIGNATURE,
-                          "text": template["aliyun"]})
+                          "text": template[provider]})
         registrations.append({
             "kind": template["kind"], "stage": template["stage"],
             "locale": template["locale"], "code": code,

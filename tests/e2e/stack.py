@@ -27,6 +27,15 @@ import transitions  # noqa: E402
 SAMPLES = ROOT / "tests/samples"
 SIGNATURE = "示例医院"
 CHINA = datetime.timezone(datetime.timedelta(hours=8))
+# how a plug-in finds the simulator, and its keys; others take a url
+PROVIDERS = {
+    "sms_aliyun": """access-key-id = key-id
+access-key-secret-file = {folder}/secret
+endpoint = {sim}""",
+    "sms_tencent": """secret-id = key-id
+secret-key-file = {folder}/secret
+sdk-app-id = 1400006666
+endpoint = {sim}"""}
 
 
 def build_folder():
@@ -226,13 +235,9 @@ class Stack:
 
     def write_config(self, number):
         path = self.folder / f"adherd-{number}.conf"
-        url = ("endpoint" if self.gateway == "sms_aliyun" else "url")
-        target = (self.sim if self.gateway == "sms_aliyun"
-                  else f"{self.sim}/loopback")
-        credentials = (
-            f"access-key-id = key-id\n"
-            f"access-key-secret-file = {self.folder}/secret\n"
-            if self.gateway == "sms_aliyun" else "")
+        provider = PROVIDERS.get(self.gateway)
+        where = (provider.format(sim=self.sim, folder=self.folder)
+                 if provider else f"url = {self.sim}/loopback")
         path.write_text(f"""[adherd]
 copy = copy-{number}
 database = {self.dsn}
@@ -247,7 +252,7 @@ state-dir = {self.folder}
 [gateway "sms"]
 plugin = {self.gateway}
 channel = sms
-{credentials}{url} = {target}
+{where}
 plain-http = yes
 callback-secret-file = {self.folder}/callback
 {self.gateway_settings}
@@ -260,7 +265,8 @@ callback-secret-file = {self.folder}/callback
         subprocess.run(
             [ROOT / "tests/demo/registrations.py",
              self.folder / "sim-templates.json",
-             self.folder / "registrations.json"],
+             self.folder / "registrations.json",
+             *(["tencent"] if self.gateway == "sms_tencent" else [])],
             input=listed, text=True, check=True)
         self.ctl("template", "register", "sms",
                  self.folder / "registrations.json")
@@ -276,6 +282,7 @@ callback-secret-file = {self.folder}/callback
              "--access-key-secret-file", self.folder / "secret",
              "--ledger", self.folder / "ledger.jsonl",
              "--callback", callback, "--loopback-callback", callback,
+             "--tencent-callback", callback,
              *options], stdout=subprocess.DEVNULL)
         wait_until(self.sim_answers, 10, "the simulator answers")
 

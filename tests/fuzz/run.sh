@@ -41,7 +41,16 @@ seed() {
 		done
 		;;
 	fuzz_gateway_*)
-		cp "$here/tests/gateways/${1#fuzz_gateway_}"/*.json "$2"
+		# each body, for each of the four things that a fuzzer does
+		python3 - "$here/tests/gateways/${1#fuzz_gateway_}" "$2" <<-'END'
+			import json, pathlib, sys
+			source, out = map(pathlib.Path, sys.argv[1:])
+			bodies = {case.get("body", "") for file in source.glob("*.json")
+			          for case in json.loads(file.read_text("utf-8"))}
+			for number, body in enumerate(sorted(bodies)):
+			    for part in "0123":
+			        (out / f"{number}-{part}").write_text(part + body, "utf-8")
+		END
 		;;
 	esac
 }

@@ -39,5 +39,10 @@ do
 	fi
 	sleep 0.05
 done
-NODE_PATH=$build/oracles/node_modules node "$here/aliyun.js" "$port" \
-    oracleAccessKeyId "$secret"
+status=0
+for each in aliyun tencent
+do
+	NODE_PATH=$build/oracles/node_modules node "$here/$each.js" "$port" \
+	    oracleAccessKeyId "$secret" || status=1
+done
+exit "$status"

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/crypto.h"
+#include "tests/sim/signing.h"
 #include "tests/sim/table.h"
 
 #define NONCES_MAX 1000000
@@ -205,18 +206,6 @@ canonical_params(const struct acs_params *params, bool query_only,
 	}
 }
 
-static const char *
-trimmed(const char *text, struct arena *arena)
-{
-	size_t bytes;
-
-	text += strspn(text, " \t");
-	bytes = strlen(text);
-	while (bytes > 0 && strchr(" \t", text[bytes - 1]) != NULL)
-		bytes--;
-	return arena_text_n(arena, text, bytes);
-}
-
 /* All values of one header, trimmed, sorted, joined; false if it is absent. */
 static bool
 canonical_header(
@@ -228,8 +217,8 @@ canonical_header(
 
 	for (size_t i = 0; i < request->header_count; i++)
 		if (strcasecmp(request->headers[i].name, name) == 0)
-			values[count++] =
-			    trimmed(request->headers[i].value, request->arena);
+			values[count++] = signing_trimmed(
+			    request->headers[i].value, request->arena);
 	qsort(values, count, sizeof(*values), compare_texts);
 	buf_printf(out, "%s:", name);
 	for (size_t i = 0; i < count; i++)
@@ -240,56 +229,15 @@ canonical_header(
 
 /* ---- ACS3 ---- */
 
-struct authorization {
-	const char *credential;
-	const char *signed_headers;
-	const char *signature;
-};
-
 /* "ACS3-HMAC-SHA256 Credential=…,SignedHeaders=…,Signature=…", exactly. */
-static bool
-read_authorization(
-    const char *text, struct arena *arena, struct authorization *out)
-{
-	static const char *const labels[] = {
-	    "ACS3-HMAC-SHA256 Credential=", ",SignedHeaders=", ",Signature="};
-	const char **fields[] = {
-	    &out->credential, &out->signed_headers, &out->signature};
-
-	for (size_t i = 0; i < COUNT(labels); i++) {
-		size_t bytes = strlen(labels[i]);
-
-		if (strncmp(text, labels[i], bytes) != 0)
-			return false;
-		text += bytes;
-		bytes = strcspn(text, ", ");
-		*fields[i] = arena_text_n(arena, text, bytes);
-		text += bytes;
-	}
-	return *text == '\0';
-}
-
-static bool
-listed(const char *name, const char *list)
-{
-	size_t bytes = strlen(name);
-
-	while (*list != '\0') {
-		size_t item = strcspn(list, ";");
-
-		if (item == bytes && strncasecmp(list, name, bytes) == 0)
-			return true;
-		list += item;
-		list += *list == ';';
-	}
-	return false;
-}
+static const char *const authorization_labels[] = {
+    "ACS3-HMAC-SHA256 Credential=", ",SignedHeaders=", ",Signature="};
 
 /* The first header that had to be signed and was not, or NULL. */
 static const char *
 unsigned_header(const struct door_request *request, const char *list)
 {
-	if (!listed("host", list))
+	if (!signing_listed("host", list))
 		return "host";
 	for (size_t i = 0; i < request->header_count; i++) {
 		const char *name = request->headers[i].name;
@@ -297,7 +245,7 @@ unsigned_header(const struct door_request *request, const char *list)
 			      (request->body_bytes > 0 &&
 				  strcasecmp(name, "content-type") == 0);
 
-		if (needed && !listed(name, list))
+		if (needed && !signing_listed(name, list))
 			return name;
 	}
 	return NULL;
@@ -334,15 +282,6 @@ not_matched(const char *string_to_sign, struct arena *arena)
 		string_to_sign)};
 }
 
-static void
-hex_sha256(const void *data, size_t bytes, char out[65])
-{
-	uint8_t digest[32];
-
-	crypto_sha256(data, bytes, digest);
-	crypto_hex(digest, sizeof(digest), out);
-}
-
 /* The string to sign; NULL with the reason if the request cannot have one. */
 static const char *
 acs3_string_to_sign(const struct door_request *request,
@@ -355,7 +294,7 @@ acs3_string_to_sign(const struct door_request *request,
 	char digest[65];
 	const char *result = NULL;
 
-	hex_sha256(request->body, request->body_bytes, digest);
+	signing_hex_sha256(request->body, request->body_bytes, digest);
 	buf_printf(&canonical, "%s\n%s\n", request->method, request->path);
 	canonical_params(params, true, request->arena, &canonical);
 	buf_char(&canonical, '\n');
@@ -367,7 +306,7 @@ acs3_string_to_sign(const struct door_request *request,
 		*reason = "SignedHeaders: absent header, or not in order";
 	} else {
 		buf_printf(&canonical, "\n%s\n%s", signed_headers, digest);
-		hex_sha256(canonical.data, canonical.bytes, digest);
+		signing_hex_sha256(canonical.data, canonical.bytes, digest);
 		result = arena_printf(
 		    request->arena, "ACS3-HMAC-SHA256\n%s", digest);
 	}
@@ -424,13 +363,14 @@ static struct acs_refusal
 verify_acs3(struct sim *sim, const struct door_request *request,
     const struct acs_params *params, const char *text)
 {
-	struct authorization authorization = {0};
+	struct signing_fields authorization = {0};
 	struct acs_refusal refusal;
 	const char *string_to_sign, *reason = NULL;
 	uint8_t digest[32];
 	char signature[65];
 
-	if (!read_authorization(text, request->arena, &authorization))
+	if (!signing_read(
+		text, authorization_labels, request->arena, &authorization))
 		return (struct acs_refusal){400, "IncompleteSignature",
 		    "The Authorization header is malformed."};
 	refusal = check_key(sim, authorization.credential);

@@ -10,6 +10,7 @@
 #include "tests/sim/acs.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/ledger.h"
+#include "tests/sim/number.h"
 #include "tests/sim/receipt.h"
 #include "tests/sim/sms_template.h"
 
@@ -110,32 +111,6 @@ require(struct call *call, const char *const *names)
 
 /* ---- numbers ---- */
 
-static bool
-all_digits(const char *text)
-{
-	return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
-}
-
-static bool
-is_mainland(const char *text)
-{
-	return all_digits(text) && strlen(text) == 11 && text[0] == '1' &&
-	       text[1] >= '3';
-}
-
-/* A country code other than 86 and a number; +1 has ten digits more. */
-static bool
-is_abroad(const char *digits)
-{
-	size_t bytes = strlen(digits);
-
-	if (!all_digits(digits) || digits[0] == '0' || bytes < 7 || bytes > 15)
-		return false;
-	if (digits[0] == '1')
-		return bytes == 11 && digits[1] >= '2';
-	return strncmp(digits, "86", 2) != 0;
-}
-
 /*
  * As E.164, or NULL if it is no number that the vendor takes.  Eleven digits
  * that begin with 1 are a mainland number, unless + or 00 stands before.
@@ -143,23 +118,18 @@ is_abroad(const char *digits)
 static const char *
 e164(const char *number, struct arena *arena)
 {
-	static const char *const prefixes[] = {"+86", "0086", "86", ""};
-	const char *digits = number;
+	const char *home = number_home(number, arena), *digits = number;
 
-	for (size_t i = 0; i < COUNT(prefixes); i++) {
-		size_t bytes = strlen(prefixes[i]);
-
-		if (strncmp(number, prefixes[i], bytes) == 0 &&
-		    is_mainland(number + bytes))
-			return arena_printf(arena, "+86%s", number + bytes);
-	}
+	if (home != NULL)
+		return home;
 	if (number[0] == '+')
 		digits++;
 	else if (strncmp(number, "00", 2) == 0)
 		digits += 2;
 	else if (number[0] == '1')
 		return NULL;
-	return is_abroad(digits) ? arena_printf(arena, "+%s", digits) : NULL;
+	return number_abroad(digits) ? arena_printf(arena, "+%s", digits)
+				     : NULL;
 }
 
 /* ---- sending ---- */
@@ -491,7 +461,7 @@ date_askable(const char *date, struct arena *arena)
 {
 	int64_t now = clock_wall();
 
-	if (strlen(date) != 8 || !all_digits(date))
+	if (strlen(date) != 8 || !number_all_digits(date))
 		return false;
 	return strcmp(date, sim_china_date(now, arena)) <= 0 &&
 	       strcmp(date,
@@ -575,23 +545,16 @@ run_action(struct call *call)
 	    "Specified api is not found, please check your url and method.");
 }
 
-static void
+void
 aliyun_on_request(
     const struct door_request *request, struct door_reply *reply, void *arg)
 {
 	struct sim *sim = arg;
-	const char *accept = door_header(request, "accept");
 	struct call call = {.sim = sim,
 	    .request = request,
 	    .arena = request->arena,
 	    .reply = reply};
 
-	if (strcmp(request->method, "GET") == 0 && request->query[0] == '\0' &&
-	    accept != NULL && strstr(accept, "text/html") != NULL) {
-		reply->status = 302; /* a person with a browser */
-		door_reply_header(reply, "Location", "/phones");
-		return;
-	}
 	call.choice = fault_choose(sim->faults, ENDPOINT_ALIYUN);
 	if (call.choice.refusal != NULL) {
 		fault_refuse(&call.choice, reply);
@@ -600,10 +563,4 @@ aliyun_on_request(
 	call.params = acs_params_read(request);
 	run_action(&call);
 	fault_spoil(&call.choice, reply);
-}
-
-void
-aliyun_serve(struct sim *sim)
-{
-	door_route(sim->door, "/", aliyun_on_request, sim);
 }

@@ -117,6 +117,20 @@ fault_outcome_word(const struct fault_choice *choice)
 	return choice->delay_us > 0 ? "delay" : "answered";
 }
 
+static void
+write_tencent(struct json_writer *writer, const struct fault *fault)
+{
+	json_write_key(writer, "Response");
+	json_write_object(writer);
+	json_write_key(writer, "Error");
+	json_write_object(writer);
+	json_write_member(writer, "Code", fault->code);
+	json_write_member(writer, "Message", fault->message);
+	json_write_end_object(writer);
+	json_write_member(writer, "RequestId", "SIMULATED-FAULT");
+	json_write_end_object(writer);
+}
+
 void
 fault_refuse(const struct fault_choice *choice, struct door_reply *reply)
 {
@@ -137,7 +151,9 @@ fault_refuse(const struct fault_choice *choice, struct door_reply *reply)
 		door_reply_header(reply, "x-ratelimit-user", fault->ratelimit);
 	json_write_init(&writer, &reply->body);
 	json_write_object(&writer);
-	if (choice->endpoint == ENDPOINT_ALIYUN) {
+	if (choice->endpoint == ENDPOINT_TENCENT) {
+		write_tencent(&writer, fault);
+	} else if (choice->endpoint == ENDPOINT_ALIYUN) {
 		json_write_member(&writer, "RequestId", "SIMULATED-FAULT");
 		json_write_member(&writer, "HostId", "dysmsapi.aliyuncs.com");
 		json_write_member(&writer, "Code", fault->code);
@@ -195,6 +211,16 @@ write_fault(struct json_writer *writer, const struct fault *fault)
 	json_write_end_object(writer);
 }
 
+/* For any endpoint? */
+static bool
+is_on(const struct fault *fault)
+{
+	for (int i = 0; i < ENDPOINT_COUNT; i++)
+		if (fault->on[i])
+			return true;
+	return false;
+}
+
 static void
 write_state(const struct faults *faults, struct door_reply *reply)
 {
@@ -205,8 +231,7 @@ write_state(const struct faults *faults, struct door_reply *reply)
 	json_write_key(&writer, "faults");
 	json_write_object(&writer);
 	for (int kind = 0; kind < FAULT_COUNT; kind++) {
-		if (!faults->table[kind].on[ENDPOINT_ALIYUN] &&
-		    !faults->table[kind].on[ENDPOINT_LOOPBACK])
+		if (!is_on(&faults->table[kind]))
 			continue;
 		json_write_key(&writer, fault_words[kind]);
 		write_fault(&writer, &faults->table[kind]);
@@ -298,7 +323,7 @@ read_fault(const struct json *object, int kind, struct fault *fault)
 
 	*fault = (struct fault){.rate_micro = MILLION, .count = -1, .ms = 1000};
 	if (!take_endpoints(object, fault))
-		return "endpoint: aliyun or loopback";
+		return "endpoint: aliyun, loopback or tencent";
 	if (!take_rate(object, &fault->rate_micro))
 		return "rate: 0 to 1";
 	if (!take_number(object, "count", 0, &fault->count) ||

@@ -5,7 +5,7 @@
 #include "tests/sim/sim.h"
 
 /*
- * The fault switches.  Each is on or off for an endpoint or for both, with
+ * The fault switches.  Each is on or off for an endpoint or for all, with
  * a rate and a count of how often it still strikes; one seed decides.
  */
 enum fault_kind {

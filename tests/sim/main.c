@@ -1,7 +1,8 @@
 /*
- * adherd-sim: a provider simulator.  Takes messages as Aliyun SMS or as the
- * provider of the loopback gateway, keeps a ledger of them, sends receipts,
- * shows phones, and fails in the ways it is told to.  Listens on loopback.
+ * adherd-sim: a provider simulator.  Takes messages as Aliyun SMS, as Tencent
+ * Cloud SMS or as the provider of the loopback gateway, keeps a ledger of
+ * them, sends receipts and replies, shows phones, and fails in the ways it is
+ * told to.  Listens on loopback.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -17,6 +18,7 @@
 #include "tests/sim/fault.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/receipt.h"
+#include "tests/sim/reply.h"
 #include "tests/sim/sms_template.h"
 
 #define SECRET_BYTES_MAX 256
@@ -29,6 +31,8 @@ struct arguments {
 	const char *secret_file;
 	const char *callback;
 	const char *loopback_callback;
+	const char *tencent_callback;
+	const char *sdk_app_id;
 	const char *ledger;
 	int64_t receipt_delay_ms;
 	int64_t retry_scale_micro;
@@ -41,7 +45,7 @@ struct arguments {
 const char *
 endpoint_word(enum endpoint endpoint)
 {
-	static const char *const words[] = {"aliyun", "loopback"};
+	static const char *const words[] = {"aliyun", "loopback", "tencent"};
 
 	return words[endpoint];
 }
@@ -118,13 +122,14 @@ usage(int status)
 	    "usage: adherd-sim --port N --templates FILE.json\n"
 	    "    --access-key-id ID --access-key-secret-file FILE\n"
 	    "    [--callback URL] [--loopback-callback URL]\n"
+	    "    [--tencent-callback URL] [--sdk-app-id ID (1400006666)]\n"
 	    "    [--receipt-delay-ms N (500)] [--retry-scale X (1)]\n"
 	    "    [--day-limit N (50, 0: none)] [--ledger FILE] [--seed N (1)]\n"
 	    "    [--clock-ahead-s N (0, may be negative)] [--balance N "
 	    "(1000000)]\n"
 	    "Listens on 127.0.0.1 and prints where; port 0 is any free one.\n"
-	    "/ Aliyun SMS, /loopback, /control, /ledger, /ledger/duplicates,\n"
-	    "/ledger/summary, /callbacks, /phones.\n");
+	    "/ Aliyun and Tencent SMS, /loopback, /control, /reply, /ledger,\n"
+	    "/ledger/duplicates, /ledger/summary, /callbacks, /phones.\n");
 	exit(status);
 }
 
@@ -177,6 +182,12 @@ take_option(struct arguments *arguments, int option, const char *value)
 	case 'C':
 		arguments->loopback_callback = value;
 		break;
+	case 'T':
+		arguments->tencent_callback = value;
+		break;
+	case 'A':
+		arguments->sdk_app_id = value;
+		break;
 	case 'l':
 		arguments->ledger = value;
 		break;
@@ -214,6 +225,8 @@ read_arguments(int argc, char **argv, struct arguments *arguments)
 	    {"access-key-secret-file", required_argument, NULL, 'k'},
 	    {"callback", required_argument, NULL, 'c'},
 	    {"loopback-callback", required_argument, NULL, 'C'},
+	    {"tencent-callback", required_argument, NULL, 'T'},
+	    {"sdk-app-id", required_argument, NULL, 'A'},
 	    {"ledger", required_argument, NULL, 'l'},
 	    {"receipt-delay-ms", required_argument, NULL, 'd'},
 	    {"retry-scale", required_argument, NULL, 'r'},
@@ -279,6 +292,7 @@ int
 main(int argc, char **argv)
 {
 	struct arguments arguments = {.port = -1,
+	    .sdk_app_id = "1400006666",
 	    .receipt_delay_ms = 500,
 	    .retry_scale_micro = 1000000,
 	    .day_limit = 50,
@@ -294,6 +308,8 @@ main(int argc, char **argv)
 	sim.access_key_secret = secret;
 	sim.callback[ENDPOINT_ALIYUN] = arguments.callback;
 	sim.callback[ENDPOINT_LOOPBACK] = arguments.loopback_callback;
+	sim.callback[ENDPOINT_TENCENT] = arguments.tencent_callback;
+	sim.sdk_app_id = arguments.sdk_app_id;
 	sim.receipt_delay_us = arguments.receipt_delay_ms * 1000;
 	sim.retry_scale_micro = arguments.retry_scale_micro;
 	sim.clock_ahead_us = arguments.clock_ahead_s * SECOND_US;
@@ -304,8 +320,8 @@ main(int argc, char **argv)
 	open_files(&sim, &arguments);
 	sim.faults = faults_create(&sim);
 	sim.receipts = receipts_create(&sim);
+	sim.replies = replies_create(&sim);
 	sim.nonces = nonces_create();
-	aliyun_serve(&sim);
 	loopback_serve(&sim);
 	views_serve(&sim);
 	loop_on_signal(sim.loop, SIGTERM, on_stop, sim.loop);
@@ -316,6 +332,7 @@ main(int argc, char **argv)
 	loop_run(sim.loop);
 
 	door_close(sim.door);
+	replies_free(sim.replies);
 	receipts_free(sim.receipts);
 	ledger_close(sim.ledger);
 	faults_free(sim.faults);

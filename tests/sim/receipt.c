@@ -11,6 +11,7 @@
 
 #include "base/http_client.h"
 #include "tests/sim/fault.h"
+#include "tests/sim/sms_template.h"
 
 #define QUEUE_MAX 600000 /* per endpoint */
 #define BATCH_MAX 100
@@ -20,6 +21,7 @@
 #define GATHER_US (10 * 1000)
 #define EARLY_ANSWER_US (300 * 1000)
 #define TRIES_MAX 4 /* at once, then after 1, 5 and 10 min */
+#define TENCENT_TRIES_MAX 3
 #define CODES_MAX 64
 
 struct receipt {
@@ -248,7 +250,7 @@ receipts_plan(struct receipts *receipts, struct entry *entry)
 	    .seq = entry->seq,
 	    .endpoint = endpoint,
 	    .delivered = true,
-	    .code = "DELIVERED"};
+	    .code = endpoint == ENDPOINT_TENCENT ? "DELIVRD" : "DELIVERED"};
 	const struct fault *bad =
 	    fault_strikes(faults, FAULT_RECEIPTS_UNDELIVERED, endpoint);
 	bool early =
@@ -310,18 +312,6 @@ aliyun_number(const char *address)
 	return address[0] == '+' ? address + 1 : address;
 }
 
-/* 70 characters are one message, longer ones have parts of 67. */
-static const char *
-parts_text(const char *text, struct arena *arena)
-{
-	int characters = 0;
-
-	for (; *text != '\0'; text++)
-		characters += (*text & 0xc0) != 0x80;
-	return arena_printf(
-	    arena, "%d", characters <= 70 ? 1 : (characters + 66) / 67);
-}
-
 static void
 write_aliyun(struct json_writer *writer, const struct receipt *receipt,
     const struct entry *entry, struct arena *arena)
@@ -339,9 +329,36 @@ write_aliyun(struct json_writer *writer, const struct receipt *receipt,
 	json_write_member(writer, "err_code", receipt->code);
 	json_write_member(writer, "err_msg",
 	    receipt->delivered ? "用户接收成功" : "用户接收失败");
-	json_write_member(writer, "sms_size", parts_text(entry->text, arena));
+	json_write_member(writer, "sms_size",
+	    arena_printf(arena, "%d", sms_parts(entry->text)));
 	json_write_member(writer, "biz_id", entry->message_id);
 	json_write_member(writer, "out_id", entry->reference);
+	json_write_end_object(writer);
+}
+
+/* ext comes back because SessionContext is switched on for this account. */
+static void
+write_tencent(struct json_writer *writer, const struct receipt *receipt,
+    const struct entry *entry, struct arena *arena)
+{
+	const char *digits = entry->address + 1;
+	size_t nation = strncmp(digits, "86", 2) == 0 ? 2
+			: digits[0] == '1'            ? 1
+						      : 3;
+
+	json_write_object(writer);
+	json_write_member(writer, "user_receive_time",
+	    sim_china_text(entry->receipt_at, arena));
+	json_write_member(
+	    writer, "nationcode", arena_text_n(arena, digits, nation));
+	json_write_member(writer, "mobile", digits + nation);
+	json_write_member(
+	    writer, "report_status", receipt->delivered ? "SUCCESS" : "FAIL");
+	json_write_member(writer, "errmsg", receipt->code);
+	json_write_member(writer, "description",
+	    receipt->delivered ? "用户短信送达成功" : "用户短信接收失败");
+	json_write_member(writer, "sid", entry->message_id);
+	json_write_member(writer, "ext", entry->reference);
 	json_write_end_object(writer);
 }
 
@@ -412,44 +429,66 @@ remember(struct post *post, int status, bool acknowledged)
 	post->log = NULL;
 }
 
+/* Is the body an object with a number of this name?  *value has it. */
 static bool
-has_numeric_code(const struct http_response *response)
+read_number(
+    const struct http_response *response, const char *name, int64_t *value)
 {
 	struct arena *arena = arena_create();
 	struct json_error error;
 	const struct json *answer = json_parse(
 	    response->body, response->body_bytes, NULL, arena, &error);
-	bool number = json_is(answer, JSON_OBJECT) &&
-		      json_is(json_get(answer, "code"), JSON_NUMBER);
+	const struct json *member =
+	    json_is(answer, JSON_OBJECT) ? json_get(answer, name) : NULL;
+	bool number = json_is(member, JSON_NUMBER);
 
+	if (!json_i64(member, value))
+		*value = -1;
 	arena_free(arena);
 	return number;
 }
 
-/* Aliyun looks at the status and that `code` is a number. */
-static bool
-is_acknowledged(enum endpoint endpoint, const struct http_response *response)
+/* Aliyun looks at the status and that `code` is a number, Tencent at 0. */
+bool
+receipts_acknowledged(
+    enum endpoint endpoint, const struct http_response *response)
 {
+	int64_t value;
+
 	if (response->end != HTTP_ANSWERED)
 		return false;
 	if (endpoint == ENDPOINT_ALIYUN)
-		return response->status == 200 && has_numeric_code(response);
+		return response->status == 200 &&
+		       read_number(response, "code", &value);
+	if (endpoint == ENDPOINT_TENCENT)
+		return response->status == 200 &&
+		       read_number(response, "result", &value) && value == 0;
 	return response->status / 100 == 2;
+}
+
+int64_t
+receipts_wait_us(const struct sim *sim, enum endpoint endpoint, int tries)
+{
+	static const int64_t wait_us[TRIES_MAX] = {
+	    0, 1 * MINUTE_US, 5 * MINUTE_US, 10 * MINUTE_US};
+	int most = endpoint == ENDPOINT_TENCENT ? TENCENT_TRIES_MAX : TRIES_MAX;
+
+	if (tries >= most)
+		return -1;
+	return wait_us[tries] / 1000 * sim->retry_scale_micro / 1000;
 }
 
 static void
 come_back(struct receipts *receipts, struct receipt receipt)
 {
-	static const int64_t wait_us[TRIES_MAX] = {
-	    0, 1 * MINUTE_US, 5 * MINUTE_US, 10 * MINUTE_US};
+	int64_t wait_us =
+	    receipts_wait_us(receipts->sim, receipt.endpoint, receipt.tries);
 
-	if (receipt.tries == TRIES_MAX) {
+	if (wait_us < 0) {
 		receipts->dropped++;
 		return;
 	}
-	receipt.due_at = clock_boot() + wait_us[receipt.tries] / 1000 *
-					    receipts->sim->retry_scale_micro /
-					    1000;
+	receipt.due_at = clock_boot() + wait_us;
 	queue_push(receipts, receipt);
 }
 
@@ -470,7 +509,7 @@ post_done(const struct http_response *response, void *arg)
 {
 	struct post *post = arg;
 	struct receipts *receipts = post->receipts;
-	bool acknowledged = is_acknowledged(post->endpoint, response);
+	bool acknowledged = receipts_acknowledged(post->endpoint, response);
 
 	remember(post, response->end == HTTP_ANSWERED ? response->status : 0,
 	    acknowledged);
@@ -506,6 +545,8 @@ write_post(struct post *post, struct buf *body, struct buf *log)
 		receipt->tries++;
 		if (post->endpoint == ENDPOINT_ALIYUN)
 			write_aliyun(&out, receipt, &entry, arena);
+		else if (post->endpoint == ENDPOINT_TENCENT)
+			write_tencent(&out, receipt, &entry, arena);
 		else
 			write_loopback(&out, receipt, &entry, arena);
 		write_log(&note, receipt, &entry);

@@ -4,19 +4,25 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/loop.h"
+#include "tests/sim/door.h"
 
 /*
  * The provider simulator: what its parts share.  It uses the daemon's base
  * library and nothing else of the daemon, so that it can bear witness.
  */
-struct door;
 struct faults;
 struct ledger;
 struct receipts;
+struct replies;
 struct sms_templates;
 struct nonces;
 
-enum endpoint { ENDPOINT_ALIYUN = 0, ENDPOINT_LOOPBACK = 1, ENDPOINT_COUNT };
+enum endpoint {
+	ENDPOINT_ALIYUN = 0,
+	ENDPOINT_LOOPBACK = 1,
+	ENDPOINT_TENCENT = 2,
+	ENDPOINT_COUNT
+};
 
 struct sim {
 	struct loop *loop;
@@ -24,10 +30,12 @@ struct sim {
 	struct faults *faults;
 	struct ledger *ledger;
 	struct receipts *receipts;
+	struct replies *replies;
 	struct sms_templates *templates;
 	struct nonces *nonces;
 	const char *access_key_id;
 	const char *access_key_secret;
+	const char *sdk_app_id;
 	const char *callback[ENDPOINT_COUNT]; /* NULL: no receipts */
 	int64_t receipt_delay_us;
 	int64_t retry_scale_micro; /* of the provider's retry schedule */
@@ -49,9 +57,14 @@ const char *sim_china_date(int64_t at, struct arena *arena);
 /* FNV-1a over several strings, each ended; never 0. */
 uint64_t sim_hash(const char *const *texts, size_t count);
 
+/* The vendors of "/", told apart by the request's headers; arg is the sim. */
+void aliyun_on_request(
+    const struct door_request *request, struct door_reply *reply, void *arg);
+void tencent_on_request(
+    const struct door_request *request, struct door_reply *reply, void *arg);
+
 /* Register the paths of each part. */
-void aliyun_serve(struct sim *sim);
 void loopback_serve(struct sim *sim);
-void views_serve(struct sim *sim); /* ledger, callbacks, control, phones */
+void views_serve(struct sim *sim); /* ledger, callbacks, control, phones, / */
 
 #endif

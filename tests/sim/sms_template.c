@@ -214,3 +214,77 @@ sms_template_render(const struct sms_template *template, const char *signature,
 		    "isv.PARAM_LENGTH_LIMIT", "参数超过长度限制"};
 	return (struct sms_refusal){0};
 }
+
+int
+sms_parts(const char *text)
+{
+	size_t count = characters(text);
+
+	return count <= 70 ? 1 : (int)((count + 66) / 67);
+}
+
+/* ---- numbered variables ---- */
+
+/* The next "{n}" in text and its number; NULL if there is none. */
+static const char *
+next_number(const char *text, uint32_t *number, size_t *bytes)
+{
+	while ((text = strchr(text, '{')) != NULL) {
+		size_t digits = strspn(text + 1, "0123456789");
+
+		if (digits >= 1 && digits <= 3 && text[1 + digits] == '}') {
+			*number = (uint32_t)strtoul(text + 1, NULL, 10);
+			*bytes = digits + 2;
+			return text;
+		}
+		text++;
+	}
+	return NULL;
+}
+
+/* Of {1} to {n} the n. */
+static uint32_t
+numbers_in(const char *text)
+{
+	uint32_t number, most = 0;
+	size_t bytes = 0;
+
+	while ((text = next_number(text + bytes, &number, &bytes)) != NULL)
+		most = number > most ? number : most;
+	return most;
+}
+
+struct sms_refusal
+sms_template_render_numbered(const struct sms_template *template,
+    const char *signature, const struct json *params, struct buf *out)
+{
+	const char *from = template->text, *variable;
+	uint32_t number;
+	size_t bytes;
+
+	if ((params != NULL ? params->count : 0) != numbers_in(from))
+		return (struct sms_refusal){
+		    "FailedOperation.TemplateParamSetNotMatchApprovedTemplate",
+		    "content of template param set not match approved "
+		    "template"};
+	if (signature != NULL)
+		buf_printf(out, "【%s】", signature);
+	while ((variable = next_number(from, &number, &bytes)) != NULL) {
+		const char *value = json_text(json_at(params, number - 1));
+
+		if (value == NULL || has_url(value))
+			return (struct sms_refusal){
+			    "InvalidParameterValue."
+			    "ProhibitedUseUrlInTemplateParameter",
+			    "template parameter contains a URL"};
+		buf_add(out, from, (size_t)(variable - from));
+		buf_text(out, value);
+		from = variable + bytes;
+	}
+	buf_text(out, from);
+	if (characters(buf_string(out)) > TEXT_CHARACTERS_MAX)
+		return (struct sms_refusal){
+		    "InvalidParameterValue.ContentLengthLimit",
+		    "the content of the message is too long"};
+	return (struct sms_refusal){0};
+}

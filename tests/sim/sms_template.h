@@ -5,7 +5,8 @@
 
 /*
  * Registered SMS templates and signatures, from a JSON file:
- * [{"code":"SMS_1","text":"…${name}…","signature":"示例医院"}].
+ * [{"code":"SMS_1","text":"…${name}…","signature":"示例医院"}].  Tencent's
+ * codes are numbers, and its variables {1}, {2}, ….
  */
 struct sms_template {
 	const char *code;
@@ -32,5 +33,14 @@ bool sms_signature_known(
  */
 struct sms_refusal sms_template_render(const struct sms_template *template,
     const char *signature, const struct json *params, struct buf *out);
+/*
+ * As Tencent does: the texts of params (an array) for {1}, {2}, …; signature
+ * NULL: none.
+ */
+struct sms_refusal sms_template_render_numbered(
+    const struct sms_template *template, const char *signature,
+    const struct json *params, struct buf *out);
+/* 70 characters are one message, longer ones have parts of 67. */
+int sms_parts(const char *text);
 
 #endif

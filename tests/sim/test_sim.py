@@ -14,9 +14,8 @@ import socket
 import sys
 import time
 
-from simulator import (Receiver, Simulator, Tap, acs3_canonical,
-                       acs3_sign, canonical, rpc_sign, utc_text,
-                       wait_for)
+from simulator import (Receiver, Simulator, Tap, acs3_canonical, acs3_sign,
+                       canonical, rpc_sign, utc_text, wait_for)
 
 PROGRAM = (sys.argv[1] if len(sys.argv) > 1 else
            os.environ.get("ADHERD_SIM", "build/tests/adherd-sim"))
@@ -49,7 +48,9 @@ def params(**values):
 
 
 def seconds_ahead(text):
-    """From now to this instant."""
+    """From now to this instant, which may be seconds since 1970."""
+    if isinstance(text, int):
+        return str(text - int(time.time()))
     then = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(
         tzinfo=datetime.timezone.utc)
     now = datetime.datetime.now(datetime.timezone.utc)

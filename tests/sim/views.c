@@ -8,6 +8,7 @@
 #include "tests/sim/fault.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/receipt.h"
+#include "tests/sim/reply.h"
 
 #define PAGE_STANDARD 1000
 #define PAGE_MAX 10000
@@ -80,6 +81,7 @@ summary_on_request(
 	json_write_object(&writer);
 	ledger_write_summary(sim->ledger, &writer);
 	receipts_write_summary(sim->receipts, &writer);
+	replies_write_summary(sim->replies, &writer);
 	json_write_end_object(&writer);
 }
 
@@ -167,9 +169,29 @@ page_on_request(
 	buf_text(&reply->body, phones_page);
 }
 
+/* A vendor's request, or a person with a browser. */
+static void
+root_on_request(
+    const struct door_request *request, struct door_reply *reply, void *arg)
+{
+	const char *accept = door_header(request, "accept");
+
+	if (strcmp(request->method, "GET") == 0 && request->query[0] == '\0' &&
+	    accept != NULL && strstr(accept, "text/html") != NULL) {
+		reply->status = 302;
+		door_reply_header(reply, "Location", "/phones");
+	} else if (door_header(request, "x-tc-action") != NULL) {
+		tencent_on_request(request, reply, arg);
+	} else {
+		aliyun_on_request(request, reply, arg);
+	}
+}
+
 void
 views_serve(struct sim *sim)
 {
+	door_route(sim->door, "/", root_on_request, sim);
+	door_route(sim->door, "/reply", reply_on_request, sim->replies);
 	door_route(sim->door, "/ledger", ledger_on_request, sim);
 	door_route(sim->door, "/ledger/duplicates", duplicates_on_request, sim);
 	door_route(sim->door, "/ledger/summary", summary_on_request, sim);

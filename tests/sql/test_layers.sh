@@ -1,9 +1,9 @@
 #!/bin/sh
 #
 # test_layers.sh: the rooms keep to their directions.  Includes go door →
-# flow → care → base; care/ is pure; a gateway knows gateway.h and the C
-# library's freestanding part; SQL is in daemon/sql.  BUILD names a built
-# tree.  Prints TAP.
+# flow → care → base; care/ is pure; a gateway knows gateway.h, what the SMS
+# clouds share and the C library's freestanding part; SQL is in daemon/sql.
+# BUILD names a built tree.  Prints TAP.
 set -u
 
 # shellcheck source=tests/tap.sh
@@ -70,9 +70,9 @@ else
 	    "$(undefined "$@")"
 	result "gateways have no writable globals" "$(writable "$@")"
 fi
-result "gateways include gateway.h and plain headers of the C library" \
-    "$(grep -n '^#include' gateways/*.c |
-        grep -Ev '"gateway\.h"|<(stdbool|stddef|stdint|inttypes|limits|string|stdlib)\.h>'
+result "gateways include gateway.h, cloud_sms.h and plain headers of C" \
+    "$(grep -n '^#include' gateways/*.[ch] |
+        grep -Ev '"(gateway|cloud_sms)\.h"|<(stdbool|stddef|stdint|inttypes|limits|string|stdlib)\.h>'
        grep -n '^#include "' gateways/gateway.h)"
 
 # string literals that hold a statement; ctl_schema.c makes the migrations'
