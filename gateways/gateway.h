@@ -42,7 +42,8 @@ enum gw_flag {               /* bits */
 	GW_CREDITS = 8,      /* a send spends a credit of the recipient */
 	GW_ABROAD = 16,      /* carries data abroad */
 	GW_TEMPLATES = 32,   /* takes only texts that were registered */
-	GW_SAME_TEXT = 64    /* a batch says everything but the address once */
+	GW_SAME_TEXT = 64,   /* a batch says everything but the address once */
+	GW_CODES = 128 /* takes any text, and the code of a registered one */
 };
 
 enum gw_verdict { GW_ACCEPTED = 1, GW_RETRY, GW_REJECTED, GW_UNKNOWN };
@@ -165,6 +166,7 @@ struct gw_call {
 	const char *token;   /* of auth(), or NULL */
 	const char *gateway; /* the name in [gateway "NAME"] */
 	void *host_data;     /* the host's */
+	const char *channel; /* that the gateway serves: "sms" */
 };
 
 /* A setting's value; never NULL for an option with a default or required. */

@@ -1,29 +1,21 @@
 /*
  * Aliyun SMS (Dysmsapi, version 2017-05-25): SendSms for one message,
  * SendBatchSms for up to 100, QuerySendDetails for what is unknown, and the
- * pushes SmsReport and SmsUp.  Requests are signed by ACS3-HMAC-SHA256.
+ * pushes SmsReport and SmsUp.  aliyun_sign.h signs the requests.
  *
  * The provider keeps no idempotency key, takes no time limit, and signs no
  * push: the secret path is what makes those trustworthy.  A batch has one
  * OutId and one BizId, so its receipts are told apart by the phone number.
  */
+#include "aliyun_sign.h"
 #include "cloud_sms.h"
 
 #include <stdlib.h>
 
 #define API_VERSION "2017-05-25"
 #define BATCH_MAX 100
-#define NONCE_BYTES 16
 #define PAGE_ROWS 50
 #define QUERY_NEAR_S 90 /* our send and its row may be dated so far apart */
-
-struct action { /* a request to be signed */
-	const char *name;
-	const char *version;
-	const struct gw_pair *parameters; /* in the order of their names */
-	size_t parameter_count;
-	bool form; /* parameters in the body, not in the query */
-};
 
 /*
  * What a code says.  Retry with a scope above the message: that scope waits,
@@ -93,6 +85,10 @@ static const struct gw_option options[] = {
 	.help = "Secret of the access key."},
     {"endpoint", GW_OPTION_URL, .standard = "https://dysmsapi.aliyuncs.com",
 	.help = "Where requests go, without a path."},
+    {"signature", GW_OPTION_TEXT, .standard = "acs3",
+	.help = "How requests are signed: acs3 (ACS3-HMAC-SHA256), or rpc "
+		"(HMAC-SHA1) for an endpoint that knows the older scheme "
+		"only."},
     {"sign-name", GW_OPTION_TEXT,
 	.help = "Signature (without brackets) of messages whose template "
 		"names none."},
@@ -119,91 +115,7 @@ provider_number(struct gw_call *call, const char *address)
 	return digits;
 }
 
-/* ---- signing ---- */
-
-static const char *
-encode_parameters(struct gw_call *call, const struct action *action)
-{
-	const struct gw_host *host = call->host;
-	struct gw_buf *buf = host->buf(call);
-
-	for (size_t i = 0; i < action->parameter_count; i++) {
-		host->buf_text(buf, i > 0 ? "&" : "");
-		host->buf_text(
-		    buf, host->percent(call, action->parameters[i].name));
-		host->buf_text(buf, "=");
-		host->buf_text(
-		    buf, host->percent(call, action->parameters[i].value));
-	}
-	return host->buf_string(buf);
-}
-
-static const char *
-authorization(struct gw_call *call, const char *canonical, const char *names)
-{
-	const struct gw_host *host = call->host;
-	const char *secret = gw_setting(call, "access-key-secret");
-	const char *to_sign = host->format(
-	    call, "ACS3-HMAC-SHA256\n%s", hex_sha256(call, canonical));
-	uint8_t digest[32];
-
-	host->hmac_sha256(
-	    call, secret, strlen(secret), to_sign, strlen(to_sign), digest);
-	return host->format(call,
-	    "ACS3-HMAC-SHA256 Credential=%s,SignedHeaders=%s,Signature=%s",
-	    gw_setting(call, "access-key-id"), names,
-	    host->hex(call, digest, sizeof(digest)));
-}
-
-static const char *
-nonce(struct gw_call *call)
-{
-	uint8_t random[NONCE_BYTES];
-
-	call->host->random(call, random, sizeof(random));
-	return call->host->hex(call, random, sizeof(random));
-}
-
-/* Make the signed request of an action. */
-static void
-sign(struct gw_call *call, const struct action *action,
-    struct gw_request *request)
-{
-	const struct gw_host *host = call->host;
-	const char *endpoint = gw_setting(call, "endpoint");
-	const char *parameters = encode_parameters(call, action);
-	const char *query = action->form ? "" : parameters;
-	const char *body = action->form ? parameters : "";
-	const struct gw_pair signed_headers[] = {
-	    {"content-type", "application/x-www-form-urlencoded"},
-	    {"host", endpoint_host(call, endpoint)},
-	    {"x-acs-action", action->name},
-	    {"x-acs-content-sha256", hex_sha256(call, body)},
-	    {"x-acs-date",
-		host->time_text(call, call->now_us, 0, "%Y-%m-%dT%H:%M:%SZ")},
-	    {"x-acs-signature-nonce", nonce(call)},
-	    {"x-acs-version", action->version},
-	};
-	/* without a body there is no content type */
-	size_t skip = action->form ? 0 : 1;
-	size_t count = COUNT(signed_headers) - skip;
-	struct gw_pair *headers =
-	    host->alloc(call, (count + 2) * sizeof(*headers));
-
-	memcpy(headers, signed_headers + skip, count * sizeof(*headers));
-	headers[count] = (struct gw_pair){"accept", "application/json"};
-	headers[count + 1] = (struct gw_pair){"authorization",
-	    authorization(call,
-		canonical_request(call, query, headers, count, body),
-		signed_names(call, headers, count))};
-	*request = (struct gw_request){.method = "POST",
-	    .url = host->format(call, "%s%s%s", endpoint_url(call, endpoint),
-		query[0] != '\0' ? "?" : "", query),
-	    .headers = headers,
-	    .header_count = count + 2,
-	    .body = body,
-	    .body_bytes = strlen(body)};
-}
+/* ---- settings ---- */
 
 static const char *
 check(struct gw_call *call)
@@ -214,6 +126,9 @@ check(struct gw_call *call)
 		return "access-key-secret is empty";
 	if (endpoint_authority(gw_setting(call, "endpoint")) == NULL)
 		return "endpoint: scheme, host and port in lower case, no path";
+	if (strcmp(gw_setting(call, "signature"), "acs3") != 0 &&
+	    strcmp(gw_setting(call, "signature"), "rpc") != 0)
+		return "signature: acs3 or rpc";
 	return NULL;
 }
 
@@ -625,18 +540,28 @@ read_receipt(
 	       (event->reference != NULL || event->provider_id != NULL);
 }
 
+/* The number of a reply, to know it again; NULL where it has none. */
+static const char *
+reply_id(struct gw_call *call, const struct gw_json *item)
+{
+	const char *id = text_at(call, item, "sequence_id");
+
+	return id != NULL && all_digits(id) ? id : NULL;
+}
+
 /* SmsUp; false if it is none. */
 static bool
 read_reply(
     struct gw_call *call, const struct gw_json *item, struct gw_event *event)
 {
 	*event = (struct gw_event){.type = GW_EVENT_REPLY,
-	    .id = text_at(call, item, "sequence_id"),
+	    .id = reply_id(call, item),
 	    .address = e164(call, text_at(call, item, "phone_number")),
 	    .extension = text_at(call, item, "dest_code"),
 	    .text = text_at(call, item, "content"),
 	    .at_us = china_instant(call, string_at(call, item, "send_time"))};
-	return event->address != NULL && event->text != NULL;
+	return event->address != NULL && event->text != NULL &&
+	       strlen(event->text) <= REPLY_BYTES_MAX;
 }
 
 static int

@@ -926,6 +926,14 @@ question_on_result(const struct gw_query_result *result,
 	arena_free(question->arena);
 }
 
+/* It takes each reference once: a repeat does what an answer would do. */
+static bool
+needs_no_answer(const struct gateway *gateway)
+{
+	return gateway->api->query == NULL &&
+	       (gateway->api->flags & GW_DEDUPLICATES) != 0;
+}
+
 void
 dispatch_ask(struct dispatch *dispatch, struct gateway *gateway,
     const struct delivery_key *key, const char *address,
@@ -936,6 +944,11 @@ dispatch_ask(struct dispatch *dispatch, struct gateway *gateway,
 	struct arena *arena;
 	char reference[DELIVERY_REFERENCE_MAX + 1];
 
+	if (needs_no_answer(gateway) && !dispatch->draining)
+		outcomes_add_asked(
+		    dispatch->outcomes, &(struct asked){.key = *key,
+					    .state = DELIVERY_UNKNOWN,
+					    .nothing = true});
 	if (gateway->api->query == NULL || dispatch->draining ||
 	    queue->question_count >= QUESTIONS_MAX ||
 	    gateway_paused(gateway, ""))

@@ -63,6 +63,7 @@ void dispatch_round(struct dispatch *dispatch, struct round *round,
 /*
  * Ask the provider about an unknown delivery, if its gateway can, once its
  * window has room; where too many wait nothing happens: plan asks again.
+ * Where a repeat is safe and nobody can be asked, it counts as asked.
  */
 void dispatch_ask(struct dispatch *dispatch, struct gateway *gateway,
     const struct delivery_key *key, const char *address,

@@ -49,6 +49,7 @@ call_init(const struct gateway *gateway, const struct gateway_config *config,
 	gateway_call_init(call, arena, gateway->name, config->settings,
 	    config->setting_count, clock_unmoved(gateway->gateways->clock),
 	    NULL);
+	call->channel = channel_word(gateway->channel);
 	watchdog_enter(gateway->name);
 	if (gateway->gateways->state != NULL)
 		state_file_calling(gateway->gateways->state, gateway->name);

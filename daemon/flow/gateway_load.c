@@ -442,6 +442,7 @@ ask_plugin(const struct loading *loading)
 	gateway_call_init(&call, loading->arena, loading->from->name,
 	    candidate->config->settings, candidate->config->setting_count, 0,
 	    NULL);
+	call.channel = channel_word(candidate->channel);
 	watchdog_enter(loading->from->name);
 	text = candidate->api.check(&call);
 	watchdog_leave();

@@ -229,9 +229,9 @@ find_registration(const struct catalogue *catalogue, int32_t tenant_id,
 	return NULL;
 }
 
-/* A text that differs from what was approved is not usable. */
-static void
-approve(const struct catalogue *catalogue, const struct audience *audience,
+/* Give the phrase its code; false: it is not, or no longer, registered. */
+static bool
+take_code(const struct catalogue *catalogue, const struct audience *audience,
     const struct gateway *gateway, struct phrase *phrase)
 {
 	const struct registration *r = find_registration(
@@ -243,16 +243,28 @@ approve(const struct catalogue *catalogue, const struct audience *audience,
 		phrase->parameters =
 		    template_parameters_parse(phrase->template, r->parameters,
 			r->parameter_count, catalogue->audience_arena, &error);
-	if (phrase->parameters == NULL) {
-		log_warning("template.unapproved",
-		    log_s(GATEWAY, gateway->name),
-		    log_s(KIND, kind_word(phrase->template->kind)),
-		    log_s(KEY, stage_word(phrase->template->stage)));
-		phrase->template = NULL;
-		return;
-	}
+	if (phrase->parameters == NULL)
+		return false;
 	phrase->code = r->code;
 	phrase->signature = r->signature;
+	return true;
+}
+
+/*
+ * A text that differs from what was approved is not usable where only those
+ * are taken; elsewhere it goes without a code.
+ */
+static void
+approve(const struct catalogue *catalogue, const struct audience *audience,
+    const struct gateway *gateway, struct phrase *phrase)
+{
+	if (take_code(catalogue, audience, gateway, phrase) ||
+	    (gateway->api->flags & GW_TEMPLATES) == 0)
+		return;
+	log_warning("template.unapproved", log_s(GATEWAY, gateway->name),
+	    log_s(KIND, kind_word(phrase->template->kind)),
+	    log_s(KEY, stage_word(phrase->template->stage)));
+	phrase->template = NULL;
 }
 
 static void
@@ -278,7 +290,8 @@ fill_channel(const struct messages *messages, struct audience *audience,
 			    kind, stage, channel, audience->locale);
 			if (phrase->template == NULL)
 				continue;
-			if ((gateway->api->flags & GW_TEMPLATES) != 0)
+			if ((gateway->api->flags & (GW_TEMPLATES | GW_CODES)) !=
+			    0)
 				approve(messages->catalogue, audience, gateway,
 				    phrase);
 			*(struct phrase_place *)list_add(&places) =

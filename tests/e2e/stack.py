@@ -26,6 +26,8 @@ import transitions  # noqa: E402
 
 SAMPLES = ROOT / "tests/samples"
 SIGNATURE = "示例医院"
+WEBHOOK_SIGNS = "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
+WEBHOOK_CALLS = "whsec_MzQ1Njc4OTo7PD0+P0BBQkNERUZHSElKS0xNTk9QUVI="
 CHINA = datetime.timezone(datetime.timedelta(hours=8))
 # how a plug-in finds the simulator, and its keys; others take a url
 PROVIDERS = {
@@ -35,7 +37,10 @@ endpoint = {sim}""",
     "sms_tencent": """secret-id = key-id
 secret-key-file = {folder}/secret
 sdk-app-id = 1400006666
-endpoint = {sim}"""}
+endpoint = {sim}""",
+    "webhook": """signing-secret-file = {folder}/signs
+verify-secret-file = {folder}/calls
+url = {sim}/webhook"""}
 
 
 def build_folder():
@@ -97,12 +102,13 @@ def get_json(url):
         return json.load(answer)
 
 
-def post(url, body):
+def post(url, body, headers=None):
     """Status and text, whatever the status."""
     data = body if isinstance(body, bytes) else body.encode()
     try:
         with urllib.request.urlopen(
-                urllib.request.Request(url, data=data), timeout=10) as answer:
+                urllib.request.Request(url, data=data, headers=headers or {}),
+                timeout=10) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -213,6 +219,8 @@ class Stack:
         self.sim_process = None
         self.write_secret("secret", "an-access-key-secret")
         self.write_secret("callback", "a-callback-secret-of-22-characters")
+        self.write_secret("signs", WEBHOOK_SIGNS)
+        self.write_secret("calls", WEBHOOK_CALLS)
         self.copies = [Copy(self, number) for number in range(copies)]
         self.ctl("keyring", "create", self.folder / "keyring")
         self.ctl("migrate")
@@ -283,6 +291,9 @@ callback-secret-file = {self.folder}/callback
              "--ledger", self.folder / "ledger.jsonl",
              "--callback", callback, "--loopback-callback", callback,
              "--tencent-callback", callback,
+             "--webhook-callback", callback,
+             "--webhook-secret-file", self.folder / "signs",
+             "--webhook-callback-secret-file", self.folder / "calls",
              *options], stdout=subprocess.DEVNULL)
         wait_until(self.sim_answers, 10, "the simulator answers")
 

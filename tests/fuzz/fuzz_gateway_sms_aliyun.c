@@ -15,9 +15,11 @@
 extern const struct gw_api adherd_gateway_sms_aliyun;
 
 static const struct gw_api *const api = &adherd_gateway_sms_aliyun;
-static const struct gw_pair settings[] = {{"access-key-id", "id"},
-    {"access-key-secret", "secret"},
-    {"endpoint", "https://dysmsapi.aliyuncs.com"}};
+static const struct gw_pair settings[2][4] = {
+    {{"access-key-id", "id"}, {"access-key-secret", "secret"},
+	{"endpoint", "https://dysmsapi.aliyuncs.com"}, {"signature", "acs3"}},
+    {{"access-key-id", "id"}, {"access-key-secret", "secret"},
+	{"endpoint", "https://dysmsapi.aliyuncs.com"}, {"signature", "rpc"}}};
 static const struct gw_message messages[MESSAGES] = {
     {.reference = "ma"}, {.reference = "mb"}};
 
@@ -89,7 +91,8 @@ fuzz_receive(struct gw_call *call, const char *text, size_t bytes)
 	for (int i = 0; i < count; i++) {
 		must(events[i].address != NULL && events[i].address[0] == '+');
 		must(events[i].type == GW_EVENT_REPLY
-			 ? events[i].text != NULL
+			 ? events[i].text != NULL &&
+			       strlen(events[i].text) <= 8192
 			 : events[i].type == GW_EVENT_RECEIPT &&
 			       (events[i].reference != NULL ||
 				   events[i].provider_id != NULL));
@@ -149,8 +152,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	if (bytes >= 1) {
 		status = statuses[(data[0] >> 2) % COUNT(statuses)];
 		text = arena_text_n(arena, (const char *)data + 1, bytes - 1);
-		gateway_call_init(&call, arena, "fuzz", settings,
-		    COUNT(settings), NOW_US, NULL);
+		gateway_call_init(&call, arena, "fuzz", settings[data[0] >> 7],
+		    COUNT(settings[0]), NOW_US, NULL);
 		switch (data[0] % 4) {
 		case 0:
 			fuzz_sent(&call, status, text, bytes - 1);

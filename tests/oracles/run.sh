@@ -1,7 +1,8 @@
 #!/bin/sh
-# The vendors' own SDKs as witnesses of the simulator: run.sh [BUILD].
-# Installs them by the lock file into BUILD/oracles, starts
-# BUILD/tests/adherd-sim (or $ADHERD_SIM), prints TAP.
+# The vendors' own SDKs as witnesses of the simulator and of the gateways:
+# run.sh [BUILD].  Installs them by the lock file into BUILD/oracles, starts
+# BUILD/tests/adherd-sim (or $ADHERD_SIM), prints TAP: aliyun.js, tencent.js,
+# webhooks.py.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=${1:-${BUILD:-build}}
@@ -39,10 +40,11 @@ do
 	fi
 	sleep 0.05
 done
+export NODE_PATH="$build/oracles/node_modules" BUILD="$build"
 status=0
 for each in aliyun tencent
 do
-	NODE_PATH=$build/oracles/node_modules node "$here/$each.js" "$port" \
-	    oracleAccessKeyId "$secret" || status=1
+	node "$here/$each.js" "$port" oracleAccessKeyId "$secret" || status=1
 done
+"$here/webhooks.py" || status=1
 exit "$status"

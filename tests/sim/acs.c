@@ -452,10 +452,14 @@ acs_verify(struct sim *sim, const struct door_request *request,
     const struct acs_params *params)
 {
 	const char *authorization = door_header(request, "authorization");
+	bool rpc = authorization == NULL;
+	struct acs_refusal refusal;
 
-	if (authorization != NULL)
-		return verify_acs3(sim, request, params, authorization);
-	if (acs_param(params, "Signature") != NULL)
-		return verify_rpc(sim, request, params);
-	return check_key(sim, NULL);
+	if (rpc && acs_param(params, "Signature") == NULL)
+		return check_key(sim, NULL);
+	refusal = rpc ? verify_rpc(sim, request, params)
+		      : verify_acs3(sim, request, params, authorization);
+	if (refusal.code == NULL)
+		++*(rpc ? &sim->signed_rpc : &sim->signed_acs3);
+	return refusal;
 }

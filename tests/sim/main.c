@@ -20,6 +20,7 @@
 #include "tests/sim/receipt.h"
 #include "tests/sim/reply.h"
 #include "tests/sim/sms_template.h"
+#include "tests/sim/webhook.h"
 
 #define SECRET_BYTES_MAX 256
 #define CHINA_OFFSET_US (8 * HOUR_US)
@@ -33,6 +34,9 @@ struct arguments {
 	const char *loopback_callback;
 	const char *tencent_callback;
 	const char *sdk_app_id;
+	const char *webhook_secret_file;
+	const char *webhook_callback;
+	const char *webhook_callback_secret_file;
 	const char *ledger;
 	int64_t receipt_delay_ms;
 	int64_t retry_scale_micro;
@@ -45,7 +49,8 @@ struct arguments {
 const char *
 endpoint_word(enum endpoint endpoint)
 {
-	static const char *const words[] = {"aliyun", "loopback", "tencent"};
+	static const char *const words[] = {
+	    "aliyun", "loopback", "tencent", "webhook"};
 
 	return words[endpoint];
 }
@@ -123,13 +128,16 @@ usage(int status)
 	    "    --access-key-id ID --access-key-secret-file FILE\n"
 	    "    [--callback URL] [--loopback-callback URL]\n"
 	    "    [--tencent-callback URL] [--sdk-app-id ID (1400006666)]\n"
+	    "    [--webhook-secret-file FILE] [--webhook-callback URL\n"
+	    "     --webhook-callback-secret-file FILE]\n"
 	    "    [--receipt-delay-ms N (500)] [--retry-scale X (1)]\n"
 	    "    [--day-limit N (50, 0: none)] [--ledger FILE] [--seed N (1)]\n"
 	    "    [--clock-ahead-s N (0, may be negative)] [--balance N "
 	    "(1000000)]\n"
 	    "Listens on 127.0.0.1 and prints where; port 0 is any free one.\n"
-	    "/ Aliyun and Tencent SMS, /loopback, /control, /reply, /ledger,\n"
-	    "/ledger/duplicates, /ledger/summary, /callbacks, /phones.\n");
+	    "/ Aliyun and Tencent SMS, /loopback, /webhook, /control, /reply,\n"
+	    "/ledger, /ledger/duplicates, /ledger/summary, /callbacks,\n"
+	    "/phones.\n");
 	exit(status);
 }
 
@@ -160,36 +168,50 @@ scale(const char *text)
 	return (int64_t)(value * 1000000);
 }
 
+/* Where the value of an option belongs that is taken as it is, or NULL. */
+static const char **
+text_option(struct arguments *arguments, int option)
+{
+	switch (option) {
+	case 't':
+		return &arguments->templates;
+	case 'i':
+		return &arguments->access_key_id;
+	case 'k':
+		return &arguments->secret_file;
+	case 'c':
+		return &arguments->callback;
+	case 'C':
+		return &arguments->loopback_callback;
+	case 'T':
+		return &arguments->tencent_callback;
+	case 'A':
+		return &arguments->sdk_app_id;
+	case 'w':
+		return &arguments->webhook_secret_file;
+	case 'W':
+		return &arguments->webhook_callback;
+	case 'v':
+		return &arguments->webhook_callback_secret_file;
+	case 'l':
+		return &arguments->ledger;
+	default:
+		return NULL;
+	}
+}
+
 static void
 take_option(struct arguments *arguments, int option, const char *value)
 {
+	const char **text = text_option(arguments, option);
+
+	if (text != NULL) {
+		*text = value;
+		return;
+	}
 	switch (option) {
 	case 'p':
 		arguments->port = number(value, 0, 65535);
-		break;
-	case 't':
-		arguments->templates = value;
-		break;
-	case 'i':
-		arguments->access_key_id = value;
-		break;
-	case 'k':
-		arguments->secret_file = value;
-		break;
-	case 'c':
-		arguments->callback = value;
-		break;
-	case 'C':
-		arguments->loopback_callback = value;
-		break;
-	case 'T':
-		arguments->tencent_callback = value;
-		break;
-	case 'A':
-		arguments->sdk_app_id = value;
-		break;
-	case 'l':
-		arguments->ledger = value;
 		break;
 	case 'd':
 		arguments->receipt_delay_ms = number(value, 0, 86400000);
@@ -227,6 +249,9 @@ read_arguments(int argc, char **argv, struct arguments *arguments)
 	    {"loopback-callback", required_argument, NULL, 'C'},
 	    {"tencent-callback", required_argument, NULL, 'T'},
 	    {"sdk-app-id", required_argument, NULL, 'A'},
+	    {"webhook-secret-file", required_argument, NULL, 'w'},
+	    {"webhook-callback", required_argument, NULL, 'W'},
+	    {"webhook-callback-secret-file", required_argument, NULL, 'v'},
 	    {"ledger", required_argument, NULL, 'l'},
 	    {"receipt-delay-ms", required_argument, NULL, 'd'},
 	    {"retry-scale", required_argument, NULL, 'r'},
@@ -243,17 +268,22 @@ read_arguments(int argc, char **argv, struct arguments *arguments)
 		take_option(arguments, option, optarg);
 	if (optind != argc || arguments->port < 0 ||
 	    arguments->templates == NULL || arguments->access_key_id == NULL ||
-	    arguments->secret_file == NULL)
+	    arguments->secret_file == NULL ||
+	    (arguments->webhook_callback == NULL) !=
+		(arguments->webhook_callback_secret_file == NULL))
 		usage(EXIT_USAGE_);
 }
 
-/* The file's first line; the caller frees it. */
+/* The file's first line, NULL without a file; the caller frees it. */
 static char *
 read_secret(const char *path)
 {
 	char line[SECRET_BYTES_MAX];
-	FILE *file = fopen(path, "re");
+	FILE *file;
 
+	if (path == NULL)
+		return NULL;
+	file = fopen(path, "re");
 	if (file == NULL || fgets(line, sizeof(line), file) == NULL)
 		fatal(EXIT_CONFIGURATION, "%s: cannot read the secret", path);
 	(void)fclose(file);
@@ -288,6 +318,35 @@ open_files(struct sim *sim, const struct arguments *arguments)
 		fatal(EXIT_DEPENDENCY, "%s", error);
 }
 
+static void
+take_settings(struct sim *sim, const struct arguments *arguments)
+{
+	sim->access_key_id = arguments->access_key_id;
+	sim->sdk_app_id = arguments->sdk_app_id;
+	sim->callback[ENDPOINT_ALIYUN] = arguments->callback;
+	sim->callback[ENDPOINT_LOOPBACK] = arguments->loopback_callback;
+	sim->callback[ENDPOINT_TENCENT] = arguments->tencent_callback;
+	sim->callback[ENDPOINT_WEBHOOK] = arguments->webhook_callback;
+	sim->receipt_delay_us = arguments->receipt_delay_ms * 1000;
+	sim->retry_scale_micro = arguments->retry_scale_micro;
+	sim->clock_ahead_us = arguments->clock_ahead_s * SECOND_US;
+	sim->day_limit = arguments->day_limit;
+	sim->balance = arguments->balance;
+	sim->random = (uint64_t)arguments->seed;
+}
+
+static struct webhook *
+open_webhook(const struct arguments *arguments)
+{
+	char *secret = read_secret(arguments->webhook_secret_file);
+	char *callbacks = read_secret(arguments->webhook_callback_secret_file);
+	struct webhook *webhook = webhook_create(secret, callbacks);
+
+	free(secret);
+	free(callbacks);
+	return webhook;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -304,25 +363,17 @@ main(int argc, char **argv)
 	read_arguments(argc, argv, &arguments);
 	(void)signal(SIGPIPE, SIG_IGN);
 	secret = read_secret(arguments.secret_file);
-	sim.access_key_id = arguments.access_key_id;
 	sim.access_key_secret = secret;
-	sim.callback[ENDPOINT_ALIYUN] = arguments.callback;
-	sim.callback[ENDPOINT_LOOPBACK] = arguments.loopback_callback;
-	sim.callback[ENDPOINT_TENCENT] = arguments.tencent_callback;
-	sim.sdk_app_id = arguments.sdk_app_id;
-	sim.receipt_delay_us = arguments.receipt_delay_ms * 1000;
-	sim.retry_scale_micro = arguments.retry_scale_micro;
-	sim.clock_ahead_us = arguments.clock_ahead_s * SECOND_US;
-	sim.day_limit = arguments.day_limit;
-	sim.balance = arguments.balance;
-	sim.random = (uint64_t)arguments.seed;
+	take_settings(&sim, &arguments);
 	sim.loop = loop_create();
 	open_files(&sim, &arguments);
 	sim.faults = faults_create(&sim);
 	sim.receipts = receipts_create(&sim);
 	sim.replies = replies_create(&sim);
 	sim.nonces = nonces_create();
+	sim.webhook = open_webhook(&arguments);
 	loopback_serve(&sim);
+	webhook_serve(&sim);
 	views_serve(&sim);
 	loop_on_signal(sim.loop, SIGTERM, on_stop, sim.loop);
 	loop_on_signal(sim.loop, SIGINT, on_stop, sim.loop);
@@ -337,6 +388,7 @@ main(int argc, char **argv)
 	ledger_close(sim.ledger);
 	faults_free(sim.faults);
 	nonces_free(sim.nonces);
+	webhook_free(sim.webhook);
 	sms_templates_free(sim.templates);
 	loop_free(sim.loop);
 	free(secret);

@@ -1,7 +1,8 @@
 /*
  * Receipts.  Owns a heap of receipts by due time for each endpoint, the
  * posts under way and a ring of past posts.  A post carries what is due, at
- * most 100; each receipt that was not acknowledged comes back later.
+ * most 100 (webhook: one); each receipt that was not acknowledged comes back
+ * later.
  */
 #include "tests/sim/receipt.h"
 
@@ -12,6 +13,7 @@
 #include "base/http_client.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/sms_template.h"
+#include "tests/sim/webhook.h"
 
 #define QUEUE_MAX 600000 /* per endpoint */
 #define BATCH_MAX 100
@@ -378,6 +380,25 @@ write_loopback(struct json_writer *writer, const struct receipt *receipt,
 	json_write_end_object(writer);
 }
 
+static void
+write_webhook(struct json_writer *writer, const struct receipt *receipt,
+    const struct entry *entry, struct arena *arena)
+{
+	json_write_object(writer);
+	json_write_member(writer, "type",
+	    receipt->delivered ? "message.delivered" : "message.undelivered");
+	json_write_member(
+	    writer, "timestamp", sim_time_text(entry->receipt_at, arena));
+	json_write_key(writer, "data");
+	json_write_object(writer);
+	json_write_member(writer, "reference", entry->reference);
+	json_write_member(writer, "id", entry->message_id);
+	if (!receipt->delivered)
+		json_write_member(writer, "code", receipt->code);
+	json_write_end_object(writer);
+	json_write_end_object(writer);
+}
+
 /* The same for every endpoint, for whoever reads /callbacks. */
 static void
 write_log(struct json_writer *writer, const struct receipt *receipt,
@@ -536,7 +557,8 @@ write_post(struct post *post, struct buf *body, struct buf *log)
 
 	json_write_init(&out, body);
 	json_write_init(&note, log);
-	json_write_array(&out);
+	if (post->endpoint != ENDPOINT_WEBHOOK)
+		json_write_array(&out);
 	json_write_array(&note);
 	for (size_t i = 0; i < post->count; i++) {
 		struct receipt *receipt = &post->items[i];
@@ -547,29 +569,50 @@ write_post(struct post *post, struct buf *body, struct buf *log)
 			write_aliyun(&out, receipt, &entry, arena);
 		else if (post->endpoint == ENDPOINT_TENCENT)
 			write_tencent(&out, receipt, &entry, arena);
+		else if (post->endpoint == ENDPOINT_WEBHOOK)
+			write_webhook(&out, receipt, &entry, arena);
 		else
 			write_loopback(&out, receipt, &entry, arena);
 		write_log(&note, receipt, &entry);
 	}
-	json_write_end_array(&out);
+	if (post->endpoint != ENDPOINT_WEBHOOK)
+		json_write_end_array(&out);
 	json_write_end_array(&note);
 	arena_free(arena);
+}
+
+/* Signed; the id is the receipt's own, so that it stays on a repeat. */
+static size_t
+webhook_headers(const struct post *post, const struct buf *body,
+    struct arena *arena, struct http_header headers[WEBHOOK_HEADERS])
+{
+	const struct receipt *receipt = &post->items[0];
+	const char *id = arena_printf(arena, "evt_%llu_%llu",
+	    (unsigned long long)receipt->seq,
+	    (unsigned long long)receipt->order);
+
+	webhook_sign(post->receipts->sim->webhook, id, body, arena, headers);
+	return WEBHOOK_HEADERS;
 }
 
 static void
 send_post(struct post *post)
 {
 	struct receipts *receipts = post->receipts;
-	const struct http_header header = {
-	    "Content-Type", "application/json; charset=utf-8"};
+	struct arena *arena = arena_create();
+	struct http_header headers[WEBHOOK_HEADERS] = {
+	    {"Content-Type", "application/json; charset=utf-8"}};
 	struct buf body = BUF_INIT(0), log = BUF_INIT(0);
 	struct http_request request = {.method = "POST",
 	    .url = receipts->sim->callback[post->endpoint],
-	    .headers = &header,
+	    .headers = headers,
 	    .header_count = 1,
 	    .plain_allowed = true};
 
 	write_post(post, &body, &log);
+	if (post->endpoint == ENDPOINT_WEBHOOK)
+		request.header_count =
+		    webhook_headers(post, &body, arena, headers);
 	post->log = mem_text(buf_string(&log));
 	post->at = clock_wall();
 	request.body = body.data;
@@ -578,6 +621,7 @@ send_post(struct post *post)
 	    http_client_send(receipts->client, &request, post_done, post);
 	buf_free(&body);
 	buf_free(&log);
+	arena_free(arena);
 }
 
 /* A message that the ledger has forgotten gets no receipt any more. */
@@ -591,6 +635,12 @@ add_item(struct post *post, struct receipt receipt)
 		receipts->dropped++;
 	else
 		post->items[post->count++] = receipt;
+}
+
+static size_t
+items_max(enum endpoint endpoint)
+{
+	return endpoint == ENDPOINT_WEBHOOK ? 1 : BATCH_MAX;
 }
 
 /* Post what is due on this endpoint, as far as there are slots. */
@@ -610,7 +660,7 @@ post_due(struct receipts *receipts, enum endpoint endpoint)
 		post->receipts = receipts;
 		post->endpoint = endpoint;
 		receipts->posts[endpoint][slot] = post;
-		while (post->count < BATCH_MAX && queue->count > 0 &&
+		while (post->count < items_max(endpoint) && queue->count > 0 &&
 		       queue->heap[0].due_at <= now)
 			add_item(post, queue_pop(queue));
 		if (post->count > 0)

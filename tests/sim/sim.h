@@ -16,11 +16,13 @@ struct receipts;
 struct replies;
 struct sms_templates;
 struct nonces;
+struct webhook;
 
 enum endpoint {
 	ENDPOINT_ALIYUN = 0,
 	ENDPOINT_LOOPBACK = 1,
 	ENDPOINT_TENCENT = 2,
+	ENDPOINT_WEBHOOK = 3,
 	ENDPOINT_COUNT
 };
 
@@ -33,6 +35,7 @@ struct sim {
 	struct replies *replies;
 	struct sms_templates *templates;
 	struct nonces *nonces;
+	struct webhook *webhook;
 	const char *access_key_id;
 	const char *access_key_secret;
 	const char *sdk_app_id;
@@ -43,7 +46,8 @@ struct sim {
 	int64_t balance;        /* of /loopback; each message takes one */
 	int64_t day_limit; /* per number, signature and template; 0: none */
 	uint64_t requests; /* accepted so far; numbers them */
-	uint64_t random;   /* state of sim_random() */
+	int64_t signed_acs3, signed_rpc; /* genuine requests by each scheme */
+	uint64_t random;                 /* state of sim_random() */
 };
 
 const char *endpoint_word(enum endpoint endpoint);
@@ -65,6 +69,7 @@ void tencent_on_request(
 
 /* Register the paths of each part. */
 void loopback_serve(struct sim *sim);
+void webhook_serve(struct sim *sim);
 void views_serve(struct sim *sim); /* ledger, callbacks, control, phones, / */
 
 #endif

@@ -94,6 +94,22 @@ def tc3_authorization(key_id, secret, timestamp, headers, payload,
             f"SignedHeaders={signed}, Signature={signature}")
 
 
+def webhook_sign(secret, webhook_id, timestamp, body):
+    """An entry of webhook-signature, by Standard Webhooks 1.0.0."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    content = f"{webhook_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(
+        key, content, hashlib.sha256).digest()).decode()
+
+
+def webhook_headers(secret, webhook_id, body, timestamp=None):
+    timestamp = str(int(time.time()) if timestamp is None else timestamp)
+    return {"Content-Type": "application/json", "webhook-id": webhook_id,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": webhook_sign(secret, webhook_id, timestamp,
+                                              body)}
+
+
 def utc_text(offset_s=0):
     now = datetime.datetime.now(datetime.timezone.utc)
     return (now + datetime.timedelta(seconds=offset_s)).strftime(
@@ -107,6 +123,7 @@ class Receiver:
         self.status = status
         self.body = body
         self.posts = []
+        self.raw = []           # headers and bytes of each
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -116,6 +133,7 @@ class Receiver:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.posts.append(
                     (time.monotonic(), self.path, json.loads(raw)))
+                receiver.raw.append((dict(self.headers), raw))
                 self.send_response(receiver.status)
                 self.send_header("Content-Length", str(len(receiver.body)))
                 self.end_headers()
@@ -288,9 +306,20 @@ class Simulator:
             headers = change(headers)
         return self.request("POST", "/", headers, payload, timeout)
 
+    def webhook(self, body, *, secret, webhook_id=None, timestamp=None,
+                change=None):
+        """One signed request; change(headers) may spoil it."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        if webhook_id is None:
+            webhook_id = body["data"]["messages"][0]["reference"]
+        headers = webhook_headers(secret, webhook_id, raw, timestamp)
+        if change:
+            change(headers)
+        return self.request("POST", "/webhook", list(headers.items()), raw)
+
     def aliyun_rpc(self, action, params, *, method="GET", secret=None,
-                   date=None, nonce=None):
-        """One request in the older scheme."""
+                   date=None, nonce=None, change=None):
+        """One request in the older scheme; change(params) may spoil it."""
         whole = {"AccessKeyId": self.key_id, "Action": action,
                  "Format": "JSON", "RegionId": "cn-hangzhou",
                  "SignatureMethod": "HMAC-SHA1", "SignatureVersion": "1.0",
@@ -298,6 +327,8 @@ class Simulator:
                  "Timestamp": date or utc_text(), "Version": "2017-05-25",
                  **params}
         whole["Signature"] = rpc_sign(method, whole, secret or self.secret)
+        if change:
+            change(whole)
         if method == "GET":
             return self.request("GET", "/?" + canonical(whole))
         return self.request(

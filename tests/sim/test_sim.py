@@ -151,6 +151,8 @@ def test_send_by_query_by_form_and_by_the_older_scheme():
             equal(set(answer.json), {"RequestId", "BizId", "Code", "Message"})
             assert re.fullmatch(r"\d{18}\^0", answer.json["BizId"])
         equal(len({answer.json["BizId"] for answer in answers}), 4)
+        summary = sim.get("/ledger/summary")
+        equal((summary["signed_acs3"], summary["signed_rpc"]), (2, 2))
         equal(len(sim.ledger()), 4)
 
 
@@ -182,6 +184,44 @@ def test_requests_that_are_not_ours_are_refused_and_take_nothing():
                   {"RequestId", "HostId", "Code", "Message", "Recommend"})
         answer = sim.aliyun("SendFax", SMS)
         equal((answer.status, answer.code), (404, "InvalidAction.NotFound"))
+        equal(sim.ledger(), [])
+
+
+def test_older_requests_that_are_not_ours_are_refused_and_take_nothing():
+    def put(name, value):
+        return lambda whole: whole.update({name: value})
+
+    def as_get(whole):
+        whole["Signature"] = rpc_sign("GET", {
+            k: v for k, v in whole.items() if k != "Signature"}, sim.secret)
+
+    mismatch = (400, "SignatureDoesNotMatch")
+    with Simulator(PROGRAM) as sim:
+        cases = [
+            (mismatch, {}, {"secret": sim.secret[:-1] + "u"}),
+            (mismatch, {}, {"change": put("OutId", "x")}),
+            (mismatch, {}, {"change": put("More", "x")}),
+            (mismatch, {}, {"change": lambda w: w.pop("OutId")}),
+            (mismatch, {}, {"change": put("Signature", "")}),
+            (mismatch, {}, {"change": as_get}),
+            ((400, "MissingAccessKeyId"), {},
+             {"change": lambda w: w.pop("Signature")}),
+            ((404, "InvalidAccessKeyId.NotFound"), {"AccessKeyId": "x"}, {}),
+            ((400, "IncompleteSignature"), {"SignatureVersion": "2.0"}, {}),
+            ((400, "IncompleteSignature"),
+             {"SignatureMethod": "HMAC-SHA256"}, {}),
+            ((400, "InvalidTimeStamp.Expired"), {},
+             {"date": utc_text(-16 * 60)}),
+            ((400, "InvalidTimeStamp.Expired"), {},
+             {"date": utc_text(16 * 60)}),
+            ((400, "InvalidTimeStamp.Format"), {}, {"date": "now"}),
+            ((400, "MissingSignatureNonce"), {"SignatureNonce": ""}, {}),
+            ((400, "InvalidVersion"), {"Version": "2014-05-26"}, {}),
+        ]
+        for expected, changes, how in cases:
+            answer = sim.aliyun_rpc("SendSms", {**SMS, **changes},
+                                    method="POST", **how)
+            equal((answer.status, answer.code), expected)
         equal(sim.ledger(), [])
 
 

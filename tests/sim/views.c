@@ -82,6 +82,10 @@ summary_on_request(
 	ledger_write_summary(sim->ledger, &writer);
 	receipts_write_summary(sim->receipts, &writer);
 	replies_write_summary(sim->replies, &writer);
+	json_write_key(&writer, "signed_acs3");
+	json_write_i64(&writer, sim->signed_acs3);
+	json_write_key(&writer, "signed_rpc");
+	json_write_i64(&writer, sim->signed_rpc);
 	json_write_end_object(&writer);
 }
 

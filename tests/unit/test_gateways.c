@@ -1,6 +1,6 @@
 /*
  * sms_aliyun and loopback against their golden files.  sms_aliyun is
- * included, for the published vectors of its signature want actions that it
+ * included, for the published vectors of its signatures want actions that it
  * never sends.
  */
 #include "gateway_bench.h"
@@ -111,6 +111,39 @@ acs3_vectors_come_out_byte_for_byte(void **state)
 	arena_free(arena);
 }
 
+static void
+rpc_vectors_come_out_byte_for_byte(void **state)
+{
+	struct arena *arena = arena_create();
+	int checked = 0;
+
+	(void)state;
+	json_each (item, read_json("tests/vectors/vectors-sms.json", arena)) {
+		const struct json *inputs = json_get(item, "inputs");
+		struct gw_pair pairs[PARAMETERS_MAX];
+		struct action action = {.parameters = pairs};
+		struct bench bench;
+
+		if (strcmp(json_get_text(item, "scheme"),
+			"Aliyun-RPC-HMAC-SHA1") != 0)
+			continue;
+		bench_init(&bench, &aliyun, arena, item);
+		bench.settings[1].value =
+		    json_get_text(inputs, "access_key_secret");
+		json_each (member, json_get(inputs, "params"))
+			insert_parameter(pairs, &action.parameter_count,
+			    (struct gw_pair){member->key, json_text(member)});
+		expect(&bench, "canonical", json_get_text(item, "canonical"),
+		    encode_parameters(&bench.call, &action));
+		expect(&bench, "signature", json_get_text(item, "signature"),
+		    rpc_signature(&bench.call, json_get_text(inputs, "method"),
+			json_get_text(item, "canonical")));
+		checked++;
+	}
+	assert_int_equal(checked, 3);
+	arena_free(arena);
+}
+
 /* ---- tests ---- */
 
 static void
@@ -178,6 +211,8 @@ aliyun_settings_are_checked(void **state)
 {
 	(void)state;
 	endpoints_are_checked(&aliyun);
+	assert_null(check_setting(&aliyun, "signature", "rpc"));
+	assert_non_null(check_setting(&aliyun, "signature", "hmac"));
 	assert_non_null(check_setting(&aliyun, "access-key-id", ""));
 	assert_non_null(check_setting(&aliyun, "access-key-secret", ""));
 }
@@ -254,6 +289,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(acs3_vectors_come_out_byte_for_byte),
+	    cmocka_unit_test(rpc_vectors_come_out_byte_for_byte),
 	    cmocka_unit_test(aliyun_requests_are_signed_and_escaped),
 	    cmocka_unit_test(aliyun_codes_become_verdicts_and_scopes),
 	    cmocka_unit_test(aliyun_pushes_become_receipts_and_replies),
