@@ -27,7 +27,7 @@ say = $(if $(V),,@echo '  $(1)')
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 BASE := $(call objects,daemon/base/*.c)
-CARE := $(call objects,daemon/care/*.c)
+CARE := $(call objects,daemon/care/*.c) $(BUILD)/gen/replies.o
 FLOW := $(call objects,daemon/flow/*.c) $(BUILD)/gen/statements.o $(BUILD)/gen/words.o
 DOOR := $(call objects,daemon/door/*.c)
 DAEMON := $(call objects,daemon/main*.c)
@@ -40,6 +40,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 SQL := $(sort $(wildcard daemon/sql/*.sql))
 WORDS := $(sort $(wildcard templates/words/*.txt))
+REPLIES := $(sort $(wildcard daemon/care/reply/*.rules))
 MIGRATIONS := $(sort $(wildcard migrations/[0-9]*.sql))
 
 all: $(BUILD)/adherd $(BUILD)/adherctl $(GATEWAYS)
@@ -66,6 +67,9 @@ $(BUILD)/gen/migrations.c: daemon/embed.sh $(MIGRATIONS)
 $(BUILD)/gen/words.c: daemon/embed.sh $(WORDS)
 	@mkdir -p $(dir $@)
 	$(Q)daemon/embed.sh words $@ $(WORDS)
+$(BUILD)/gen/replies.c: daemon/embed.sh $(REPLIES)
+	@mkdir -p $(dir $@)
+	$(Q)daemon/embed.sh replies $@ $(REPLIES)
 # ISO C promises strings of 4095 bytes; statements are longer
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(call say,CC $@)

@@ -20,7 +20,7 @@ static const struct ctl_verb *const verbs[] = {&ctl_migrate, &ctl_maintain,
     &ctl_product_list, &ctl_template_list, &ctl_template_render,
     &ctl_template_register, &ctl_template_check, &ctl_gateway_list,
     &ctl_gateway_pauses, &ctl_gateway_pause, &ctl_gateway_resume,
-    &ctl_keyring_create, &ctl_timing, &ctl_supply};
+    &ctl_keyring_create, &ctl_timing, &ctl_supply, &ctl_reply};
 
 void
 ctl_fail(int status, const char *format, ...)

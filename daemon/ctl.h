@@ -84,7 +84,7 @@ extern const struct ctl_verb ctl_program_check, ctl_program_list,
 extern const struct ctl_verb ctl_product_set, ctl_product_list;
 extern const struct ctl_verb ctl_template_list, ctl_template_render,
     ctl_template_register, ctl_template_check;
-extern const struct ctl_verb ctl_timing, ctl_supply;
+extern const struct ctl_verb ctl_timing, ctl_supply, ctl_reply;
 extern const struct ctl_verb ctl_maintain;
 extern const struct ctl_verb ctl_queue;
 /* ctl_patient.c */

@@ -1,9 +1,9 @@
 #!/bin/sh
 #
-# embed.sh statements|migrations|words OUT.c FILE…: make C out of files.
+# embed.sh statements|migrations|words|replies OUT.c FILE…: make C out of files.
 # Statements are named by their file, daemon/sql/NAME.sql; see
-# daemon/flow/statements.h, daemon/migrations.h and
-# daemon/flow/template_files.h.
+# daemon/flow/statements.h, daemon/migrations.h,
+# daemon/flow/template_files.h and daemon/care/reply_rules.h.
 set -eu
 
 what=$1
@@ -55,6 +55,17 @@ quote() {
 		done
 		echo "};"
 		echo "const size_t word_file_count = $#;"
+		;;
+	replies)
+		echo '#include "care/reply_rules.h"'
+		echo "const struct reply_file reply_files[] = {"
+		for file; do
+			echo "	{\"$(basename "$file" .rules)\","
+			quote "$file"
+			echo "	},"
+		done
+		echo "};"
+		echo "const size_t reply_file_count = $#;"
 		;;
 	*)
 		exit 64

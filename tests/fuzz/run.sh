@@ -27,6 +27,15 @@ seed() {
 	fuzz_program)
 		cp "$here"/tests/samples/program-*.json "$2"
 		;;
+	fuzz_reply)
+		# a byte that names the question, then the reply
+		sed -n 's/.*"text": "\([^"\\]*\)".*/0\1/p' \
+		    "$here"/tests/replies/*.jsonl | split -l 1 -a 4 - "$2/text-"
+		# and tables, which begin with a comment
+		# shellcheck disable=SC2016 # split's own variable
+		split -l 20 -a 4 --filter='{ echo "#"; cat; } >"$FILE"' \
+		    "$here/daemon/care/reply/en.rules" "$2/rules-"
+		;;
 	fuzz_template)
 		for each in "$here"/templates/*/*.tpl; do
 			cp "$each" "$2/$(basename "$(dirname "$each")")-${each##*/}"

@@ -1,0 +1,405 @@
+/*
+ * From a text to its meaning: cut it, hide what only looks like something,
+ * ask the rules, settle what contradicts.  Pure.
+ */
+#include "care/reply.h"
+
+#include <string.h>
+
+#include "care/reply_sense.h"
+
+#define COURTESIES_MAX 4 /* taken off the ends of a text */
+#define BIT(label) (UINT32_C(1) << (label))
+#define ANSWERS \
+	(BIT(REPLY_TAKEN) | BIT(REPLY_NOT_TAKEN) | BIT(REPLY_REFILL_YES) | \
+	    BIT(REPLY_REFILL_NO) | BIT(REPLY_FOLLOWUP_CONFIRM) | \
+	    BIT(REPLY_FOLLOWUP_RESCHEDULE) | BIT(REPLY_FOLLOWUP_CANCEL) | \
+	    BIT(REPLY_STOPPED) | BIT(REPLY_HAVE_SUPPLY))
+
+void
+sense_init(
+    struct sense *sense, const struct reply_rules *rules, struct arena *arena)
+{
+	*sense = (struct sense){.rules = rules, .arena = arena};
+	sense->slots.days_left = -1;
+	sense->slots.units_left_micro = -1;
+	sense->slots.item_count = -1;
+}
+
+bool
+sense_has(const struct sense *sense, enum reply_label label)
+{
+	return sense->rule_of[label] != NULL;
+}
+
+uint32_t
+sense_labels(const struct sense *sense)
+{
+	uint32_t labels = 0;
+
+	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
+		labels |= (uint32_t)(sense->rule_of[i] != NULL) << i;
+	return labels;
+}
+
+void
+sense_add(struct sense *sense, enum reply_label label, const char *rule)
+{
+	if (sense->rule_of[label] == NULL)
+		sense->rule_of[label] = rule;
+}
+
+static void
+drop(struct sense *sense, enum reply_label label)
+{
+	sense->rule_of[label] = NULL;
+}
+
+/* ---- slots ---- */
+
+static const char *
+as_written(struct sense *sense, const struct reply_text *text, size_t begin,
+    size_t end)
+{
+	uint32_t from = text->tokens[begin].from;
+
+	return arena_text_n(
+	    sense->arena, text->text + from, text->tokens[end - 1].to - from);
+}
+
+/* The first amount within the words that the rule is about. */
+static void
+take_quantity(struct sense *sense, const struct pattern_subject *s,
+    size_t begin, size_t end)
+{
+	const struct quantity *list = s->quantities->list.data;
+	struct reply_slots *slots = &sense->slots;
+
+	for (size_t i = 0; i < s->quantities->list.count; i++) {
+		const struct quantity *q = &list[i];
+
+		if (q->begin < begin || q->end > end)
+			continue;
+		if (q->days && slots->days_left < 0)
+			slots->days_left = (int32_t)(q->micro / 1000000);
+		if (!q->days && slots->units_left_micro < 0) {
+			slots->units_left_micro = q->micro;
+			slots->unit = arena_text_n(sense->arena,
+			    s->text->text + q->unit_from,
+			    q->unit_to - q->unit_from);
+		}
+		return;
+	}
+}
+
+static void
+take_phrase(struct sense *sense, const struct pattern_subject *s,
+    const struct reply_rule *rule, size_t begin, size_t end)
+{
+	const char **slot = rule->slot == REPLY_SLOT_WHEN ? &sense->slots.when
+							  : &sense->slots.until;
+	size_t from, to;
+
+	if (*slot == NULL &&
+	    pattern_find(s, &rule->slot_choices, begin, end, &from, &to))
+		*slot = as_written(sense, s->text, from, to);
+}
+
+static void
+take_slot(struct sense *sense, const struct pattern_subject *s,
+    const struct reply_rule *rule)
+{
+	struct reply_slots *slots = &sense->slots;
+	size_t begin, end;
+
+	if (rule->slot == REPLY_SLOT_TOPIC && slots->topic == NULL)
+		slots->topic = rule->slot_word;
+	else if (rule->slot == REPLY_SLOT_CHANNEL && slots->channel == NULL)
+		slots->channel = rule->slot_word;
+	else if (rule->slot == REPLY_SLOT_LATER)
+		slots->later = true;
+	else if (rule->slot == REPLY_SLOT_ITEMS && slots->item_count < 0) {
+		slots->items_all = strcmp(rule->slot_word, "all") == 0;
+		slots->item_count = 0;
+	}
+	if (rule->slot != REPLY_SLOT_LEFT && rule->slot != REPLY_SLOT_WHEN &&
+	    rule->slot != REPLY_SLOT_UNTIL)
+		return;
+	if (!pattern_find(s, &rule->patterns, 0, s->text->count, &begin, &end))
+		return;
+	if (rule->slot == REPLY_SLOT_LEFT)
+		take_quantity(sense, s, begin, end);
+	else
+		take_phrase(sense, s, rule, begin, end);
+}
+
+/* ---- rules ---- */
+
+static void
+hide_words(struct reply_text *text, const struct pattern_subject *s,
+    const struct reply_rule *rule)
+{
+	size_t begin, end = 0;
+
+	if (!pattern_matches(s, &rule->patterns) ||
+	    pattern_matches(s, &rule->excluded))
+		return;
+	while (pattern_find(s, &rule->patterns, end, text->count, &begin, &end))
+		for (size_t i = begin; i < end; i++)
+			text->tokens[i].hidden |= rule->hidden_from;
+}
+
+/* An exclusion sees all words, hidden ones too. */
+static bool
+is_excluded(struct pattern_subject *s, const struct reply_rule *rule)
+{
+	uint32_t bit = s->label_bit;
+	bool excluded;
+
+	s->label_bit = 0;
+	excluded = pattern_matches(s, &rule->excluded);
+	s->label_bit = bit;
+	return excluded;
+}
+
+static bool
+holds(const struct sense *sense, struct pattern_subject *s,
+    const struct reply_rule *rule)
+{
+	uint32_t labels = sense_labels(sense);
+
+	return (labels & rule->unless) == 0 && !(rule->alone && labels != 0) &&
+	       pattern_matches(s, &rule->patterns) && !is_excluded(s, rule);
+}
+
+static void
+apply(struct sense *sense, struct pattern_subject *s,
+    const struct reply_rule *rule)
+{
+	s->label_bit = BIT(rule->labels[0]);
+	if (holds(sense, s, rule)) {
+		for (unsigned i = 0; i < rule->label_count; i++)
+			sense_add(sense, rule->labels[i], rule->name);
+		take_slot(sense, s, rule);
+	}
+	s->label_bit = 0;
+}
+
+void
+sense_read(
+    struct sense *sense, struct reply_text *text, enum reply_context context)
+{
+	const struct reply_rule *rules = sense->rules->rules.data;
+	size_t count = sense->rules->rules.count;
+	struct quantities quantities;
+	struct pattern_subject s;
+
+	quantities_find(text, sense->arena, &quantities);
+	pattern_subject_init(&s, text, &quantities);
+	for (size_t i = 0; i < count; i++)
+		if (rules[i].hide && (rules[i].contexts & BIT(context)))
+			hide_words(text, &s, &rules[i]);
+	for (int last = 0; last <= 1; last++)
+		for (size_t i = 0; i < count; i++)
+			if (!rules[i].hide && rules[i].last == last &&
+			    (rules[i].contexts & BIT(context)))
+				apply(sense, &s, &rules[i]);
+}
+
+/* ---- courtesy ---- */
+
+/* Does a token part what is said from courtesy?  Not the mark of a question. */
+static bool
+parts(const struct reply_token *token)
+{
+	return reply_token_separates(token) && token->codepoint != '?';
+}
+
+/* Is all of [from, to) courtesy, and nothing else? */
+static bool
+is_courtesy(const struct pattern_subject *s, const struct list *choices,
+    size_t from, size_t to)
+{
+	size_t begin, end;
+
+	return from < to && pattern_find(s, choices, from, to, &begin, &end) &&
+	       begin == from && end == to;
+}
+
+/* Take one clause of courtesy off either end; true: there was one. */
+static bool
+trim_one(
+    struct reply_text *text, const struct list *choices, struct arena *arena)
+{
+	struct quantities none = {{0}};
+	struct pattern_subject s;
+	size_t head = 0, tail = text->count;
+
+	list_init(&none.list, arena, sizeof(struct quantity));
+	pattern_subject_init(&s, text, &none);
+	while (head < text->count && !parts(&text->tokens[head]))
+		head++;
+	while (tail > 0 && !parts(&text->tokens[tail - 1]))
+		tail--;
+	if (head + 1 < text->count && is_courtesy(&s, choices, 0, head)) {
+		text->tokens += head + 1;
+		text->count -= head + 1;
+		return true;
+	}
+	if (tail > 1 && is_courtesy(&s, choices, tail, text->count)) {
+		text->count = tail - 1;
+		return true;
+	}
+	return false;
+}
+
+/* "好的，谢谢": courtesy beside something else says nothing. */
+static bool
+trim_courtesy(const struct reply_rules *rules, struct reply_text *text,
+    struct arena *arena)
+{
+	const struct pattern_set *set =
+	    pattern_set_find(rules->sets, "courtesy");
+	int trimmed = 0;
+
+	if (set == NULL)
+		return false;
+	for (; trimmed < COURTESIES_MAX; trimmed++)
+		if (!trim_one(text, &set->choices, arena))
+			break;
+	return trimmed > 0;
+}
+
+/* ---- the answer ---- */
+
+/* What cannot be true together: the surer one stays. */
+static void
+settle(struct sense *sense)
+{
+	uint32_t labels = sense_labels(sense);
+
+	if (labels & BIT(REPLY_OPT_OUT)) {
+		drop(sense, REPLY_OPT_OUT_TOPIC);
+		drop(sense, REPLY_OPT_IN);
+		sense->slots.topic = sense->slots.channel = NULL;
+	}
+	if (labels & BIT(REPLY_REFILL_NO))
+		drop(sense, REPLY_REFILL_YES);
+	/* all or none of the items: that is the answer to each */
+	if (labels & BIT(REPLY_ITEM_CHOICE) && sense->slots.item_count == 0)
+		for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
+			if (reply_label_row(i)->answers >= 0 &&
+			    i != REPLY_ITEM_CHOICE)
+				drop(sense, i);
+	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
+		if (reply_label_row(i)->alone && (labels & ~BIT(i)) != 0) {
+			drop(sense, i);
+			labels &= ~BIT(i);
+		}
+	if (labels == 0)
+		sense_add(sense, REPLY_UNCLEAR, "nothing");
+}
+
+/* A slot without its label says nothing. */
+static void
+settle_slots(struct sense *sense)
+{
+	struct reply_slots *slots = &sense->slots;
+
+	if (!sense_has(sense, REPLY_HAVE_SUPPLY)) {
+		slots->days_left = -1;
+		slots->units_left_micro = -1;
+		slots->unit = slots->until = NULL;
+	}
+	if (!sense_has(sense, REPLY_FOLLOWUP_RESCHEDULE))
+		slots->when = NULL;
+	if (!sense_has(sense, REPLY_OPT_OUT_TOPIC))
+		slots->topic = slots->channel = NULL;
+	if (!sense_has(sense, REPLY_NOT_TAKEN))
+		slots->later = false;
+	if (!sense_has(sense, REPLY_ITEM_CHOICE))
+		slots->item_count = -1;
+}
+
+static bool
+goes_first(enum reply_label a, enum reply_label b, enum reply_context context)
+{
+	const struct reply_label_row *one = reply_label_row(a);
+	const struct reply_label_row *two = reply_label_row(b);
+
+	if (one->rank != two->rank)
+		return one->rank < two->rank;
+	if ((one->answers == (int)context) != (two->answers == (int)context))
+		return one->answers == (int)context;
+	return a < b;
+}
+
+static void
+write_intents(
+    const struct sense *sense, enum reply_context context, struct reply *reply)
+{
+	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++) {
+		unsigned at = reply->intent_count;
+
+		if (sense->rule_of[i] == NULL)
+			continue;
+		for (; at > 0 &&
+		       goes_first(i, reply->intents[at - 1].label, context);
+		     at--)
+			reply->intents[at] = reply->intents[at - 1];
+		reply->intents[at] = (struct reply_intent){
+		    .label = i, .rule = sense->rule_of[i]};
+		reply->intent_count++;
+	}
+	reply->primary = reply->intents[0].label;
+	reply->slots = sense->slots;
+}
+
+/* Answers of the whole text, where they are told item by item. */
+static void
+forget_answers(struct sense *sense)
+{
+	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
+		if (ANSWERS & BIT(i))
+			drop(sense, i);
+	sense->slots.when = sense->slots.until = sense->slots.unit = NULL;
+	sense->slots.days_left = -1;
+	sense->slots.units_left_micro = -1;
+	sense->slots.later = false;
+}
+
+void
+reply_understand(const struct reply_rules *rules, const char *text,
+    size_t bytes, const struct reply_question *question, struct arena *arena,
+    struct reply *reply)
+{
+	struct reply_text cut;
+	struct sense sense;
+	bool courteous;
+
+	*reply = (struct reply){.intent_count = 0};
+	reply_text_read(text, bytes, arena, &cut);
+	courteous = trim_courtesy(rules, &cut, arena);
+	sense_init(&sense, rules, arena);
+	if (!sense_menu(&sense, &cut, question->context)) {
+		struct sense items = sense;
+		bool several = question->context == REPLY_ON_MULTI &&
+			       sense_items(&items, &cut, question);
+
+		sense_read(&sense, &cut, question->context);
+		sense_menu_beside(&sense, &cut, question->context);
+		if (several) {
+			forget_answers(&sense);
+			for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
+				if (items.rule_of[i] != NULL)
+					sense_add(&sense, i, items.rule_of[i]);
+			sense.slots = items.slots;
+		}
+	}
+	/* yet beside what nobody understood it is all there is */
+	if (courteous && sense_labels(&sense) == 0)
+		sense_add(&sense, REPLY_THANKS_OR_CHITCHAT, "courtesy");
+	settle(&sense);
+	settle_slots(&sense);
+	write_intents(&sense, question->context, reply);
+}

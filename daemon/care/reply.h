@@ -1,0 +1,63 @@
+#ifndef ADHERD_CARE_REPLY_H
+#define ADHERD_CARE_REPLY_H
+
+#include "care/reply_label.h"
+#include "care/reply_rules.h"
+
+/*
+ * What a patient's reply means, by tables of rules.  Pure: the same text,
+ * question and tables give the same answer, from any thread.  The embedded
+ * tables are read once, into findings that must be without an error:
+ *
+ *	rules = reply_rules_read(reply_files, reply_file_count, &findings);
+ *
+ * Of a text at most REPLY_BYTES_MAX bytes are looked at, and of its words
+ * REPLY_TOKENS_MAX; bytes that are no UTF-8 part words.
+ */
+#define REPLY_ITEMS_MAX 20
+
+/* What the text answers. */
+struct reply_question {
+	enum reply_context context;
+	/* of REPLY_ON_MULTI: "refill:二甲双胍", "followup"; borrowed */
+	const char *const *items;
+	size_t item_count; /* at most REPLY_ITEMS_MAX */
+};
+
+struct reply_intent {
+	enum reply_label label;
+	/*
+	 * which decided: of a table; or "menu" (a digit that was offered),
+	 * "items", "courtesy" (thanks beside nothing else), "nothing"
+	 */
+	const char *rule;
+};
+
+struct reply_slots {
+	int32_t days_left;        /* -1: not said */
+	int64_t units_left_micro; /* millionths; -1: not said */
+	const char *unit;         /* as written; texts are NULL if not said */
+	const char *until, *when;
+	const char *topic, *channel;
+	bool later;
+	bool items_all;
+	int item_count; /* -1: not said */
+	int items[REPLY_ITEMS_MAX];
+};
+
+struct reply {
+	enum reply_label primary;
+	struct reply_intent intents[REPLY_LABEL_COUNT]; /* primary first */
+	unsigned intent_count;
+	struct reply_slots slots;
+};
+
+/*
+ * At least one intent, REPLY_UNCLEAR alone where nothing was understood.
+ * Texts of *reply live in the arena or are the rules' own.
+ */
+void reply_understand(const struct reply_rules *rules, const char *text,
+    size_t bytes, const struct reply_question *question, struct arena *arena,
+    struct reply *reply);
+
+#endif

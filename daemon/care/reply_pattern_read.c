@@ -1,0 +1,272 @@
+/*
+ * Reading of patterns, strictly: what is wrong is a fixed phrase and the
+ * place.  Pure; patterns live in the reader's arena.
+ */
+#include <string.h>
+
+#include <utf8proc.h>
+
+#include "care/reply_node.h"
+
+#define DEPTH_MAX 8 /* of groups in each other */
+#define NAME_BYTES_MAX 31
+
+static uint64_t
+pattern_needs(const struct pattern *pattern)
+{
+	const struct pattern_node *nodes = pattern->nodes.data;
+	uint64_t needs = 0;
+
+	for (size_t i = 0; i < pattern->nodes.count; i++)
+		if (nodes[i].kind == NODE_LITERAL)
+			needs |= token_bit(NULL, nodes[i].codepoint);
+		else if (nodes[i].kind == NODE_WORD)
+			needs |= token_bit(nodes[i].word, 0);
+	return needs;
+}
+
+static bool
+fail(struct pattern_reader *reader, const char *wrong)
+{
+	if (reader->wrong == NULL)
+		reader->wrong = wrong;
+	return false;
+}
+
+bool
+pattern_ends_loosely(const struct pattern *pattern)
+{
+	const struct pattern_node *nodes = pattern->nodes.data;
+	enum node_kind last = nodes[pattern->nodes.count - 1].kind;
+
+	return last == NODE_MAYBE || last == NODE_GAP;
+}
+
+struct pattern_set *
+pattern_set_find(struct pattern_set *sets, const char *name)
+{
+	for (; sets != NULL; sets = sets->next)
+		if (strcmp(sets->name, name) == 0)
+			return sets;
+	return NULL;
+}
+
+static bool read_choices(struct pattern_reader *reader, const char **at,
+    char close, int depth, struct list *choices);
+
+static struct pattern_node *
+add_node(struct pattern *pattern, enum node_kind kind)
+{
+	struct pattern_node *node = list_add(&pattern->nodes);
+
+	node->kind = kind;
+	return node;
+}
+
+static bool
+read_set(struct pattern_reader *reader, const char **at, struct pattern *out)
+{
+	const char *end = strchr(*at, '}');
+	struct pattern_node *node;
+	char name[NAME_BYTES_MAX + 1];
+
+	if (end == NULL)
+		return fail(reader, "a { without its }");
+	if (end == *at + 1 || end - *at - 1 > NAME_BYTES_MAX)
+		return fail(reader, "a set's name of 1 to 31 bytes is missing");
+	memcpy(name, *at + 1, (size_t)(end - *at - 1));
+	name[end - *at - 1] = '\0';
+	node = add_node(out, NODE_SET);
+	node->set = pattern_set_find(reader->sets, name);
+	*at = end + 1;
+	return node->set != NULL ||
+	       fail(reader, "names a set that is not defined above");
+}
+
+static bool
+read_group(struct pattern_reader *reader, const char **at, int depth,
+    struct pattern *out)
+{
+	bool maybe = **at == '[';
+	struct pattern_node *node =
+	    add_node(out, maybe ? NODE_MAYBE : NODE_GROUP);
+	struct list choices;
+
+	if (depth == DEPTH_MAX)
+		return fail(reader, "groups are nested too deeply");
+	++*at;
+	list_init(&choices, reader->arena, sizeof(struct pattern));
+	if (!read_choices(reader, at, maybe ? ']' : ')', depth + 1, &choices))
+		return false;
+	node->choices = choices;
+	++*at;
+	return true;
+}
+
+static bool
+starts(const char **at, const char *word)
+{
+	size_t bytes = strlen(word);
+
+	if (strncmp(*at, word, bytes) != 0)
+		return false;
+	*at += bytes;
+	return true;
+}
+
+static bool
+read_mark(const char **at, struct pattern *out)
+{
+	static const struct {
+		const char *text;
+		enum node_kind kind;
+		int gap;
+	} marks[] = {
+	    {"...", NODE_GAP, GAP_FAR},
+	    {"..", NODE_GAP, GAP_LONG},
+	    {"_", NODE_GAP, GAP_SHORT},
+	    {"^^", NODE_TEXT_START, 0},
+	    {"^", NODE_CLAUSE_START, 0},
+	    {"$$", NODE_TEXT_END, 0},
+	    {"$", NODE_CLAUSE_END, 0},
+	    {"@days", NODE_DAYS, 0},
+	    {"@units", NODE_UNITS, 0},
+	    {"@", NODE_NUMBER, 0},
+	};
+
+	for (unsigned i = 0; i < COUNT(marks); i++)
+		if (starts(at, marks[i].text)) {
+			add_node(out, marks[i].kind)->gap = marks[i].gap;
+			return true;
+		}
+	return false;
+}
+
+static bool
+is_letter(char byte)
+{
+	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+}
+
+/* A word without its apostrophes, or digits; with a star its beginning. */
+static void
+read_word(struct pattern_reader *reader, const char **at, struct pattern *out)
+{
+	const char *from = *at;
+	bool digits = !is_letter(**at);
+	struct pattern_node *node;
+	char *word;
+
+	while (digits ? **at >= '0' && **at <= '9'
+		      : is_letter(**at) || **at == '\'')
+		++*at;
+	word = arena_text_n(reader->arena, from, (size_t)(*at - from));
+	node = add_node(out, **at == '*' ? NODE_STEM : NODE_WORD);
+	node->word = word;
+	for (const char *c = word; *c != '\0'; c++)
+		if (*c != '\'')
+			word[node->word_bytes++] =
+			    (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+	word[node->word_bytes] = '\0';
+	if (**at == '*')
+		++*at;
+}
+
+static bool
+read_literal(
+    struct pattern_reader *reader, const char **at, struct pattern *out)
+{
+	utf8proc_int32_t codepoint;
+	utf8proc_ssize_t used =
+	    utf8proc_iterate((const utf8proc_uint8_t *)*at, -1, &codepoint);
+	uint32_t folded[8];
+	size_t count;
+
+	if (used <= 0)
+		return fail(reader, "not UTF-8");
+	*at += used;
+	count = reply_fold((uint32_t)codepoint, folded, COUNT(folded));
+	if (count > 1)
+		return fail(reader, "a character that stands for several");
+	if (count == 1)
+		add_node(out, NODE_LITERAL)->codepoint = folded[0];
+	return true;
+}
+
+static bool
+read_node(struct pattern_reader *reader, const char **at, int depth,
+    struct pattern *out)
+{
+	if (**at == '{')
+		return read_set(reader, at, out);
+	if (**at == '(' || **at == '[')
+		return read_group(reader, at, depth, out);
+	if (read_mark(at, out))
+		return true;
+	if (is_letter(**at) || (**at >= '0' && **at <= '9')) {
+		read_word(reader, at, out);
+		return true;
+	}
+	if (**at > 0 && strchr("?!,/:&+-%~", **at) == NULL)
+		return fail(reader, "a mark that patterns do not have");
+	return read_literal(reader, at, out);
+}
+
+static bool
+is_mark(enum node_kind kind)
+{
+	return kind == NODE_CLAUSE_START || kind == NODE_CLAUSE_END ||
+	       kind == NODE_TEXT_START || kind == NODE_TEXT_END;
+}
+
+/* Is there anything in it that must be there?  At the top a mark is none. */
+static bool
+says_something(const struct pattern *pattern, int depth)
+{
+	const struct pattern_node *nodes = pattern->nodes.data;
+
+	for (size_t i = 0; i < pattern->nodes.count; i++)
+		if (nodes[i].kind != NODE_MAYBE && nodes[i].kind != NODE_GAP &&
+		    (depth > 0 || !is_mark(nodes[i].kind)))
+			return true;
+	return false;
+}
+
+/* Up to the closing mark, which is left; '\0': up to the end. */
+static bool
+read_choices(struct pattern_reader *reader, const char **at, char close,
+    int depth, struct list *choices)
+{
+	for (;;) {
+		struct pattern pattern;
+
+		list_init(
+		    &pattern.nodes, reader->arena, sizeof(struct pattern_node));
+		for (; *at += strspn(*at, " \t"),
+		     **at != '|' && **at != close && **at != '\0';)
+			if (!read_node(reader, at, depth, &pattern))
+				return false;
+		if (pattern.nodes.count == 0)
+			return fail(reader, "an empty choice");
+		if (!says_something(&pattern, depth))
+			return fail(
+			    reader, "a choice all of which may be missing");
+		pattern.needs = pattern_needs(&pattern);
+		*(struct pattern *)list_add(choices) = pattern;
+		if (**at != '|')
+			return **at == close ||
+			       fail(reader, "a ( or [ that is not closed");
+		++*at;
+	}
+}
+
+bool
+pattern_read(
+    struct pattern_reader *reader, const char *text, struct list *choices)
+{
+	const char *at = text;
+	bool good = read_choices(reader, &at, '\0', 0, choices);
+
+	reader->where = at;
+	return good;
+}

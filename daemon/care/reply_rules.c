@@ -1,0 +1,407 @@
+/*
+ * Reading the tables of rules.  Pure; rules live in the findings' arena.
+ */
+#include "care/reply_rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LINE_BYTES_MAX 4096
+#define RULES_MAX 5000
+#define EXAMPLES_MAX 200 /* of one rule */
+#define SHOWN_BYTES_MAX 60
+
+/* What the indented lines below a head belong to. */
+enum head { HEAD_NONE, HEAD_SET, HEAD_RULE };
+
+struct loader {
+	struct findings *findings;
+	struct reply_rules *rules;
+	struct place place;
+	enum head head;
+	struct pattern_set *set;
+	struct reply_rule *rule; /* not yet in the list */
+	bool bad;                /* the rule at hand is left out */
+	char line[LINE_BYTES_MAX + 1];
+};
+
+static void
+complain(
+    struct loader *l, const char *rule, const char *wrong, const char *what)
+{
+	size_t bytes = what == NULL ? 0 : strlen(what);
+
+	/* as much as is read at a glance, in whole characters */
+	if (bytes > SHOWN_BYTES_MAX)
+		for (bytes = SHOWN_BYTES_MAX;
+		     bytes > 0 && (what[bytes] & 0xc0) == 0x80;)
+			bytes--;
+	if (what == NULL)
+		findings_add(
+		    l->findings, &l->place, SEVERITY_ERROR, rule, "%s", wrong);
+	else
+		findings_add(l->findings, &l->place, SEVERITY_ERROR, rule,
+		    "%s: \"%.*s\"", wrong, (int)bytes, what);
+	l->bad = true;
+}
+
+static struct arena *
+arena_of(struct loader *l)
+{
+	return l->findings->arena;
+}
+
+static bool
+read_patterns(struct loader *l, const char *text, struct list *choices)
+{
+	struct pattern_reader reader = {
+	    .arena = arena_of(l), .sets = l->rules->sets};
+
+	if (pattern_read(&reader, text, choices))
+		return true;
+	complain(l, "pattern", reader.wrong,
+	    *reader.where == '\0' ? "the line's end" : reader.where);
+	return false;
+}
+
+/* An exclusion: words that may be missing at its end would add nothing. */
+static void
+read_exclusion(struct loader *l, const char *text)
+{
+	struct list *excluded = &l->rule->excluded;
+	size_t before = excluded->count;
+	const struct pattern *patterns;
+
+	if (!read_patterns(l, text, excluded))
+		return;
+	patterns = excluded->data;
+	for (size_t i = before; i < excluded->count; i++)
+		if (pattern_ends_loosely(&patterns[i]))
+			complain(l, "pattern",
+			    "an exclusion ends with what may be missing", text);
+}
+
+/* ---- heads ---- */
+
+static void
+check_rule(struct loader *l, const struct reply_rule *rule)
+{
+	const struct reply_example *examples = rule->examples.data;
+	bool any = false;
+
+	l->place.line = rule->line;
+	if (l->bad)
+		return;
+	if (rule->patterns.count == 0)
+		complain(l, "rule", "a rule without a pattern", rule->name);
+	for (size_t i = 0; i < rule->examples.count; i++)
+		any = any || !examples[i].counter;
+	if (!rule->hide && !any)
+		complain(l, "rule", "a rule without an example", rule->name);
+}
+
+/* Put the rule at hand into the list, if it is one. */
+static void
+end_rule(struct loader *l)
+{
+	struct place place = l->place;
+
+	if (l->head == HEAD_RULE) {
+		check_rule(l, l->rule);
+		if (!l->bad)
+			*(struct reply_rule *)list_add(&l->rules->rules) =
+			    *l->rule;
+	}
+	l->place = place;
+	l->head = HEAD_NONE;
+	l->bad = false;
+}
+
+static void
+read_set_head(struct loader *l, char *rest, bool more)
+{
+	char *equals = strchr(rest, '=');
+	char *name = strtok_r(rest, " \t=", &rest);
+	struct pattern_set *set;
+
+	if (equals == NULL || name == NULL) {
+		complain(l, "set", "a set is NAME = CHOICES", NULL);
+		return;
+	}
+	set = pattern_set_find(l->rules->sets, name);
+	if (more != (set != NULL)) {
+		complain(l, "set",
+		    more ? "no such set above" : "a set of that name is above",
+		    name);
+		return;
+	}
+	if (!more) {
+		set = arena_alloc(arena_of(l), sizeof(*set));
+		set->name = arena_text(arena_of(l), name);
+		list_init(&set->choices, arena_of(l), sizeof(struct pattern));
+	}
+	l->head = HEAD_SET;
+	l->set = set;
+	equals++;
+	if (equals[strspn(equals, " \t")] != '\0')
+		(void)read_patterns(l, equals, &set->choices);
+	if (!more) {
+		set->next = l->rules->sets;
+		l->rules->sets = set;
+	}
+}
+
+enum section { SECTION_LABELS, SECTION_CONTEXTS, SECTION_UNLESS };
+
+static void
+take_label(struct loader *l, const char *word, enum section section)
+{
+	struct reply_rule *rule = l->rule;
+	enum reply_label label;
+
+	if (strcmp(word, "any") == 0 && section == SECTION_UNLESS) {
+		rule->alone = true;
+		return;
+	}
+	if (!reply_label_find(word, &label)) {
+		complain(l, "label", "no such label", word);
+		return;
+	}
+	if (section == SECTION_UNLESS)
+		rule->unless |= UINT32_C(1) << label;
+	else if (rule->hide)
+		rule->hidden_from |= UINT32_C(1) << label;
+	else if (rule->label_count == REPLY_RULE_LABELS_MAX)
+		complain(l, "label", "too many labels", word);
+	else
+		rule->labels[rule->label_count++] = label;
+}
+
+static void
+take_context(struct loader *l, const char *word)
+{
+	enum reply_context context;
+
+	if (reply_context_find(word, &context))
+		l->rule->contexts |= UINT32_C(1) << context;
+	else
+		complain(l, "context", "no such context", word);
+}
+
+static bool
+is_known(const struct loader *l, const char *name)
+{
+	const struct reply_rule *rules = l->rules->rules.data;
+
+	for (size_t i = 0; i < l->rules->rules.count; i++)
+		if (strcmp(rules[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void
+read_words(struct loader *l, char *rest)
+{
+	enum section section = SECTION_LABELS;
+
+	for (char *word; (word = strtok_r(rest, " \t", &rest)) != NULL;) {
+		if (strcmp(word, "is") == 0 || strcmp(word, "from") == 0)
+			section = SECTION_LABELS;
+		else if (strcmp(word, "in") == 0)
+			section = SECTION_CONTEXTS;
+		else if (strcmp(word, "unless") == 0)
+			section = SECTION_UNLESS;
+		else if (strcmp(word, "last") == 0)
+			l->rule->last = true;
+		else if (section == SECTION_CONTEXTS)
+			take_context(l, word);
+		else
+			take_label(l, word, section);
+	}
+}
+
+static void
+read_rule_head(struct loader *l, char *rest, bool hide)
+{
+	char *name = strtok_r(rest, " \t", &rest);
+	struct reply_rule *rule = arena_alloc(arena_of(l), sizeof(*rule));
+
+	*rule = (struct reply_rule){
+	    .name = arena_text(arena_of(l), name == NULL ? "" : name),
+	    .file = l->place.file,
+	    .line = l->place.line,
+	    .hide = hide};
+	list_init(&rule->patterns, arena_of(l), sizeof(struct pattern));
+	list_init(&rule->excluded, arena_of(l), sizeof(struct pattern));
+	list_init(&rule->slot_choices, arena_of(l), sizeof(struct pattern));
+	list_init(&rule->examples, arena_of(l), sizeof(struct reply_example));
+	l->head = HEAD_RULE;
+	l->rule = rule;
+	if (name == NULL) {
+		complain(l, "rule", "a rule without a name", NULL);
+		return;
+	}
+	if (is_known(l, name))
+		complain(l, "rule", "a rule of that name is above", name);
+	if (l->rules->rules.count == RULES_MAX)
+		complain(l, "rule", "too many rules", NULL);
+	read_words(l, rest);
+	if (rule->contexts == 0)
+		rule->contexts = (UINT32_C(1) << REPLY_CONTEXT_COUNT) - 1;
+	if (hide ? rule->hidden_from == 0 : rule->label_count == 0)
+		complain(l, "rule", "a rule without a label", name);
+}
+
+static void
+read_head(struct loader *l, char *line)
+{
+	char *rest = line;
+	const char *word = strtok_r(line, " \t", &rest);
+
+	end_rule(l);
+	if (strcmp(word, "set") == 0 || strcmp(word, "more") == 0)
+		read_set_head(l, rest, *word == 'm');
+	else if (strcmp(word, "rule") == 0 || strcmp(word, "hide") == 0)
+		read_rule_head(l, rest, *word == 'h');
+	else
+		complain(l, "head", "begins with none of set, more, hide, rule",
+		    word);
+}
+
+/* ---- lines below ---- */
+
+/* `[CONTEXT:] TEXT`; without one, the first context of the rule. */
+static void
+read_example(struct loader *l, const char *text, bool counter)
+{
+	struct reply_example example = {
+	    .counter = counter, .line = l->place.line};
+	const char *colon = strchr(text, ':');
+	int first = REPLY_ON_NONE;
+
+	if (l->rule->examples.count == EXAMPLES_MAX) {
+		complain(l, "example", "too many examples", NULL);
+		return;
+	}
+	for (int i = REPLY_CONTEXT_COUNT - 1; i >= 0; i--)
+		if (l->rule->contexts >> i & 1)
+			first = i;
+	if (l->rule->contexts + 1 == UINT32_C(1) << REPLY_CONTEXT_COUNT)
+		first = REPLY_ON_NONE;
+	example.context = (enum reply_context)first;
+	if (colon != NULL) {
+		const char *word =
+		    arena_text_n(arena_of(l), text, (size_t)(colon - text));
+
+		if (reply_context_find(word, &example.context))
+			text = colon + 1;
+	}
+	text += strspn(text, " \t");
+	example.text = arena_text(arena_of(l), text);
+	*(struct reply_example *)list_add(&l->rule->examples) = example;
+}
+
+static void
+read_slot(struct loader *l, char *rest)
+{
+	static const struct {
+		const char *word;
+		enum reply_slot slot;
+	} slots[] = {{"left", REPLY_SLOT_LEFT}, {"when", REPLY_SLOT_WHEN},
+	    {"until", REPLY_SLOT_UNTIL}, {"topic", REPLY_SLOT_TOPIC},
+	    {"channel", REPLY_SLOT_CHANNEL}, {"later", REPLY_SLOT_LATER},
+	    {"items", REPLY_SLOT_ITEMS}};
+	char *value;
+	const char *word = strtok_r(rest, " \t", &value);
+	bool phrase;
+
+	for (unsigned i = 0; i < COUNT(slots); i++)
+		if (word != NULL && strcmp(word, slots[i].word) == 0)
+			l->rule->slot = slots[i].slot;
+	value += value == NULL ? 0 : strspn(value, " \t");
+	phrase = l->rule->slot == REPLY_SLOT_WHEN ||
+		 l->rule->slot == REPLY_SLOT_UNTIL;
+	if (l->rule->slot == REPLY_SLOT_NONE)
+		complain(l, "slot", "no such slot", word);
+	else if ((l->rule->slot == REPLY_SLOT_LEFT ||
+		     l->rule->slot == REPLY_SLOT_LATER) != (*value == '\0'))
+		complain(
+		    l, "slot", "a value that is missing or too much", word);
+	else if (phrase)
+		(void)read_patterns(l, value, &l->rule->slot_choices);
+	else
+		l->rule->slot_word = arena_text(arena_of(l), value);
+}
+
+static void
+read_below(struct loader *l, char *line)
+{
+	if (l->head == HEAD_SET) {
+		(void)read_patterns(l, line, &l->set->choices);
+		return;
+	}
+	if (l->head != HEAD_RULE) {
+		/* below a head that was refused */
+		if (!l->bad)
+			complain(
+			    l, "line", "an indented line below no head", NULL);
+		return;
+	}
+	if (strncmp(line, "slot ", 5) == 0)
+		read_slot(l, line + 5);
+	else if (strncmp(line, "= ", 2) == 0 || strncmp(line, "! ", 2) == 0)
+		read_example(l, line + 2, *line == '!');
+	else if (strncmp(line, "- ", 2) == 0)
+		read_exclusion(l, line + 2);
+	else
+		(void)read_patterns(l, line, &l->rule->patterns);
+}
+
+static void
+read_line(struct loader *l, const char *from, size_t bytes)
+{
+	char *line = l->line;
+
+	while (bytes > 0 && strchr(" \t\r", from[bytes - 1]) != NULL)
+		bytes--;
+	if (bytes > LINE_BYTES_MAX) {
+		complain(l, "line", "a line of over 4096 bytes", NULL);
+		return;
+	}
+	memcpy(line, from, bytes);
+	line[bytes] = '\0';
+	line += strspn(line, " \t");
+	if (*line == '\0' || *line == '#')
+		return;
+	if (line == l->line)
+		read_head(l, line);
+	else
+		read_below(l, line);
+}
+
+const struct reply_rules *
+reply_rules_read(
+    const struct reply_file *files, size_t count, struct findings *findings)
+{
+	struct reply_rules *rules =
+	    arena_alloc(findings->arena, sizeof(*rules));
+	struct loader *l = arena_alloc(findings->arena, sizeof(*l));
+
+	list_init(&rules->rules, findings->arena, sizeof(struct reply_rule));
+	*l = (struct loader){.findings = findings, .rules = rules};
+	for (size_t i = 0; i < count; i++) {
+		const char *at = files[i].text;
+
+		l->place = (struct place){.file = arena_printf(findings->arena,
+					      "%s.rules", files[i].name)};
+		while (*at != '\0') {
+			size_t bytes = strcspn(at, "\n");
+
+			l->place.line++;
+			read_line(l, at, bytes);
+			at += bytes + (at[bytes] == '\n');
+		}
+		end_rule(l);
+	}
+	return rules;
+}

@@ -1,0 +1,397 @@
+/*
+ * What patients reply: the tables of rules load, each rule's own examples
+ * hold, a table that is wrong is told with file and line, and no bytes do
+ * harm.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arena.h"
+#include "base/buf.h"
+#include "care/reply.h"
+
+static const struct reply_rules *rules;
+
+static const struct reply_rules *
+load(const struct reply_file *files, size_t count, struct findings *findings)
+{
+	findings_init(findings, arena);
+	return reply_rules_read(files, count, findings);
+}
+
+static int
+load_embedded(void **state)
+{
+	struct findings findings;
+	struct conf_error error;
+
+	(void)arena_set_up(state);
+	rules = load(reply_files, reply_file_count, &findings);
+	if (findings_fail(&findings, &error) != 0)
+		fail_msg("%s", error.text);
+	return 0;
+}
+
+static struct reply
+understand_bytes(enum reply_context context, const char *text, size_t bytes)
+{
+	struct reply_question question = {.context = context};
+	struct reply reply;
+
+	reply_understand(rules, text, bytes, &question, arena, &reply);
+	return reply;
+}
+
+static struct reply
+understand(enum reply_context context, const char *text)
+{
+	return understand_bytes(context, text, strlen(text));
+}
+
+static uint32_t
+labels_of(const struct reply *reply)
+{
+	uint32_t labels = 0;
+
+	for (unsigned i = 0; i < reply->intent_count; i++)
+		labels |= UINT32_C(1) << reply->intents[i].label;
+	return labels;
+}
+
+/* ---- the tables ---- */
+
+/* Did the rule decide? */
+static bool
+decided(const struct reply *reply, const struct reply_rule *rule)
+{
+	for (unsigned i = 0; i < reply->intent_count; i++)
+		if (strcmp(reply->intents[i].rule, rule->name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * An example of a rule gets its labels, whichever rule gave them; of a
+ * counter-example the rule is not the one that decides.  A rule that hides
+ * words has examples that get none of the labels, and the other way round.
+ */
+static bool
+example_holds(const struct reply_rule *rule, const struct reply_example *e)
+{
+	struct reply reply = understand(e->context, e->text);
+	uint32_t labels = labels_of(&reply), wanted = 0;
+	bool good;
+
+	for (unsigned i = 0; i < rule->label_count; i++)
+		wanted |= UINT32_C(1) << rule->labels[i];
+	if (rule->hide)
+		good = ((labels & rule->hidden_from) == 0) != e->counter;
+	else if (e->counter)
+		good = !decided(&reply, rule);
+	else
+		good = (labels & wanted) == wanted;
+	if (!good)
+		print_message("%s:%d: %s: %s%s: is %s by %s\n", rule->file,
+		    e->line, rule->name, e->counter ? "! " : "", e->text,
+		    reply_label_row(reply.primary)->name,
+		    reply.intents[0].rule);
+	return good;
+}
+
+static void
+examples_of_each_rule_hold(void **state)
+{
+	const struct reply_rule *list = rules->rules.data;
+	size_t count = 0, bad = 0;
+
+	(void)state;
+	for (size_t i = 0; i < rules->rules.count; i++) {
+		const struct reply_example *examples = list[i].examples.data;
+
+		for (size_t k = 0; k < list[i].examples.count; k++, count++)
+			bad += !example_holds(&list[i], &examples[k]);
+	}
+	assert_int_equal(bad, 0);
+	assert_true(count > 300);
+}
+
+/* Every label save the last resort comes of a rule of a table. */
+static void
+every_label_has_a_rule_and_a_name(void **state)
+{
+	const struct reply_rule *list = rules->rules.data;
+	uint32_t labels = UINT32_C(1) << REPLY_UNCLEAR;
+
+	(void)state;
+	for (size_t i = 0; i < rules->rules.count; i++)
+		for (unsigned k = 0; k < list[i].label_count; k++)
+			labels |= UINT32_C(1) << list[i].labels[k];
+	assert_int_equal(labels, (UINT32_C(1) << REPLY_LABEL_COUNT) - 1);
+	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++) {
+		enum reply_label label;
+
+		assert_true(reply_label_find(reply_label_row(i)->name, &label));
+		assert_int_equal(label, i);
+	}
+	assert_true(reply_label_row(REPLY_EMERGENCY)->harm);
+	assert_true(reply_label_row(REPLY_OPT_OUT)->refusal);
+}
+
+/* ---- tables that are wrong ---- */
+
+static void
+refused(const char *text, const char *why)
+{
+	struct reply_file file = {"odd", text};
+	struct findings findings;
+	struct conf_error error;
+
+	(void)load(&file, 1, &findings);
+	if (findings_fail(&findings, &error) == 0)
+		fail_msg("taken: %s", text);
+	if (strcmp(error.text, why) != 0)
+		fail_msg("%s: \"%s\" is not \"%s\"", text, error.text, why);
+}
+
+static void
+wrong_tables_are_told_with_file_and_line(void **state)
+{
+	(void)state;
+	refused("words a\n",
+	    "odd.rules:1: begins with none of set, more, hide, rule: "
+	    "\"words\"");
+	refused("\n\ta\n", "odd.rules:2: an indented line below no head");
+	refused("rule a is taken\n\n\t(b\n\t= b\n",
+	    "odd.rules:3: a ( or [ that is not closed: \"the line's end\"");
+	refused("rule a is taken\n\tb {c}\n\t= b\n",
+	    "odd.rules:2: names a set that is not defined above: "
+	    "\"the line's end\"");
+	refused("rule a is taken\n\tb | | c\n\t= b\n",
+	    "odd.rules:2: an empty choice: \"| c\"");
+	refused("rule a is taken\n\tb # c\n\t= b\n",
+	    "odd.rules:2: a mark that patterns do not have: \"# c\"");
+	refused("rule a is taken\n\t^ [b] $\n\t= b\n",
+	    "odd.rules:2: a choice all of which may be missing: "
+	    "\"the line's end\"");
+	refused("rule a is taken\n\tb\n\t- c [d]\n\t= b\n",
+	    "odd.rules:3: an exclusion ends with what may be missing: "
+	    "\"c [d]\"");
+	refused("rule a is taking\n\tb\n\t= b\n",
+	    "odd.rules:1: no such label: \"taking\"");
+	refused("rule a is taken in bed\n\tb\n\t= b\n",
+	    "odd.rules:1: no such context: \"bed\"");
+	refused("rule a is taken\n\tb\n",
+	    "odd.rules:1: a rule without an example: \"a\"");
+	refused("rule a is taken\n\t= b\n",
+	    "odd.rules:1: a rule without a pattern: \"a\"");
+	refused("rule a is taken\n\tb\n\t= b\nrule a is taken\n\tb\n\t= b\n",
+	    "odd.rules:4: a rule of that name is above: \"a\"");
+	refused("rule a is taken\n\tb\n\tslot size 3\n\t= b\n",
+	    "odd.rules:3: no such slot: \"size\"");
+	refused("set a = b\nset a = c\n",
+	    "odd.rules:2: a set of that name is above: \"a\"");
+	refused("more a = b\n", "odd.rules:1: no such set above: \"a\"");
+	refused("rule a is taken\n\tb \xff\n\t= b\n",
+	    "odd.rules:2: not UTF-8: \"\xff\"");
+}
+
+/* What is shown of a long line, 60 bytes, ends with a whole character. */
+static void
+what_is_shown_ends_with_a_whole_character(void **state)
+{
+	struct buf text = BUF_INIT(0), why = BUF_INIT(0);
+
+	(void)state;
+	buf_printf(&text, "rule a is taken\n\t!#");
+	buf_printf(&why, "odd.rules:2: a mark that patterns do not have: \"#");
+	for (int i = 0; i < 30; i++)
+		buf_printf(&text, "药");
+	for (int i = 0; i < 19; i++)
+		buf_printf(&why, "药");
+	buf_printf(&text, "\n\t= b\n");
+	buf_printf(&why, "\"");
+	refused(buf_string(&text), buf_string(&why));
+	buf_free(&text);
+	buf_free(&why);
+}
+
+/* A rule that is wrong is left out, the others stay. */
+static void
+a_wrong_rule_is_left_out_alone(void **state)
+{
+	struct reply_file file = {"odd",
+	    "rule a is taken\n\t(b\n\t= b\nrule c is taken\n\td\n\t= d\n"};
+	struct findings findings;
+	const struct reply_rules *some = load(&file, 1, &findings);
+
+	(void)state;
+	assert_int_equal(findings.error_count, 1);
+	assert_int_equal(some->rules.count, 1);
+}
+
+/* ---- any bytes ---- */
+
+static void
+odd_bytes_are_harmless(void **state)
+{
+	static const char *const texts[] = {"", " ", "\xff\xfe", "\xe8\x8d",
+	    "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x01\x02\x1b[0m",
+	    "\xe2\x80\x8f\xef\xbb\xbf", "\r\n\r\n"};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(texts); i++)
+		assert_int_equal(
+		    understand(REPLY_ON_DOSE, texts[i]).primary, REPLY_UNCLEAR);
+	/* what is odd beside words does not hide them */
+	assert_int_equal(understand(REPLY_ON_DOSE, "\xff头晕\xfe").primary,
+	    REPLY_ADVERSE_EVENT);
+	assert_int_equal(understand(REPLY_ON_NONE, "T\xe2\x80\x8b\x01"
+						   "D")
+			     .primary,
+	    REPLY_OPT_OUT);
+	assert_int_equal(
+	    understand_bytes(REPLY_ON_NONE, "T\0D", 3).primary, REPLY_OPT_OUT);
+}
+
+/* Of a long text the first 2,000 bytes count, and 767 words of them. */
+static void
+long_texts_are_cut(void **state)
+{
+	struct buf text = BUF_INIT(0);
+	struct reply reply;
+
+	(void)state;
+	for (int i = 0; i < 3000; i++)
+		buf_printf(&text, "%s", i % 2 == 0 ? "药" : "。");
+	assert_true(text.bytes > 8000);
+	reply = understand(REPLY_ON_NONE, buf_string(&text));
+	assert_int_equal(reply.primary, REPLY_UNCLEAR);
+	buf_printf(&text, "头晕");
+	reply = understand(REPLY_ON_NONE, buf_string(&text));
+	assert_int_equal(reply.primary, REPLY_UNCLEAR);
+	buf_free(&text);
+	for (int i = 0; i < 120; i++)
+		buf_printf(&text, "abcdefghijklmnopq ");
+	buf_printf(&text, "头晕");
+	reply = understand(REPLY_ON_NONE, buf_string(&text));
+	assert_int_equal(reply.primary, REPLY_UNCLEAR);
+	buf_free(&text);
+	for (int i = 0; i < 120; i++)
+		buf_printf(&text, "我很好，");
+	buf_printf(&text, "头晕");
+	reply = understand(REPLY_ON_NONE, buf_string(&text));
+	assert_int_equal(reply.primary, REPLY_ADVERSE_EVENT);
+	buf_free(&text);
+}
+
+/* Twenty items, names that are digits or odd, digits without end. */
+static void
+items_may_be_odd(void **state)
+{
+	const char *names[REPLY_ITEMS_MAX];
+	struct reply_question question = {
+	    .context = REPLY_ON_MULTI, .items = names};
+	struct reply reply;
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(names); i++)
+		names[i] = i % 3 == 0 ? "refill:" : i % 3 == 1 ? "1" : ":\xff";
+	question.item_count = COUNT(names);
+	reply_understand(
+	    rules, "20 和 1", strlen("20 和 1"), &question, arena, &reply);
+	assert_int_equal(reply.primary, REPLY_ITEM_CHOICE);
+	assert_int_equal(reply.slots.item_count, 2);
+	assert_int_equal(reply.slots.items[1], 20);
+	reply_understand(
+	    rules, "99999999999999999999", 20, &question, arena, &reply);
+	assert_int_equal(reply.primary, REPLY_UNCLEAR);
+	/* half of something is no item */
+	reply_understand(
+	    rules, "剩半瓶", strlen("剩半瓶"), &question, arena, &reply);
+	assert_int_equal(reply.primary, REPLY_HAVE_SUPPLY);
+	question.item_count = 0;
+	reply_understand(rules, "1", 1, &question, arena, &reply);
+	assert_int_equal(reply.primary, REPLY_UNCLEAR);
+}
+
+/* ---- ways to write one thing ---- */
+
+static void
+forms_of_one_thing_are_alike(void **state)
+{
+	static const char *const ones[] = {"1", "１", "①", "❶", "一", "1.",
+	    "回1", "回复 1", "选１", "我选一", "第一个", "1号", "1️⃣",
+	    "option 1", " 1 \n", "“1”", "壹"};
+	static const char *const refusals[] = {"TD", "td", "ＴＤ", "t d", "T",
+	    "0000", "００００", "退订", "退訂", "退", "TD。", "回TD", "回复T",
+	    "QUIT", "Unsubscribe", "取消订阅"};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(ones); i++)
+		if (understand(REPLY_ON_DOSE, ones[i]).primary != REPLY_TAKEN)
+			fail_msg("no 1: %s", ones[i]);
+	for (unsigned i = 0; i < COUNT(refusals); i++)
+		for (int c = 0; c < REPLY_CONTEXT_COUNT; c++)
+			if (understand((enum reply_context)c, refusals[i])
+				.primary != REPLY_OPT_OUT)
+				fail_msg("no refusal of %s: %s",
+				    reply_context_name((enum reply_context)c),
+				    refusals[i]);
+	assert_int_equal(understand(REPLY_ON_NONE, "Y").primary, REPLY_UNCLEAR);
+}
+
+/* What cannot be true together: the surer one stays, and its slots. */
+static void
+contradictions_are_settled(void **state)
+{
+	struct reply reply =
+	    understand(REPLY_ON_REFILL, "帮我续两盒，算了，不续了");
+
+	(void)state;
+	assert_int_equal(labels_of(&reply), UINT32_C(1) << REPLY_REFILL_NO);
+	reply = understand(REPLY_ON_NONE, "广告别发，都退订");
+	assert_int_equal(labels_of(&reply), UINT32_C(1) << REPLY_OPT_OUT);
+	assert_null(reply.slots.topic);
+	/* harm first, then the answer to what was asked */
+	reply = understand(REPLY_ON_DOSE, "吃了，有点头晕");
+	assert_int_equal(reply.intents[0].label, REPLY_ADVERSE_EVENT);
+	assert_int_equal(reply.intents[1].label, REPLY_TAKEN);
+	reply = understand(REPLY_ON_DOSE, "吃了 谢谢");
+	assert_int_equal(labels_of(&reply), UINT32_C(1) << REPLY_TAKEN);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+		examples_of_each_rule_hold, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(every_label_has_a_rule_and_a_name,
+		load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		wrong_tables_are_told_with_file_and_line, load_embedded,
+		arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		what_is_shown_ends_with_a_whole_character, load_embedded,
+		arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		a_wrong_rule_is_left_out_alone, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		odd_bytes_are_harmless, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		long_texts_are_cut, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		items_may_be_odd, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		forms_of_one_thing_are_alike, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		contradictions_are_settled, load_embedded, arena_tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

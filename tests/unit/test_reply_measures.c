@@ -1,0 +1,202 @@
+/*
+ * How well replies are understood, on labelled ones: tests/replies has them,
+ * and its README.md the manual of the labels.  What must not happen is told
+ * line by line; each measure has a threshold.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arena.h"
+#include "base/json.h"
+#include "care/reply.h"
+
+#define LINE_BYTES_MAX 4096
+
+struct measures {
+	unsigned records, primary, sets;
+	unsigned said[REPLY_LABEL_COUNT];  /* labelled */
+	unsigned found[REPLY_LABEL_COUNT]; /* of them */
+	unsigned wrong[REPLY_LABEL_COUNT]; /* understood, not labelled */
+};
+
+static const struct reply_rules *rules;
+
+static int
+set_up(void **state)
+{
+	struct findings findings;
+
+	(void)arena_set_up(state);
+	findings_init(&findings, arena);
+	rules = reply_rules_read(reply_files, reply_file_count, &findings);
+	return findings.error_count == 0 ? 0 : -1;
+}
+
+static enum reply_label
+label_of(const struct json *name)
+{
+	enum reply_label label = REPLY_UNCLEAR;
+
+	if (json_text(name) == NULL ||
+	    !reply_label_find(json_text(name), &label))
+		fail_msg("no label: %s", json_text(name));
+	return label;
+}
+
+static void
+read_question(const struct json *record, struct reply_question *question,
+    const char **items)
+{
+	*question = (struct reply_question){.items = items};
+	if (!reply_context_find(
+		json_get_text(record, "context"), &question->context))
+		fail_msg("no context: %s", json_get_text(record, "context"));
+	json_each (item, json_get(record, "open_items"))
+		items[question->item_count++] = json_text(item);
+}
+
+static uint32_t
+labels_of(const struct reply *reply)
+{
+	uint32_t labels = 0;
+
+	for (unsigned i = 0; i < reply->intent_count; i++)
+		labels |= UINT32_C(1) << reply->intents[i].label;
+	return labels;
+}
+
+static void
+measure_labels(struct measures *m, uint32_t said, uint32_t found)
+{
+	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++) {
+		m->said[i] += said >> i & 1;
+		m->found[i] += (said & found) >> i & 1;
+		m->wrong[i] += (found & ~said) >> i & 1;
+	}
+	m->sets += said == found;
+}
+
+static void
+measure_record(struct measures *m, const struct json *record)
+{
+	const char *items[REPLY_ITEMS_MAX];
+	const char *text = json_get_text(record, "text");
+	struct reply_question question;
+	struct reply reply;
+	uint32_t said = 0;
+
+	read_question(record, &question, items);
+	json_each (label, json_get(record, "intents"))
+		said |= UINT32_C(1) << label_of(label);
+	reply_understand(rules, text, strlen(text), &question, arena, &reply);
+	measure_labels(m, said, labels_of(&reply));
+	m->records++;
+	if (reply.primary == label_of(json_get(record, "primary")))
+		m->primary++;
+	else
+		print_message("%s: %s: is %s by %s\n",
+		    json_get_text(record, "id"), text,
+		    reply_label_row(reply.primary)->name,
+		    reply.intents[0].rule);
+}
+
+static void
+measure_file(struct measures *m, const char *path)
+{
+	FILE *file = fopen(path, "rb");
+	char line[LINE_BYTES_MAX];
+
+	if (file == NULL)
+		fail_msg("%s: cannot be opened", path);
+	*m = (struct measures){.records = 0};
+	while (fgets(line, sizeof(line), file) != NULL) {
+		struct json_error error;
+		const struct json *json =
+		    json_parse(line, strlen(line), NULL, arena, &error);
+
+		if (json == NULL)
+			fail_msg("%s: %s: %s", path, line, error.reason);
+		measure_record(m, json);
+	}
+	(void)fclose(file);
+}
+
+static double
+share(unsigned part, unsigned whole)
+{
+	return whole == 0 ? 1 : (double)part / whole;
+}
+
+static void
+print_measures(const struct measures *m, const char *path)
+{
+	print_message("%s: %u records, primary %.3f, sets %.3f\n", path,
+	    m->records, share(m->primary, m->records),
+	    share(m->sets, m->records));
+	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
+		print_message("%-20s recall %u/%u, wrongly %u\n",
+		    reply_label_row((enum reply_label)i)->name, m->found[i],
+		    m->said[i], m->wrong[i]);
+}
+
+static double
+recall(const struct measures *m, enum reply_label label)
+{
+	return share(m->found[label], m->said[label]);
+}
+
+static double
+precision(const struct measures *m, enum reply_label label)
+{
+	return share(m->found[label], m->found[label] + m->wrong[label]);
+}
+
+static void
+check(const char *path, unsigned records)
+{
+	struct measures m;
+
+	measure_file(&m, path);
+	print_measures(&m, path);
+	assert_true(m.records >= records);
+	assert_true(recall(&m, REPLY_EMERGENCY) >= 1);
+	assert_true(recall(&m, REPLY_ADVERSE_EVENT) >= 0.97);
+	assert_true(recall(&m, REPLY_OPT_OUT) >= 0.98);
+	assert_true(precision(&m, REPLY_OPT_OUT) >= 0.95);
+	assert_int_equal(m.wrong[REPLY_REFILL_YES], 0);
+	assert_true(share(m.primary, m.records) >= 0.90);
+}
+
+static void
+replies_that_were_given_are_understood(void **state)
+{
+	(void)state;
+	check("tests/replies/dev.jsonl", 160);
+}
+
+static void
+replies_of_our_own_are_understood(void **state)
+{
+	(void)state;
+	check("tests/replies/own.jsonl", 150);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+		replies_that_were_given_are_understood, set_up,
+		arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		replies_of_our_own_are_understood, set_up, arena_tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
