@@ -29,7 +29,7 @@ static void
 each_template(const struct template_set *set,
     void (*visit)(const struct template *template, void *arg), void *arg)
 {
-	for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP; kind++)
+	for (enum kind kind = KIND_DOSE; kind <= KIND_ANSWER; kind++)
 		for (enum stage stage = STAGE_DUE; stage < STAGE_COUNT; stage++)
 			for (const struct template *t =
 				 template_set_first(set, kind, stage);

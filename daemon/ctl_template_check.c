@@ -70,8 +70,8 @@ is_its_row(const struct db_result *result, int row, const struct gateway *g)
 
 	return db_i64(result, row, 0) == g->tenant_id &&
 	       strcmp(db_text(result, row, 1), g->name) == 0 &&
-	       kind >= KIND_DOSE && kind <= KIND_FOLLOW_UP &&
-	       stage >= STAGE_DUE && stage < STAGE_COUNT;
+	       kind >= KIND_DOSE && kind <= KIND_ANSWER && stage >= STAGE_DUE &&
+	       stage < STAGE_COUNT;
 }
 
 static void

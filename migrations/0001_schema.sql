@@ -296,6 +296,20 @@ CREATE TABLE stay (                            -- in hospital
 	PRIMARY KEY (bucket, patient_id, stay_no)
 );
 
+CREATE TABLE correction (                      -- what is left, as the patient says
+	bucket          smallint NOT NULL,
+	patient_id      bigint NOT NULL,
+	correction_no   integer NOT NULL,
+	tenant_id       integer NOT NULL,
+	drug            text NOT NULL,
+	stated_at       timestamptz NOT NULL,
+	days            integer NOT NULL DEFAULT -1,
+	quantity_micro  bigint NOT NULL DEFAULT -1,
+	quantity_unit   text,
+	evidence        text NOT NULL,         -- 'reply'
+	PRIMARY KEY (bucket, patient_id, correction_no)
+);
+
 -- ---- work ----
 
 -- Compiled from the tables above in the transaction that changes them.
@@ -469,6 +483,30 @@ CREATE TABLE task (                            -- for people
 	done_by        text,
 	PRIMARY KEY (bucket, patient_id, occurrence_on, kind, source, slot)
 );
+-- What patients wrote, and what it was taken for.
+CREATE TABLE reply (
+	bucket       smallint NOT NULL,
+	patient_id   bigint NOT NULL,
+	reply_no     integer NOT NULL,
+	tenant_id    integer NOT NULL,
+	received_at  timestamptz NOT NULL,     -- care time
+	gateway      text NOT NULL,
+	contact_no   integer NOT NULL,
+	certain      boolean NOT NULL,         -- nobody else can be meant
+	asked_kind   smallint NOT NULL,        -- of the question it answers; 0: none
+	asked_source integer NOT NULL,
+	asked_on     date NOT NULL,
+	answered     boolean NOT NULL,         -- that question is no longer open
+	labels       smallint[] NOT NULL,      -- the primary first
+	rules        text[] NOT NULL,          -- that decided, one a label
+	slots        jsonb NOT NULL,
+	effects      integer NOT NULL,         -- enum reply_effect
+	answer       smallint NOT NULL,        -- stage of the text sent back; 0: none
+	event_key    bytea NOT NULL,           -- of the inbox: the text is bound to it
+	text_sealed  bytea,
+	PRIMARY KEY (bucket, patient_id, reply_no)
+);
+
 -- What nobody has done yet: for the operators' numbers.
 CREATE INDEX task_open ON task (kind, due_at) WHERE done_at IS NULL;
 
@@ -576,7 +614,7 @@ CREATE TABLE inbox (
 	tries          smallint NOT NULL DEFAULT 0,
 	next_at        timestamptz NOT NULL
 ) WITH (fillfactor = 70);
-CREATE INDEX inbox_due ON inbox (next_at) WHERE state = 0;
+CREATE INDEX inbox_due ON inbox (type, next_at) WHERE state = 0;
 
 -- The compiled dossier, from the tables: format 1, big endian, read by
 -- dossier_decode() in daemon/care/dossier.c.  dossier_rebuild.sql stores
@@ -708,5 +746,16 @@ SELECT p.bucket, p.patient_id,
 			|| timestamptz_send(s.until_at), ''::bytea ORDER BY s.stay_no)
 		FROM stay s
 		WHERE s.bucket = p.bucket AND s.patient_id = p.patient_id
+	), '\x00000000')
+	|| coalesce((
+		SELECT int4send(count(*)::integer) || string_agg(
+			int4send(k.correction_no)
+			|| coalesce(int4send(octet_length(convert_to(k.drug, 'UTF8'))) || convert_to(k.drug, 'UTF8'), '\xffffffff')
+			|| timestamptz_send(k.stated_at)
+			|| int4send(k.days)
+			|| int8send(k.quantity_micro)
+			|| coalesce(int4send(octet_length(convert_to(k.quantity_unit, 'UTF8'))) || convert_to(k.quantity_unit, 'UTF8'), '\xffffffff'), ''::bytea ORDER BY k.correction_no)
+		FROM correction k
+		WHERE k.bucket = p.bucket AND k.patient_id = p.patient_id
 	), '\x00000000') AS doc
 FROM patient p;

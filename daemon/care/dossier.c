@@ -253,6 +253,25 @@ read_stays(struct reader *in, struct arena *arena, struct dossier *d)
 }
 
 static void
+read_corrections(struct reader *in, struct arena *arena, struct dossier *d)
+{
+	struct correction *rows;
+
+	rows = read_rows(in, sizeof(*rows), arena, &d->correction_count);
+	d->corrections = rows;
+	for (uint32_t i = 0; i < d->correction_count && !in->bad; i++) {
+		rows[i].no = (int32_t)reader_u32(in);
+		rows[i].drug = reader_text(in, arena);
+		rows[i].at = read_at(in);
+		rows[i].days = (int32_t)reader_u32(in);
+		rows[i].quantity_micro = (int64_t)reader_u64(in);
+		rows[i].quantity_unit = reader_text(in, arena);
+		if (rows[i].drug == NULL)
+			in->bad = true;
+	}
+}
+
+static void
 read_patient(struct reader *in, struct arena *arena, struct dossier *d)
 {
 	const char *zone;
@@ -296,6 +315,7 @@ dossier_decode(const uint8_t *doc, size_t bytes, struct arena *arena,
 	read_fills(&in, arena, dossier);
 	read_visits(&in, arena, dossier);
 	read_stays(&in, arena, dossier);
+	read_corrections(&in, arena, dossier);
 	if (in.bad || in.left != 0) {
 		*error = "damaged dossier";
 		return -1;
@@ -421,8 +441,20 @@ static const char *const day_words[] = {"-60d", DAYS_DOWN("-5"),
     DAYS_UP("+2"), DAYS_UP("+3"), DAYS_UP("+4"), DAYS_UP("+5"), "+60d"};
 
 _Static_assert(COUNT(day_words) == 2 * STAGE_DAY_MAX + 1 &&
-		   STAGE_COUNT == STAGE_DAYS + COUNT(day_words),
+		   STAGE_ANSWERS == STAGE_DAYS + COUNT(day_words),
     "a word for each day");
+
+static const char *const answer_words[STAGE_COUNT - STAGE_ANSWERS] = {
+    [STAGE_EMERGENCY - STAGE_ANSWERS] = "emergency",
+    [STAGE_ADVERSE_EVENT - STAGE_ANSWERS] = "adverse_event",
+    [STAGE_SORRY - STAGE_ANSWERS] = "sorry",
+    [STAGE_OPT_OUT - STAGE_ANSWERS] = "opt_out",
+    [STAGE_OPT_IN - STAGE_ANSWERS] = "opt_in",
+    [STAGE_HANDED_OVER - STAGE_ANSWERS] = "handed_over",
+    [STAGE_NOTED - STAGE_ANSWERS] = "noted",
+    [STAGE_ORDER - STAGE_ANSWERS] = "order",
+    [STAGE_ORDER_CANCELLED - STAGE_ANSWERS] = "order_cancelled",
+};
 
 static const char *const reason_words[REASON_COUNT] = {
     [REASON_PATIENT_DECEASED] = "patient_deceased",
@@ -488,6 +520,8 @@ stage_word(enum stage stage)
 
 	if (stage_day(stage, &day))
 		return day_words[STAGE_DAY_MAX + day];
+	if (stage >= STAGE_ANSWERS && stage < STAGE_COUNT)
+		return answer_words[stage - STAGE_ANSWERS];
 	return word_of(stage_words, COUNT(stage_words), stage);
 }
 
@@ -522,6 +556,9 @@ stage_from_word(const char *word)
 	for (unsigned i = 0; i < COUNT(day_words) && word != NULL; i++)
 		if (strcmp(day_words[i], word) == 0)
 			return stage_of_day((int32_t)i - STAGE_DAY_MAX);
+	for (unsigned i = 0; i < COUNT(answer_words) && word != NULL; i++)
+		if (strcmp(answer_words[i], word) == 0)
+			return (enum stage)(STAGE_ANSWERS + i);
 	return (enum stage)word_find(stage_words, COUNT(stage_words), word);
 }
 
@@ -538,7 +575,7 @@ stage_of_day(int32_t day)
 bool
 stage_day(enum stage stage, int32_t *day)
 {
-	if (stage >= STAGE_DAYS && stage < STAGE_COUNT)
+	if (stage >= STAGE_DAYS && stage < STAGE_ANSWERS)
 		*day = (int32_t)stage - STAGE_DAYS - STAGE_DAY_MAX;
 	else if (stage >= STAGE_M14 && stage <= STAGE_P14)
 		*day = stage_days[stage];
@@ -574,7 +611,7 @@ stage_fits(enum kind kind, enum stage stage)
 		return (stage_day(stage, &day) && day <= 0) ||
 		       stage == STAGE_MOVED || stage == STAGE_MISSED;
 	case KIND_ANSWER:
-		break;
+		return stage >= STAGE_ANSWERS && stage < STAGE_COUNT;
 	}
 	return false;
 }

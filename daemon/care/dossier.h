@@ -56,9 +56,19 @@ enum stage { /* values are stored */
 	STAGE_P14 = 9,
 	STAGE_MOVED = 10,
 	STAGE_MISSED = 11,
-	STAGE_SUPPLY = 12, /* SUPPLY: task */
-	STAGE_DAYS = 13,   /* -60d; the other days follow: stage_of_day() */
-	STAGE_COUNT = 134
+	STAGE_SUPPLY = 12,   /* SUPPLY: task */
+	STAGE_DAYS = 13,     /* -60d; the other days follow: stage_of_day() */
+	STAGE_ANSWERS = 134, /* from here: what is said back to a reply */
+	STAGE_EMERGENCY = STAGE_ANSWERS,
+	STAGE_ADVERSE_EVENT = 135,
+	STAGE_SORRY = 136, /* deceased, wrong number */
+	STAGE_OPT_OUT = 137,
+	STAGE_OPT_IN = 138,
+	STAGE_HANDED_OVER = 139, /* a person will see to it */
+	STAGE_NOTED = 140,
+	STAGE_ORDER = 141, /* echoed, and cancellable for a while */
+	STAGE_ORDER_CANCELLED = 142,
+	STAGE_COUNT = 143
 };
 #define STAGE_DAY_MAX 60 /* either side of a run-out or visit */
 

@@ -372,6 +372,8 @@ look_reference(const struct look *look, enum kind kind, int32_t no)
 	    kind == KIND_FOLLOW_UP ? "Appointment" : "MedicationRequest";
 	const char *id = NULL;
 
+	if (kind == KIND_ANSWER)
+		return arena_printf(look->arena, "Reply/%d", (int)no);
 	if (kind == KIND_FOLLOW_UP) {
 		const struct visit *visit = dossier_visit(look->dossier, no);
 

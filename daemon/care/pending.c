@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "care/answer.h"
 #include "care/fallback.h"
 #include "care/policy.h"
 
@@ -263,11 +264,29 @@ collect_failed(struct look *look, const struct open_delivery *open)
 		again_note(look, open, open->state);
 }
 
+/* An answer is tried again while it is new; else it rests as it is. */
+static void
+collect_answer(struct look *look, const struct open_delivery *open)
+{
+	enum delivery_state state;
+
+	if (open->state != DELIVERY_RETRY && open->state != DELIVERY_UNKNOWN)
+		return;
+	if (answer_again(look, open, &state))
+		look->attention = true;
+	else
+		close_delivery(look, open, state, REASON_EXPIRED);
+}
+
 static void
 collect(struct look *look, const struct open_delivery *open)
 {
 	size_t decided = look->steps.count + look->closes.count;
 
+	if (open->kind == KIND_ANSWER) {
+		collect_answer(look, open);
+		return;
+	}
 	switch (open->state) {
 	case DELIVERY_RETRY:
 		collect_retry(look, open);

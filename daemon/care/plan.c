@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "care/answer.h"
 #include "care/dose.h"
 #include "care/fallback.h"
 #include "care/follow_up.h"
@@ -487,6 +488,7 @@ plan_person(const struct dossier *dossier, const struct rules *rules,
 	look_wake(&look, policy_facts_next_at(&look));
 	find_standing(&look);
 	pending_collect(&look);
+	answer_collect(&look);
 	follow_up_collect(&look);
 	ladder_collect(&look);
 	dose_collect(&look);

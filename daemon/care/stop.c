@@ -11,7 +11,8 @@ stops_find(const struct stops *stops, int32_t tenant_id, enum kind kind,
 		const struct stop *s = &stops->list[i];
 
 		if ((s->tenant_id == 0 || s->tenant_id == tenant_id) &&
-		    (s->kind == 0 || s->kind == kind) &&
+		    (s->kind == kind ||
+			(s->kind == 0 && kind != KIND_ANSWER)) &&
 		    (s->stage == STAGE_NONE || s->stage == stage) &&
 		    (s->drug == NULL || drug_is_named(drug, s->drug)))
 			return s;

@@ -369,7 +369,7 @@ template_set_read(struct template_set *set, enum kind kind, const char *locale,
 	struct conf_error error;
 	struct conf *conf;
 
-	assert(kind >= KIND_DOSE && kind <= KIND_FOLLOW_UP);
+	assert(kind >= KIND_DOSE && kind <= KIND_ANSWER);
 	if (strlen(locale) > LOCALE_BYTES_MAX || reading.file.words == NULL) {
 		findings_add(findings, place, SEVERITY_ERROR, "unknown-locale",
 		    strlen(locale) > LOCALE_BYTES_MAX

@@ -415,7 +415,7 @@ template_check_gateway(const struct template_check *check,
     const struct template_gateway *gateway,
     const struct template_approval *approvals, size_t approval_count)
 {
-	for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP; kind++)
+	for (enum kind kind = KIND_DOSE; kind <= KIND_ANSWER; kind++)
 		for (enum stage stage = STAGE_DUE; stage < STAGE_COUNT; stage++)
 			for (const struct template *t =
 				 template_set_first(check->set, kind, stage);

@@ -30,6 +30,8 @@ rules_send(const struct rules *rules, enum kind kind, enum stage stage)
 {
 	if (kind == KIND_DOSE)
 		return stage == STAGE_DUE;
+	if (kind == KIND_ANSWER)
+		return stage_fits(kind, stage);
 	if (kind == KIND_FOLLOW_UP &&
 	    (stage == STAGE_MOVED || stage == STAGE_MISSED))
 		return true;
@@ -112,7 +114,7 @@ check_stage(const struct template_check *check, enum kind kind,
 static void
 check_locale(const struct template_check *check, const char *locale)
 {
-	for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP; kind++)
+	for (enum kind kind = KIND_DOSE; kind <= KIND_ANSWER; kind++)
 		for (enum stage stage = STAGE_DUE; stage < STAGE_COUNT; stage++)
 			check_stage(check, kind, stage, locale);
 }
@@ -122,7 +124,7 @@ each_text(const struct template_check *check,
     void (*visit)(
 	const struct template_check *check, const struct template *template))
 {
-	for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP; kind++)
+	for (enum kind kind = KIND_DOSE; kind <= KIND_ANSWER; kind++)
 		for (enum stage stage = STAGE_DUE; stage < STAGE_COUNT; stage++)
 			for (const struct template *t =
 				 template_set_first(check->set, kind, stage);
@@ -152,7 +154,7 @@ check_coverage(const struct template_check *check)
 		return;
 	list_init(&locales, check->findings->arena, sizeof(const char *));
 	add_locale(&locales, template_set_default_locale(check->set));
-	for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP; kind++)
+	for (enum kind kind = KIND_DOSE; kind <= KIND_ANSWER; kind++)
 		for (enum stage stage = STAGE_DUE; stage < STAGE_COUNT; stage++)
 			for (const struct template *t =
 				 template_set_first(check->set, kind, stage);

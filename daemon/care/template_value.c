@@ -22,6 +22,8 @@
 #define KINDS_RUN_OUT (KINDS(REFILL) | KINDS(RENEWAL))
 #define KINDS_AT (KINDS(DOSE) | KINDS(FOLLOW_UP))
 #define KINDS_ALL (KINDS_DRUG | KINDS(FOLLOW_UP))
+/* an answer names nobody: the number may be a stranger's */
+#define KINDS_CLINIC (KINDS_ALL | KINDS(ANSWER))
 
 #define FORMATS(a) (1u << FORMAT_##a)
 #define FORMATS_DATE (FORMATS(DATE) | FORMATS(LONG_DATE) | FORMATS(WEEKDAY))
@@ -36,7 +38,8 @@ static const struct {
 } variables[VARIABLE_LAST] = {
     [VARIABLE_PATIENT] = {"patient", KINDS_ALL, FORMATS(TEXT), FORMAT_TEXT,
 	false},
-    [VARIABLE_CLINIC] = {"clinic", KINDS_ALL, FORMATS(TEXT), FORMAT_TEXT, true},
+    [VARIABLE_CLINIC] = {"clinic", KINDS_CLINIC, FORMATS(TEXT), FORMAT_TEXT,
+	true},
     [VARIABLE_DRUG] = {"drug", KINDS_DRUG, FORMATS(TEXT), FORMAT_TEXT, true},
     [VARIABLE_VISIT] = {"visit", KINDS(FOLLOW_UP), FORMATS(TEXT), FORMAT_TEXT,
 	true},

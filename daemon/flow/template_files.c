@@ -132,12 +132,12 @@ static void
 tell_unread(const char *directory, const struct dirent *entry,
     struct findings *findings)
 {
-	const char *words[KIND_FOLLOW_UP + 1], *nearest;
+	const char *words[KIND_ANSWER + 1], *nearest;
 	const struct place place = {.file = arena_printf(findings->arena,
 					"%s/%s", directory, entry->d_name)};
 	size_t count = 0;
 
-	for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP; kind++)
+	for (enum kind kind = KIND_DOSE; kind <= KIND_ANSWER; kind++)
 		words[count++] = kind_word(kind);
 	nearest = conf_nearest(entry->d_name, words, count);
 	findings_add(findings, &place, SEVERITY_ERROR, "unknown-kind",
@@ -176,7 +176,7 @@ check_folders(const char *directory, struct findings *findings)
 	for (int i = 0; i < count; i++) {
 		enum kind kind = kind_from_word(entries[i]->d_name);
 
-		if ((kind < KIND_DOSE || kind > KIND_FOLLOW_UP) &&
+		if ((kind < KIND_DOSE || kind > KIND_ANSWER) &&
 		    holds_texts(directory, entries[i], findings->arena))
 			tell_unread(directory, entries[i], findings);
 		free(entries[i]);
@@ -220,7 +220,7 @@ template_files_read(const char *directory, const char *default_locale,
 	}
 	(void)closedir(opened);
 	set = template_set_create(default_locale);
-	for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP; kind++)
+	for (enum kind kind = KIND_DOSE; kind <= KIND_ANSWER; kind++)
 		load_folder(set, kind, directory, findings);
 	check_folders(directory, findings);
 	return set;

@@ -69,6 +69,10 @@ stop_holds_what_matches_all_that_it_names(void **state)
 	begin((struct stop){0});
 	assert_non_null(stops_find(&stops, 1, KIND_FOLLOW_UP, STAGE_M3, NULL));
 	assert_non_null(stops_find(&stops, 1, 0, STAGE_NONE, NULL));
+	/* who writes is answered, unless a stop says so by name */
+	assert_null(stops_find(&stops, 1, KIND_ANSWER, STAGE_NOTED, NULL));
+	begin((struct stop){.kind = KIND_ANSWER});
+	assert_non_null(stops_find(&stops, 1, KIND_ANSWER, STAGE_NOTED, NULL));
 }
 
 /* each stage of the stopped product has its line, the other goes on, and

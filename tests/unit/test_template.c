@@ -695,7 +695,7 @@ static const char *
 load_with(const char *name, const char *text, size_t bytes)
 {
 	static const char *const folders[] = {
-	    "dose", "refill", "renewal", "follow_up"};
+	    "dose", "refill", "renewal", "follow_up", "answer"};
 	char directory[] = "/tmp/adherd-test-XXXXXX";
 	const char *path;
 	struct template_set *loaded;

@@ -1,0 +1,164 @@
+/*
+ * The table of effects, and how those of several labels come together.
+ */
+#include "care/reply_effect.h"
+
+#include <string.h>
+
+#define TASK REPLY_TASK
+#define ALL REPLY_OF_ALL
+
+static const struct reply_effect_row rows[] = {
+    [REPLY_EMERGENCY] = {REPLY_HOLDS_ALL | TASK | ALL, STAGE_EMERGENCY,
+	"safety hold until a person clears it; an urgent task"},
+    [REPLY_ADVERSE_EVENT] = {REPLY_HOLDS_REFILLS | TASK | ALL,
+	STAGE_ADVERSE_EVENT,
+	"refills and orders held until a person clears it; an urgent task"},
+    [REPLY_DECEASED] = {REPLY_PAUSES | TASK | ALL, STAGE_SORRY,
+	"everything paused; a person or a record sets the status"},
+    [REPLY_WRONG_NUMBER] = {REPLY_ENDS_ADDRESS | TASK | ALL, STAGE_SORRY,
+	"that address is used no more; a task to find another"},
+    [REPLY_OPT_OUT] = {REPLY_DENIES | ALL, STAGE_OPT_OUT,
+	"consent withdrawn: all topics and channels, every patient there"},
+    [REPLY_OPT_OUT_TOPIC] = {REPLY_DENIES_PART | ALL, STAGE_OPT_OUT,
+	"consent withdrawn for that topic, or that channel"},
+    [REPLY_OPT_IN] = {REPLY_PERMITS, STAGE_OPT_IN,
+	"consent given on the channel that the reply came by"},
+    [REPLY_STOPPED] = {REPLY_PAUSES | TASK, STAGE_HANDED_OVER,
+	"everything paused; a person or a record ends the prescription"},
+    [REPLY_ITEM_CHOICE] = {TASK, STAGE_HANDED_OVER,
+	"a task with the items that were chosen"},
+    [REPLY_TAKEN] = {0, STAGE_NOTED, "recorded"},
+    [REPLY_NOT_TAKEN] = {0, STAGE_NOTED, "recorded"},
+    [REPLY_REFILL_YES] = {TASK | REPLY_ORDERS, STAGE_ORDER,
+	"a task: the order, echoed; it waits 15 minutes, cancellable"},
+    [REPLY_REFILL_NO] = {0, STAGE_NOTED,
+	"recorded; an order that waits is cancelled"},
+    [REPLY_FOLLOWUP_CONFIRM] = {0, STAGE_NOTED, "recorded"},
+    [REPLY_FOLLOWUP_RESCHEDULE] = {TASK, STAGE_HANDED_OVER,
+	"a task: another appointment"},
+    [REPLY_FOLLOWUP_CANCEL] = {TASK, STAGE_HANDED_OVER,
+	"a task: the appointment to cancel"},
+    [REPLY_HAVE_SUPPLY] = {REPLY_CORRECTS_SUPPLY, STAGE_NOTED,
+	"supply corrected where one product alone is meant"},
+    [REPLY_PRICE_OR_INSURANCE] = {TASK, STAGE_HANDED_OVER,
+	"a task: the question"},
+    [REPLY_QUESTION] = {TASK, STAGE_HANDED_OVER, "a task: the question"},
+    [REPLY_CAREGIVER] = {0, STAGE_NOTED, "recorded: who writes"},
+    [REPLY_THANKS_OR_CHITCHAT] = {0, STAGE_NOTED, "recorded"},
+    [REPLY_UNCLEAR] = {TASK, STAGE_HANDED_OVER, "a task: a person reads it"},
+};
+
+const struct reply_effect_row *
+reply_effect_row(enum reply_label label)
+{
+	return &rows[label];
+}
+
+const char *
+reply_effect_word(uint32_t effect)
+{
+	switch (effect) {
+	case REPLY_HOLDS_ALL:
+		return "safety_hold";
+	case REPLY_HOLDS_REFILLS:
+		return "adverse_event";
+	case REPLY_PAUSES:
+		return "paused";
+	case REPLY_ENDS_ADDRESS:
+		return "address_ended";
+	case REPLY_DENIES:
+		return "opted_out";
+	case REPLY_DENIES_PART:
+		return "opted_out_partly";
+	case REPLY_PERMITS:
+		return "opted_in";
+	case REPLY_CORRECTS_SUPPLY:
+		return "supply_corrected";
+	case REPLY_TASK:
+		return "task";
+	case REPLY_ORDERS:
+		return "order";
+	case REPLY_CANCELS:
+		return "order_cancelled";
+	default:
+		return NULL;
+	}
+}
+
+/* What a refusal of a part names; what it does not name is all of it. */
+static void
+deny_part(const struct reply_slots *slots, struct reply_effects *effects)
+{
+	uint32_t topic = 0;
+	enum channel channel = channel_from_word(slots->channel);
+
+	if (slots->topic != NULL)
+		topic = topic_from_word(strcmp(slots->topic, "followup") == 0
+					    ? "follow_up"
+					    : slots->topic);
+	effects->denied_topics |= topic != 0 ? topic : TOPIC_ALL;
+	effects->denied_channels |=
+	    channel != CHANNEL_NONE ? CHANNEL_BIT(channel) : CHANNEL_ALL;
+}
+
+/* The task is about the first label that wants a person. */
+static void
+take_label(enum reply_label label, bool certain, struct reply_effects *effects)
+{
+	uint32_t row = rows[label].effects;
+
+	if (!certain && (row & ALL) == 0)
+		row &= TASK;
+	if ((row & TASK) != 0 && (effects->effects & TASK) == 0)
+		effects->task = label;
+	effects->effects |= row;
+}
+
+void
+reply_effects_ask(struct reply_effects *effects, enum reply_label label)
+{
+	if ((effects->effects & TASK) == 0)
+		effects->task = label;
+	effects->effects |= TASK;
+	if (effects->answer == STAGE_NOTED)
+		effects->answer = STAGE_HANDED_OVER;
+}
+
+void
+reply_effects_with_order(
+    const struct reply *reply, struct reply_effects *effects)
+{
+	for (unsigned i = 0; i < reply->intent_count; i++)
+		if (reply->intents[i].label == REPLY_REFILL_NO)
+			effects->effects |= REPLY_CANCELS;
+	if ((effects->effects & REPLY_CANCELS) != 0 &&
+	    effects->answer == STAGE_NOTED)
+		effects->answer = STAGE_ORDER_CANCELLED;
+	if ((effects->effects & REPLY_ORDERS) == 0)
+		return;
+	effects->effects &= ~(uint32_t)REPLY_ORDERS;
+	if (effects->task == REPLY_REFILL_YES)
+		effects->effects &= ~(uint32_t)TASK;
+}
+
+void
+reply_effects(
+    const struct reply *reply, bool certain, struct reply_effects *effects)
+{
+	*effects = (struct reply_effects){
+	    .answer = rows[reply->primary].answer,
+	    .task = REPLY_UNCLEAR,
+	};
+	for (unsigned i = 0; i < reply->intent_count; i++)
+		take_label(reply->intents[i].label, certain, effects);
+	/* whose it is has to be found out */
+	if (!certain && (effects->effects & (TASK | ALL)) == 0)
+		reply_effects_ask(effects, REPLY_UNCLEAR);
+	if ((effects->effects & REPLY_DENIES_PART) != 0)
+		deny_part(&reply->slots, effects);
+	if ((effects->effects & REPLY_DENIES) != 0) {
+		effects->denied_topics = TOPIC_ALL;
+		effects->denied_channels = CHANNEL_ALL;
+	}
+}
