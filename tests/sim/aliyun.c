@@ -36,6 +36,7 @@ struct outgoing {            /* one message of a request */
 	const struct json *params;
 	const char *params_text;
 	const char *text;
+	const char *extension; /* NULL: none */
 };
 
 struct action {
@@ -193,7 +194,8 @@ accept_one(struct call *call, const struct outgoing *out, const char *biz_id)
 	    .text = out->text,
 	    .params = out->params_text,
 	    .outcome = fault_outcome_word(&call->choice),
-	    .message_id = biz_id};
+	    .message_id = biz_id,
+	    .extension = out->extension};
 	struct entry *kept = ledger_add(call->sim->ledger, &entry);
 	int64_t wait = receipts_plan(call->sim->receipts, kept);
 
@@ -298,13 +300,14 @@ run_send(struct call *call)
 			    "手机号码数量超过限制", NULL);
 			return;
 		}
-		list[count++] =
-		    (struct outgoing){.address = e164(number, call->arena),
-			.signature = acs_param(&call->params, "SignName"),
-			.template = sms_template_find(call->sim->templates,
-			    acs_param(&call->params, "TemplateCode")),
-			.params = params,
-			.params_text = object_text(call, params)};
+		list[count++] = (struct outgoing){
+		    .address = e164(number, call->arena),
+		    .signature = acs_param(&call->params, "SignName"),
+		    .template = sms_template_find(call->sim->templates,
+			acs_param(&call->params, "TemplateCode")),
+		    .params = params,
+		    .params_text = object_text(call, params),
+		    .extension = acs_param(&call->params, "SmsUpExtendCode")};
 	}
 	(void)numbers;
 	send_all(call, list, count);
@@ -342,7 +345,7 @@ run_send_batch(struct call *call)
 	static const char *const needed[] = {
 	    "PhoneNumberJson", "SignNameJson", "TemplateCode", NULL};
 	bool given = acs_param(&call->params, "TemplateParamJson") != NULL;
-	const struct json *numbers, *signatures, *params;
+	const struct json *numbers, *signatures, *params, *extensions;
 	struct sms_refusal refusal;
 	struct outgoing *list;
 
@@ -351,6 +354,7 @@ run_send_batch(struct call *call)
 	numbers = parse_param(call, "PhoneNumberJson", JSON_ARRAY);
 	signatures = parse_param(call, "SignNameJson", JSON_ARRAY);
 	params = parse_param(call, "TemplateParamJson", JSON_ARRAY);
+	extensions = parse_param(call, "SmsUpExtendCodeJson", JSON_ARRAY);
 	refusal = check_batch(numbers, signatures, params, given);
 	if (refusal.code != NULL) {
 		reply_business(call, refusal.code, refusal.message, NULL);
@@ -368,7 +372,8 @@ run_send_batch(struct call *call)
 		    .template = sms_template_find(call->sim->templates,
 			acs_param(&call->params, "TemplateCode")),
 		    .params = object,
-		    .params_text = object_text(call, object)};
+		    .params_text = object_text(call, object),
+		    .extension = json_text(json_at(extensions, i))};
 	}
 	send_all(call, list, numbers->count);
 }

@@ -12,7 +12,7 @@
 
 #include "tests/sim/table.h"
 
-#define TEXTS 8 /* that an entry owns */
+#define TEXTS 9 /* that an entry owns */
 
 struct kept {
 	struct entry entry;
@@ -109,10 +109,12 @@ own_texts(struct kept *kept)
 	const char **texts[TEXTS] = {&kept->entry.reference,
 	    &kept->entry.address, &kept->entry.channel, &kept->entry.template,
 	    &kept->entry.signature, &kept->entry.text, &kept->entry.params,
-	    &kept->entry.message_id};
+	    &kept->entry.message_id, &kept->entry.extension};
 	size_t bytes = 0;
 	char *at;
 
+	if (kept->entry.extension == NULL)
+		kept->entry.extension = "";
 	for (size_t i = 0; i < TEXTS; i++)
 		bytes += strlen(*texts[i]) + 1;
 	kept->texts = at = mem_alloc(bytes);
@@ -246,6 +248,7 @@ ledger_write_entry(
 	json_write_key(writer, "params");
 	json_write_raw(writer, entry->params);
 	json_write_member(writer, "message_id", entry->message_id);
+	json_write_member(writer, "extension", entry->extension);
 	json_write_member(writer, "outcome", entry->outcome);
 	json_write_member(writer, "receipt", entry_receipt_word(entry));
 	json_write_key(writer, "receipt_stored");

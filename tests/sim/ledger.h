@@ -29,6 +29,7 @@ struct entry { /* texts are borrowed by ledger_add, owned by the ledger after */
 	const char *params;    /* JSON */
 	const char *outcome;   /* what became of the answer; a constant */
 	const char *message_id;
+	const char *extension;      /* of the sender's number; NULL: none */
 	enum receipt_state receipt; /* from receipt_at on */
 	int64_t receipt_at;       /* when it reached the phone, or failed to */
 	bool receipt_stored;      /* our callback was acknowledged */

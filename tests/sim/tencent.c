@@ -277,7 +277,8 @@ accept_one(struct call *call, const char *address, const char *text)
 	    .text = text,
 	    .params =
 		array_text(call, json_get(call->body, "TemplateParamSet")),
-	    .outcome = fault_outcome_word(&call->choice)};
+	    .outcome = fault_outcome_word(&call->choice),
+	    .extension = text_of(call, "ExtendCode")};
 	int64_t wait;
 
 	entry.message_id = arena_printf(call->arena, "5000:%010llu%018llu",
