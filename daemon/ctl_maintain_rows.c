@@ -31,8 +31,9 @@ struct rows {
 	int16_t bucket;
 	int span;
 	/* of the unit, then of all */
-	int64_t deliveries, tasks, obstacles, other;
-	int64_t all_deliveries, all_tasks, all_obstacles, all_events;
+	int64_t deliveries, tasks, obstacles, replies, other;
+	int64_t all_deliveries, all_tasks, all_obstacles, all_replies,
+	    all_events;
 };
 
 static void
@@ -102,10 +103,12 @@ fill_slice(struct db_unit *unit, int tried, void *arg)
 	struct group *groups = rows->groups.data;
 
 	(void)tried;
-	rows->deliveries = rows->tasks = rows->obstacles = 0;
+	rows->deliveries = rows->tasks = rows->obstacles = rows->replies = 0;
 	add_slice(unit, rows, "maintain_obstacles", &rows->obstacles);
 	db_param_at(unit, rows->run->care_now);
 	add_slice(unit, rows, "maintain_tasks", &rows->tasks);
+	db_param_at(unit, rows->run->care_now);
+	add_slice(unit, rows, "maintain_replies", &rows->replies);
 	db_param_at(unit, rows->run->care_now);
 	add_slice(unit, rows, "maintain_sweep_default", &rows->deliveries);
 	db_param_on(unit, kept_from_on(rows, rows->longest_days));
@@ -162,6 +165,7 @@ delete_by_bucket(struct rows *rows)
 		rows->all_deliveries += rows->deliveries;
 		rows->all_tasks += rows->tasks;
 		rows->all_obstacles += rows->obstacles;
+		rows->all_replies += rows->replies;
 		done++;
 	}
 	if (done == slices && any_needs_sweep(rows))
@@ -171,6 +175,7 @@ delete_by_bucket(struct rows *rows)
 	maintain_say(rows->run, "tasks", "deleted", NULL, rows->all_tasks);
 	maintain_say(
 	    rows->run, "obstacles", "deleted", NULL, rows->all_obstacles);
+	maintain_say(rows->run, "replies", "deleted", NULL, rows->all_replies);
 }
 
 /* ---- what is nobody's ---- */

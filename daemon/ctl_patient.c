@@ -113,7 +113,7 @@ run_consent(struct ctl *ctl, int argc, char **argv)
 	ctl_person_keys(unit, &person);
 	db_param_at(unit, now);
 	db_param_i16(unit, CLASS_TIMED);
-	db_unit_add(unit, "ctl_consent", NULL, NULL);
+	db_unit_add(unit, "consent_store", NULL, NULL);
 	db_param_i16(unit, person.bucket);
 	db_param_i64(unit, person.patient_id);
 	db_param_at(unit, now);

@@ -7,6 +7,7 @@
 #include "flow/clock_sync.h"
 #include "flow/copies.h"
 #include "flow/receipts.h"
+#include "flow/replies.h"
 #include "flow/rescue.h"
 #include "flow/worker.h"
 
@@ -42,6 +43,7 @@ struct daemon {
 	struct rescue *rescue;
 	struct inbox *inbox;
 	struct receipts *receipts;
+	struct replies *replies;
 	struct copies *copies;
 	struct state_file *state; /* NULL: nothing is remembered */
 	struct aftermath *aftermath;
@@ -49,7 +51,7 @@ struct daemon {
 	struct callbacks callbacks;
 	struct admin admin;
 	struct loop_timer *tick, *chores, *drain, *status, *ping;
-	int64_t ticks;
+	int64_t ticks, turns; /* of tick, of chores */
 	bool reading_clock, refreshing, loaded, stopping, leaving;
 	int64_t drain_until; /* clock_boot() */
 	const char *wrong;   /* of the last status: why it was not ready */

@@ -170,8 +170,13 @@ on_chores(void *arg)
 
 	loop_timer_arm(daemon->chores, CHORE_US);
 	/* what a listener stored is for those who may see deliveries */
-	if (daemon->loaded && daemon->settings.role != ROLE_INBOX)
+	if (!daemon->loaded || daemon->settings.role == ROLE_INBOX)
+		return;
+	/* by turns: each waits until the connection is idle */
+	if (daemon->turns++ % 2 == 0)
 		receipts_look(daemon->receipts);
+	else
+		replies_look(daemon->replies);
 }
 
 /* On each connection, before any work: nothing is done by another schema. */
@@ -367,6 +372,8 @@ daemon_start(struct daemon *daemon)
 	    inbox_create(daemon->db[DB_WRITE], &daemon->clock, daemon->keyring);
 	daemon->receipts =
 	    receipts_create(daemon->db[DB_CHORES], &daemon->clock);
+	daemon->replies = replies_create(daemon->db[DB_CHORES], &daemon->clock,
+	    daemon->keyring, daemon->gateways);
 	db_listen(daemon->db[DB_CHORES], "agenda", on_notify, daemon);
 	daemon->tick = loop_timer_create(daemon->loop, on_tick, daemon);
 	daemon->chores = loop_timer_create(daemon->loop, on_chores, daemon);
@@ -395,7 +402,8 @@ all_idle(const struct daemon *daemon)
 {
 	return worker_idle(daemon->worker) && dispatch_idle(daemon->dispatch) &&
 	       outcomes_idle(daemon->outcomes) && rescue_idle(daemon->rescue) &&
-	       receipts_idle(daemon->receipts) && !daemon->refreshing &&
+	       receipts_idle(daemon->receipts) &&
+	       replies_idle(daemon->replies) && !daemon->refreshing &&
 	       !daemon->reading_clock;
 }
 

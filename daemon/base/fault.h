@@ -41,8 +41,12 @@
 					     to be sent; committed */ \
 	    point(RECEIPT_BEFORE_COMMIT, "receipt-before-commit") \
 		point(RECEIPT_AFTER_COMMIT, \
-		    "receipt-after-commit") /* a lapsed round: about to be \
-					       taken over; taken over */ \
+		    "receipt-after-commit") /* a reply: effects about to be \
+					       written; committed */ \
+	    point(REPLY_BEFORE_COMMIT, "reply-before-commit") \
+		point(REPLY_AFTER_COMMIT, \
+		    "reply-after-commit") /* a lapsed round: about to be \
+					     taken over; taken over */ \
 	    point(RESCUE_BEFORE_COMMIT, "rescue-before-commit") point( \
 		RESCUE_AFTER_COMMIT, \
 		"rescue-after-commit") /* a piece of an import, in adherctl */ \

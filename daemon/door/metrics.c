@@ -110,6 +110,8 @@ take_work(const struct db_result *result, void *arg)
 	metric_set(METRIC_INBOX_RECEIPTS, "unknown", NULL,
 	    (double)db_i64(result, 0, 7));
 	metric_set(METRIC_STOPS, NULL, NULL, (double)db_i64(result, 0, 8));
+	metric_set(
+	    METRIC_INBOX_REPLY_OLDEST, NULL, NULL, age(result, 0, 9, now));
 }
 
 /* An answer that nobody took up may tell of danger. */
@@ -122,7 +124,7 @@ take_tasks(const struct db_result *result, void *arg)
 	static const char *const words[2] = {"normal", "urgent"};
 
 	for (int row = 0; row < db_rows(result); row++) {
-		bool urgent = db_i64(result, row, 0) == KIND_ANSWER;
+		bool urgent = db_bool(result, row, 0);
 		double late = age(result, row, 2, now);
 
 		open[urgent] += (double)db_i64(result, row, 1);

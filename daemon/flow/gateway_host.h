@@ -34,6 +34,7 @@ struct gateway { /* a loaded plug-in with its settings and window */
 	bool takes_callbacks;
 	bool retired;        /* a reload no longer names it: paused for good */
 	bool abroad;         /* carries data abroad */
+	bool reply_codes;    /* messages carry reply_code() as extension */
 	int64_t balance_low; /* 0: no alarm */
 	int64_t balance;     /* as last told; BALANCE_UNKNOWN */
 	int64_t balance_asked_at; /* clock_boot(); 0: never */

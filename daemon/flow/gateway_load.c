@@ -561,6 +561,7 @@ configure(struct gateway *gateway, struct candidate *candidate)
 				   gateway->api->receive != NULL;
 	gateway->abroad =
 	    from->abroad || (gateway->api->flags & GW_ABROAD) != 0;
+	gateway->reply_codes = from->reply_codes;
 	gateway->batch_max = gateway->api->batch_max;
 	if (from->batch > 0 && (uint32_t)from->batch < gateway->batch_max)
 		gateway->batch_max = (uint32_t)from->batch;

@@ -193,8 +193,8 @@ add_event(struct inbox *inbox, const struct gateway *gateway,
 	db_array_bool(&a->delivered, e->delivered);
 	db_array_bool(&a->opted_out, e->opted_out);
 	db_array_bool(&a->bad, e->address_bad);
-	/* a reply is kept for whoever reads replies */
-	db_array_at(&a->next_at, e->type == GW_EVENT_RECEIPT ? now : AT_NEVER);
+	/* a credit is kept for whoever counts credits */
+	db_array_at(&a->next_at, e->type == GW_EVENT_CREDIT ? AT_NEVER : now);
 }
 
 void

@@ -7,11 +7,12 @@
 
 /*
  * The inbox: what providers tell us, stored before they get their answer.
- * receipts.h has what becomes of it.
+ * receipts.h and replies.h have what becomes of it.
  */
 struct inbox;
 
 enum { INBOX_KEY_BYTES = 32 }; /* an event's, SHA-256 */
+enum inbox_state { INBOX_NEW = 0, INBOX_DONE = 1, INBOX_UNMATCHED = 2 };
 
 struct inbox *inbox_create(
     struct db *db, const struct clock *clock, struct keyring *keyring);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "flow/replies.h"
 #include "flow/seal.h"
 
 #define AUDIENCES_MAX 256
@@ -280,7 +281,7 @@ fill_channel(const struct messages *messages, struct audience *audience,
 		return;
 	list_init(&places, messages->catalogue->audience_arena,
 	    sizeof(struct phrase_place));
-	for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP; kind++)
+	for (enum kind kind = KIND_DOSE; kind <= KIND_ANSWER; kind++)
 		for (enum stage stage = STAGE_DUE; stage < STAGE_COUNT;
 		     stage++) {
 			struct phrase *phrase =
@@ -474,6 +475,9 @@ messages_write(struct messages *messages, const struct audience *audience,
 	template_values_from_step(
 	    dossier, step, name, audience->tenant_name, arena, &values);
 	write_text(phrase, &values, arena, message);
+	if (delivery->gateway->reply_codes)
+		message->extension = arena_printf(
+		    arena, "%03d", reply_code(dossier->patient_id));
 	delivery_reference(&delivery->key, reference);
 	message->reference = arena_text(arena, reference);
 	delivery->message = message;

@@ -21,8 +21,6 @@
 #define TRY_US (SECOND_US / 2) /* doubled at each try, to an hour */
 #define LOCKED_SHIFT_MAX 4     /* no row is held for long */
 
-enum inbox_state { INBOX_NEW = 0, INBOX_DONE = 1, INBOX_UNMATCHED = 2 };
-
 struct item { /* an event being worked on */
 	const uint8_t *event_key;
 	int32_t tenant_id;
@@ -598,7 +596,7 @@ receipts_look(struct receipts *receipts)
 	list_init(&receipts->items, receipts->arena, sizeof(struct item));
 	unit = db_unit_begin(receipts->db);
 	db_unit_add(unit, "begin", NULL, NULL);
-	db_unit_add(unit, "inbox_claim", take_items, receipts);
+	db_unit_add(unit, "receipt_claim", take_items, receipts);
 	db_param_at(unit, clock_unmoved(receipts->clock));
 	db_param_i32(
 	    unit, receipts->limit < WORK_MAX ? receipts->limit : WORK_MAX);

@@ -76,18 +76,40 @@ seal_open_name(struct keyring *keyring, const struct seal_person *person,
 	    keyring, person->tenant_id, context, sealed, bytes, arena);
 }
 
+static void
+context_of_event(
+    int32_t tenant_id, const uint8_t event_key[32], char context[CONTEXT_MAX])
+{
+	char hex[65];
+	int bytes;
+
+	crypto_hex(event_key, 32, hex);
+	bytes = snprintf(
+	    context, CONTEXT_MAX, "%" PRId32 "/inbox/text/%s", tenant_id, hex);
+	assert(bytes > 0 && bytes < CONTEXT_MAX);
+	(void)bytes;
+}
+
 void
 seal_inbox_text(struct keyring *keyring, int32_t tenant_id,
     const uint8_t event_key[32], const char *text, struct buf *out)
 {
-	char context[CONTEXT_MAX], hex[65];
-	int bytes;
+	char context[CONTEXT_MAX];
 
-	crypto_hex(event_key, 32, hex);
-	bytes = snprintf(context, sizeof(context), "%" PRId32 "/inbox/text/%s",
-	    tenant_id, hex);
-	assert(bytes > 0 && bytes < CONTEXT_MAX);
+	context_of_event(tenant_id, event_key, context);
 	keyring_seal(keyring, tenant_id, context, text, out);
+}
+
+const char *
+seal_open_inbox_text(struct keyring *keyring, int32_t tenant_id,
+    const uint8_t event_key[32], const uint8_t *sealed, size_t bytes,
+    struct arena *arena)
+{
+	char context[CONTEXT_MAX];
+
+	context_of_event(tenant_id, event_key, context);
+	return keyring_open_text(
+	    keyring, tenant_id, context, sealed, bytes, arena);
 }
 
 void

@@ -32,6 +32,9 @@ must_check const char *seal_open_name(struct keyring *keyring,
 /* inbox.text_sealed, bound to its event */
 void seal_inbox_text(struct keyring *keyring, int32_t tenant_id,
     const uint8_t event_key[32], const char *text, struct buf *out);
+must_check const char *seal_open_inbox_text(struct keyring *keyring,
+    int32_t tenant_id, const uint8_t event_key[32], const uint8_t *sealed,
+    size_t bytes, struct arena *arena);
 
 /* contact.address_index: an address as its channel writes it (E.164, …). */
 void seal_address_index(struct keyring *keyring, int32_t tenant_id,

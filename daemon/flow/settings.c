@@ -151,6 +151,11 @@ const struct conf_setting gateway_settings_table[] = {
 	"Time zone of the days and months of quota and budget."),
     GATEWAY("batch", CONF_INTEGER, batch, "0", 0, 1000,
 	"Messages in one request; 0: as many as its plug-in takes."),
+    GATEWAY("reply-codes", CONF_BOOLEAN, reply_codes, "no", 0, 0,
+	"Three digits after the sender's number say which patient a message "
+	"is about, so that a reply to it from a number that several share "
+	"is not asked back about. The provider must have the extension of "
+	"replies switched on."),
     GATEWAY("plain-http", CONF_BOOLEAN, plain_http, "no", 0, 0,
 	"Allow http:// to loopback: for simulators."),
     GATEWAY("ca-file", CONF_TEXT, ca_file, NULL, 0, 0,

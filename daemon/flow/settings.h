@@ -50,8 +50,9 @@ struct gateway_settings { /* [gateway "NAME"] */
 	int64_t budget;      /* messages a month, for an alarm; 0: none */
 	int64_t balance_low; /* less left is an alarm; 0: none */
 	const char *zone;    /* whose days and months */
-	int64_t batch;   /* messages in one request; 0: the plug-in's most */
-	bool plain_http; /* http:// to loopback is allowed */
+	int64_t batch;    /* messages in one request; 0: the plug-in's most */
+	bool reply_codes; /* the sender's number says whom a reply is about */
+	bool plain_http;  /* http:// to loopback is allowed */
 	const char *ca_file;
 	const char *callback_secret_file;     /* NULL: no callbacks */
 	const char *callback_old_secret_file; /* during rotation */

@@ -209,6 +209,7 @@ class Stack:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="adherd-e2e."))
         self.folder.chmod(0o711)
         self.errors = []        # what adherctl wrote to stderr
+        self.sequence = itertools.count(1)      # of replies
         self.failed = False
         self.cluster = self.make_cluster(str(self.folder / "pg"),
                                          cluster_options)
@@ -279,10 +280,13 @@ callback-secret-file = {self.folder}/callback
         self.ctl("template", "register", "sms",
                  self.folder / "registrations.json")
 
-    def start_sim(self, options=()):
+    def callback_url(self, name="sms", copy=0):
         secret = (self.folder / "callback").read_text().strip()
-        callback = (f"http://127.0.0.1:{self.ports[0][0]}"
-                    f"/callback/sms/{secret}")
+        return (f"http://127.0.0.1:{self.ports[copy][0]}/callback/{name}/"
+                f"{secret}")
+
+    def start_sim(self, options=()):
+        callback = self.callback_url()
         self.sim_process = subprocess.Popen(
             [self.build / "tests/adherd-sim", "--port", str(self.sim_port),
              "--templates", self.folder / "sim-templates.json",
@@ -387,6 +391,21 @@ callback-secret-file = {self.folder}/callback
                 return found
             found += page["entries"]
             since = page["next"]
+
+    def say(self, who, text, copy=0, sequence_id=None, extension="1234"):
+        """Aliyun pushes a reply: from a patient of patient(), or a number."""
+        phone = who if isinstance(who, str) else f"1990{who:07d}"
+        status, answer = post(self.callback_url(copy=copy), json.dumps([{
+            "phone_number": phone, "send_time": "2026-03-02 10:05:00",
+            "content": text, "sign_name": SIGNATURE, "dest_code": extension,
+            "sequence_id": sequence_id or next(self.sequence)}],
+            ensure_ascii=False))
+        assert status == 200, (status, answer)
+
+    def settle_replies(self, limit_s=20):
+        wait_until(lambda: self.number(
+            "SELECT count(*) FROM inbox WHERE type = 2 AND state = 0") == 0,
+            limit_s, "replies are worked on")
 
     def move_clock(self, to, copy=0):
         """An instant, or a step like +24h."""

@@ -40,11 +40,6 @@ callback-secret-file = {self.folder}/callback
 """)
         return path
 
-    def callback_url(self, name):
-        secret = (self.folder / "callback").read_text().strip()
-        return (f"http://127.0.0.1:{self.ports[0][0]}/callback/{name}/"
-                f"{secret}")
-
     def start_sim(self, options=()):
         super().start_sim(("--loopback-callback", self.callback_url("mini"),
                            *options))

@@ -200,7 +200,9 @@ def test_what_the_database_knows_is_told():
         INSERT INTO task (bucket, patient_id, occurrence_on, kind, source,
             slot, tenant_id, stage, items, due_at, created_at)
         VALUES (1, 1, '2026-03-01', 5, 0, 0, 1, 1, '{0,0,0}',
-            '2026-03-01 00:00+08', '2026-03-01 00:00+08');
+            '2026-03-01 00:00+08', '2026-03-01 00:00+08'),
+            (1, 1, '2026-03-01', 5, 1, 18, 1, 1, '{0,0,0}',
+            '2026-03-02 00:00+08', '2026-03-01 00:00+08');
         INSERT INTO maintenance VALUES (true, clock_timestamp(), 10, 2)
         ON CONFLICT (one) DO UPDATE SET dossiers_differing = 2""")
     wanted = {'adherd_copies{state="alive"}': 1,
@@ -210,7 +212,7 @@ def test_what_the_database_knows_is_told():
               'adherd_gateway_pauses{gateway="sms",scope="template"}': 1,
               'adherd_gateway_pauses{gateway="sms",scope="gateway"}': 0,
               'adherd_tasks_open{urgency="urgent"}': 1,
-              'adherd_tasks_open{urgency="normal"}': 0,
+              'adherd_tasks_open{urgency="normal"}': 1,
               "adherd_dossier_differences": 2,
               "adherd_database_behind": 1,
               'adherd_sending_paused{reason="database_behind"}': 1,

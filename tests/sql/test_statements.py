@@ -19,7 +19,7 @@ FILES = sorted((ROOT / "daemon/sql").glob("*.sql"))
 TRANSACTION = {"begin", "commit", "rollback"}
 HOT = re.compile(
     r"agenda_(claim.*|store|lock|touch|wake|set_aside)$|dossier_load$"
-    r"|maintain_(sweep|sweep_default|inbox)$|(delivery|inbox|batch)_"
+    r"|maintain_(sweep|sweep_default|inbox)$|(delivery|inbox|batch|reply)_"
     r"|metrics_")
 # few rows by nature: the rounds under way, what stands once for all copies
 SMALL = {"batch", "copy", "gateway_pause", "gateway_token", "maintenance"}
@@ -55,6 +55,34 @@ INSERT INTO inbox (event_key, tenant_id, gateway, type, received_at, state,
 	next_at)
 SELECT sha256(n::text::bytea), 1, 'sms', 1, '2026-02-01',
 	CASE WHEN n % 1000 = 0 THEN 0 ELSE 1 END, '2026-02-01'
+FROM generate_series(1, {ROWS}) n;
+INSERT INTO inbox (event_key, tenant_id, gateway, type, received_at, state,
+	next_at)
+SELECT sha256((n + 1000000)::text::bytea), 1, 'sms', 2, '2026-02-01',
+	CASE WHEN n % 1000 = 0 THEN 0 ELSE 1 END, '2026-02-01'
+FROM generate_series(1, {ROWS}) n;
+INSERT INTO reply (bucket, patient_id, reply_no, tenant_id, received_at,
+	gateway, contact_no, certain, asked_kind, asked_source, asked_on,
+	answered, labels, rules, slots, effects, answer, event_key)
+SELECT n % 1024, n, 1, 1, '2026-02-01', 'sms', 1, true, 2, 1, '2026-02-01',
+	true, '{{11}}', '{{menu}}', '{{}}', 0, 139, sha256(n::text::bytea)
+FROM generate_series(1, {ROWS}) n;
+INSERT INTO patient (bucket, patient_id, tenant_id, zone, locale)
+SELECT n % 1024, n, 1, 'Asia/Shanghai', 'zh-CN'
+FROM generate_series(1, {ROWS}) n;
+INSERT INTO contact (bucket, patient_id, contact_no, tenant_id, channel,
+	address_sealed, address_index, owner, rank, stated_by)
+SELECT n % 1024, n, 1, 1, 4, decode(md5(n::text), 'hex'),
+	decode(md5(n::text), 'hex'), 1, 1, '{{0}}'
+FROM generate_series(1, {ROWS}) n;
+INSERT INTO consent (bucket, patient_id, consent_no, rule_no, tenant_id,
+	given_at, permit, topics, channels, actor)
+SELECT n % 1024, n, 3, 1, 1, '2026-01-01', true, 2, 30, 1
+FROM generate_series(1, {ROWS}) n;
+INSERT INTO prescription (bucket, patient_id, prescription_no, tenant_id,
+	source_id, status, course, sensitive, drug, name, authored_at,
+	authored_has_time)
+SELECT n % 1024, n, 2, 1, 'm', 1, 1, false, 'd', 'd', '2026-01-01', true
 FROM generate_series(1, {ROWS}) n;
 INSERT INTO batch (batch_ref, owner, lease_until, buckets, patient_ids)
 SELECT n, 'copy', '2026-03-01', '{{1}}', '{{1}}' FROM generate_series(1, 20) n;
