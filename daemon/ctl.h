@@ -87,6 +87,8 @@ extern const struct ctl_verb ctl_template_list, ctl_template_render,
 extern const struct ctl_verb ctl_timing, ctl_supply, ctl_reply;
 extern const struct ctl_verb ctl_maintain;
 extern const struct ctl_verb ctl_queue;
+/* ctl_task.c */
+extern const struct ctl_verb ctl_tasks, ctl_task_done, ctl_release;
 /* ctl_patient.c */
 extern const struct ctl_verb ctl_consent;
 /* ctl_schema.c */

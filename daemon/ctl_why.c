@@ -250,6 +250,7 @@ tell(struct why *why)
 	why_tell_facts(why);
 	why_tell_assumed(why);
 	why_tell_record(why);
+	why_tell_replies(why);
 	if (why->of_a_day) {
 		tell_day(why);
 	} else {

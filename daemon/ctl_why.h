@@ -6,8 +6,8 @@
 #include "ctl_world.h"
 
 /*
- * adherctl why, in four parts: what is known of a patient
- * (ctl_why_facts.c), what is on record (ctl_why_record.c), what stands in the
+ * adherctl why, in parts: what is known of a patient (ctl_why_facts.c), what
+ * is on record (ctl_why_record.c, ctl_why_replies.c), what stands in the
  * way of each channel (ctl_why_channels.c), and what plan says now, next or
  * of a day (ctl_why.c).
  */
@@ -54,6 +54,8 @@ void why_tell_record(struct why *why);
 void why_tell_channels(struct why *why, const struct plan *plan);
 /* What an operator said may be assumed as sent, and staging. */
 void why_tell_assumed(struct why *why);
+/* What the patient answered, that day or lately. */
+void why_tell_replies(struct why *why);
 /* What is on its way. */
 void why_tell_open(struct why *why);
 /* "MedicationRequest/ID", by number where it is no longer known. */

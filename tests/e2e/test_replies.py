@@ -1,0 +1,383 @@
+#!/usr/bin/env python3
+"""What patients answer, and what follows: through the callback of sms_aliyun,
+as `tasks`, `why` and the database have it."""
+
+import json
+import sys
+
+from stack import Stack, Tap, patient, refill_patients, wait_until
+
+BEGIN = "2026-03-02T09:58:00+08:00"
+DUE = "2026-03-02T10:00:00+08:00"
+QUICK = "lease = 7s\nrequest = 2s\nask-after = 1s\n"
+
+
+class Replies(Stack):
+    def hear(self, number, text):
+        self.say(number, text)
+        self.settle_replies()
+
+    def tasks(self, number, *options):
+        return [json.loads(line) for line in self.ctl(
+            "tasks", f"p{number}", "--json", *options).splitlines()]
+
+    def replies(self, number):
+        lines = [json.loads(line) for line in
+                 self.ctl("why", f"p{number}", "--json").splitlines()]
+        return [line for line in lines if line["what"] == "reply"]
+
+    def person(self, number):
+        """safety_hold, adverse_event, paused"""
+        row = self.sql(
+            "SELECT safety_hold, adverse_event, paused_until > '2026-03-03' "
+            f"FROM patient WHERE source_id = 'p{number}'")[0]
+        return tuple(value == "t" for value in row)
+
+    def texts_to(self, number):
+        return [e["text"] for e in self.entries()
+                if e["address"] == f"+861990{number:07d}"]
+
+    def reminders_to(self, number):
+        return [t for t in self.texts_to(number) if not is_answer(t)]
+
+    def answers_to(self, number):
+        return [t for t in self.texts_to(number) if is_answer(t)]
+
+    def answered(self, number, *beginnings):
+        """Within seconds, so often and in this order."""
+        wait_until(lambda: len(self.answers_to(number)) >= len(beginnings),
+                   20, f"answers {self.answers_to(number)}")
+        got = self.answers_to(number)
+        assert len(got) == len(beginnings) and all(
+            g.split("】")[-1].startswith(b)
+            for g, b in zip(got, beginnings)), got
+
+
+EMERGENCY = "您说的情况可能很紧急，请马上拨打120"
+ADVERSE_EVENT = "您反馈的不适已收到"
+HANDED_OVER = "消息已收到，已转给"
+SORRY = "消息已收到，抱歉"
+OPT_OUT = "已按您的要求停止"
+OPT_IN = "已按您的要求恢复"
+NOTED = "已记录"
+ORDER = "续药申请已收到"
+CANCELLED = "续药申请已取消"
+
+
+def is_answer(text):
+    return text.split("】")[-1].startswith((
+        EMERGENCY, ADVERSE_EVENT, HANDED_OVER, SORRY, OPT_OUT, OPT_IN, NOTED,
+        ORDER, CANCELLED))
+
+
+def asked(count=1, **options):
+    """Everybody has been asked about a refill."""
+    stack = Replies(BEGIN, settings=QUICK, **options).begin(
+        refill_patients(count))
+    stack.move_clock(DUE)
+    wait_until(lambda: stack.number(
+        "SELECT count(*) FROM delivery WHERE state = 7") == count, 20,
+        "they are asked")
+    return stack
+
+
+def test_digit_answers_the_question_that_is_open():
+    with asked() as stack:
+        stack.hear(1, "１")
+        reply = stack.replies(1)[0]
+        assert reply["intents"] == ["refill_yes"], reply
+        assert reply["asked"] == "refill" and reply["certain"], reply
+        assert reply["rules"] == ["menu"], reply
+        task = stack.tasks(1, "--text")
+        assert [t["about"] for t in task] == ["refill_yes"], task
+        assert task[0]["text"] == "１" and not task[0]["urgent"], task
+        # it is answered: the next digit answers nothing
+        stack.move_clock("+16m")
+        stack.hear(1, "1")
+        second = stack.replies(1)[1]
+        assert second["intents"] == ["unclear"], second
+        assert second["asked"] is None, second
+        stack.answered(1, ORDER, HANDED_OVER)
+        stack.check_ledger()
+
+
+def test_word_that_is_no_answer_leaves_the_question_open():
+    with asked() as stack:
+        stack.hear(1, "谢谢")
+        stack.hear(1, "1")
+        assert [r["intents"] for r in stack.replies(1)] == [
+            ["thanks_or_chitchat"], ["refill_yes"]], stack.replies(1)
+
+
+def test_question_of_three_days_ago_is_not_open():
+    with asked() as stack:
+        stack.move_clock("+49h")
+        stack.hear(1, "1")
+        assert stack.replies(1)[0]["intents"] == ["unclear"]
+
+
+def test_emergency_holds_everything_until_a_person_ends_it():
+    with asked() as stack:
+        stack.hear(1, "胸痛喘不上气")
+        assert stack.person(1) == (True, True, False), stack.person(1)
+        task = stack.tasks(1)
+        assert [(t["about"], t["urgent"]) for t in task] == [
+            ("emergency", True)], task
+        assert "adverse_event" in stack.replies(1)[0]["intents"]
+        stack.move_clock("2026-03-06T10:00:30+08:00")
+        wait_until(lambda: "safety_hold" in stack.ctl(
+            "why", "p1"), 10, "it is held")
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM obstacle WHERE ended_at IS NULL") == 1, 10,
+            "the obstacle is on record")
+        assert len(stack.reminders_to(1)) == 1
+        stack.answered(1, EMERGENCY)
+        run = stack.ctl("release", "p1", "--safety-hold", check=False)
+        assert run.returncode == 64, run
+        stack.ctl("release", "p1", "--safety-hold", "--adverse-event",
+                  "--by", "nurse")
+        assert stack.person(1) == (False, False, False)
+        wait_until(lambda: len(stack.reminders_to(1)) == 2, 10,
+                   "the reminder of that day goes out")
+        assert stack.tasks(1) == []
+        done = stack.tasks(1, "--done")
+        assert [t["done_by"] for t in done] == ["nurse"], done
+
+
+def test_side_effect_holds_refills():
+    with asked() as stack:
+        stack.hear(1, "吃了头晕")
+        assert stack.person(1) == (False, True, False)
+        task = stack.tasks(1)
+        assert [(t["about"], t["urgent"]) for t in task] == [
+            ("adverse_event", True)], task
+        stack.ctl("task", "done", task[0]["task"], "--by", "pharmacist")
+        assert stack.tasks(1) == []
+        run = stack.ctl("task", "done", task[0]["task"], "--by", "x",
+                        check=False)
+        assert run.returncode == 65, run
+        # done is not released: that is another word
+        assert stack.person(1) == (False, True, False)
+
+
+def consented(stack, number):
+    """Topic masks of the denials on record, by who gave them."""
+    return sorted((int(actor), int(topics), int(channels))
+                  for actor, topics, channels in stack.sql(
+        "SELECT c.actor, c.topics, c.channels FROM consent c JOIN patient p "
+        "USING (bucket, patient_id) WHERE NOT c.permit AND p.source_id = "
+        f"'p{number}'"))
+
+
+def test_refusal_is_obeyed_for_all_at_that_number():
+    people = refill_patients(3)
+    shared = people[0]["telecom"][0]["value"]
+    second = [r for r in people if r["resourceType"] == "Patient"][1]
+    second["telecom"][0]["value"] = shared
+    with Replies(BEGIN, settings=QUICK).begin(people) as stack:
+        stack.move_clock(DUE)
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM delivery WHERE state = 7") == 3, 20,
+            "they are asked")
+        stack.hear(1, "退订")
+        everything = [(1, 15, 30), (2, 15, 30)]
+        assert consented(stack, 1) == everything, consented(stack, 1)
+        assert consented(stack, 2) == everything, consented(stack, 2)
+        assert consented(stack, 3) == []
+        assert stack.tasks(1) == [] and stack.tasks(2) == []
+        stack.answered(1, OPT_OUT)
+        sent = len(stack.reminders_to(1))
+        stack.move_clock("2026-03-06T10:00:30+08:00")
+        wait_until(lambda: len(stack.reminders_to(3)) == 2, 10,
+                   "who did not refuse is reminded")
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM obstacle WHERE ended_at IS NULL") == 2, 10,
+            "no_consent stands")
+        assert len(stack.reminders_to(1)) == sent
+        stack.hear(1, "恢复提醒")
+        assert [r["intents"] for r in stack.replies(1)][-1] == ["opt_in"]
+
+
+def test_code_says_who_is_meant_at_a_shared_number():
+    people = refill_patients(2)
+    people[4]["telecom"][0]["value"] = people[0]["telecom"][0]["value"]
+    with Replies(BEGIN, settings=QUICK,
+                 gateway_settings="reply-codes = yes").begin(people) as stack:
+        stack.move_clock(DUE)
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM delivery WHERE state = 7") == 2, 20,
+            "they are asked")
+        code = 100 + stack.number(
+            "SELECT patient_id FROM patient WHERE source_id = 'p2'") % 900
+        assert sorted(e["extension"] for e in stack.entries()) == sorted(
+            str(100 + int(row[0]) % 900) for row in stack.sql(
+                "SELECT patient_id FROM patient"))
+        # a code of nobody's: it is not clear
+        stack.say(1, "1", extension="77099")
+        stack.settle_replies()
+        assert not stack.replies(1)[0]["certain"]
+        assert not stack.replies(2)[0]["certain"]
+        stack.say(1, "1", extension=f"77{code}")
+        stack.settle_replies()
+        assert len(stack.replies(1)) == 1
+        reply = stack.replies(2)[1]
+        assert reply["certain"], reply
+        assert reply["intents"] == ["refill_yes"], reply
+
+
+def test_danger_at_a_shared_number_concerns_both():
+    people = refill_patients(2)
+    people[4]["telecom"][0]["value"] = people[0]["telecom"][0]["value"]
+    with Replies(BEGIN, settings=QUICK).begin(people) as stack:
+        stack.move_clock(DUE)
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM delivery WHERE state = 7") == 2, 20,
+            "they are asked")
+        stack.hear(1, "1")
+        for number in (1, 2):
+            reply = stack.replies(number)[0]
+            assert not reply["certain"], reply
+            assert reply["intents"] == ["unclear"], reply
+        stack.hear(1, "胸痛喘不上气")
+        assert stack.person(1)[0] and stack.person(2)[0]
+
+
+def test_pauses_and_addresses():
+    with asked(4) as stack:
+        stack.hear(1, "我爸上个月去世了，别再发了")
+        assert stack.person(1)[2], "paused"
+        assert stack.sql("SELECT deceased_at FROM patient WHERE source_id = "
+                         "'p1'") == [["infinity"]]
+        stack.hear(2, "你发错人了，我不认识他")
+        assert stack.sql(
+            "SELECT c.usable FROM contact c JOIN patient p USING (bucket, "
+            "patient_id) WHERE p.source_id = 'p2'") == [["f"]]
+        stack.hear(3, "医生让我停药了")
+        assert stack.person(3)[2], "paused"
+        assert [t["about"] for t in stack.tasks(3)] == ["stopped"]
+        stack.ctl("release", "p3", "--pause", "--by", "nurse")
+        assert not stack.person(3)[2] and stack.tasks(3) == []
+        stack.hear(4, "请问这个药能和阿司匹林一起吃吗")
+        assert [t["about"] for t in stack.tasks(4)] == ["question"]
+
+
+def test_stranger_and_repeats():
+    with asked() as stack:
+        stack.say("19912345678", "退订")
+        stack.say(1, "要续药", sequence_id=777)
+        stack.say(1, "要续药", sequence_id=777)
+        stack.settle_replies()
+        assert stack.sql("SELECT state, count(*) FROM inbox WHERE type = 2 "
+                         "GROUP BY state ORDER BY state") == [
+            ["1", "1"], ["2", "1"]]
+        assert len(stack.replies(1)) == 1 and len(stack.tasks(1)) == 1
+        metrics = stack.copies[0].metrics().decode()
+        assert 'adherd_replies_total{label="refill_yes"} 1' in metrics
+        assert 'adherd_replies_total{label="unmatched"} 1' in metrics
+
+
+def test_reply_to_a_patient_without_any_message():
+    with Replies(BEGIN, settings=QUICK).begin([patient(1)]) as stack:
+        stack.hear(1, "吃了")
+        reply = stack.replies(1)[0]
+        assert reply["asked"] is None and reply["certain"], reply
+
+
+def test_order_waits_and_can_be_cancelled():
+    with asked(3) as stack:
+        stack.hear(1, "1")
+        stack.answered(1, ORDER)
+        task = stack.tasks(1)[0]
+        assert task["due"] == "2026-03-02T10:15:00+08:00", task
+        # twice is one order
+        stack.hear(1, "好的，要")
+        assert len(stack.tasks(1)) == 1, stack.tasks(1)
+        stack.hear(1, "取消")
+        assert stack.tasks(1) == []
+        assert [t["done_by"] for t in stack.tasks(1, "--done")] == ["patient"]
+        stack.answered(1, ORDER, ORDER, CANCELLED)
+        # too late
+        stack.hear(2, "1")
+        stack.move_clock("+16m")
+        stack.hear(2, "取消")
+        assert "refill_yes" in [t["about"] for t in stack.tasks(2)]
+        # an order of somebody unwell is held
+        stack.hear(3, "要续药")
+        stack.hear(3, "吃了头晕")
+        assert [(t["about"], t["held"]) for t in stack.tasks(3)] == [
+            ("adverse_event", False), ("refill_yes", True)], stack.tasks(3)
+
+
+def test_what_is_left_moves_the_run_out():
+    with asked(2) as stack:
+        # 7 days by the record; refills of 9 March go on from 22 March
+        stack.hear(1, "还剩20天的药")
+        reply = stack.replies(1)[0]
+        assert reply["intents"] == ["have_supply"], reply
+        assert reply["slots"] == {"days_left": 20}, reply
+        assert reply["effects"] == ["supply_corrected"], reply
+        assert stack.sql("SELECT days, quantity_micro FROM correction") == [
+            ["20", "-1"]]
+        told = stack.ctl("why", "p1")
+        assert "runs out on 2026-03-22" in told, told
+        stack.answered(1, NOTED)
+        # how much nobody can tell: a person asks
+        stack.hear(2, "还剩不少")
+        assert [t["about"] for t in stack.tasks(2)] == ["have_supply"]
+        assert stack.number("SELECT count(*) FROM correction") == 1
+        stack.ctl("check", "dossiers")
+
+
+def test_answers_end_where_a_robot_replies():
+    with asked() as stack:
+        for _ in range(5):
+            stack.hear(1, "谢谢")
+        stack.answered(1, NOTED, NOTED, NOTED)
+        # danger is answered all the same
+        stack.hear(1, "胸痛喘不上气")
+        stack.answered(1, NOTED, NOTED, NOTED, EMERGENCY)
+        stack.move_clock("+25h")
+        stack.hear(1, "谢谢")
+        stack.answered(1, NOTED, NOTED, NOTED, EMERGENCY, NOTED)
+
+
+def test_answer_at_night_and_after_a_refusal():
+    with asked() as stack:
+        stack.hear(1, "退订")
+        stack.answered(1, OPT_OUT)
+        stack.move_clock("2026-03-02T23:30:00+08:00")
+        stack.hear(1, "吃了头晕")
+        stack.answered(1, OPT_OUT, ADVERSE_EVENT)
+
+
+def test_answer_waits_for_its_gateway_and_no_longer_than_an_hour():
+    with asked(2) as stack:
+        stack.ctl("gateway", "pause", "sms")
+        stack.hear(1, "谢谢")
+        stack.ctl("gateway", "resume", "sms")
+        stack.answered(1, NOTED)
+        stack.ctl("gateway", "pause", "sms")
+        stack.hear(2, "谢谢")
+        stack.move_clock("+2h")
+        stack.ctl("gateway", "resume", "sms")
+        wait_until(lambda: stack.sql(
+            "SELECT state, reason FROM delivery WHERE kind = 5 AND "
+            "state = 2"), 20, "it is given up")
+        assert stack.answers_to(2) == []
+
+
+def test_answer_is_tried_again_while_it_is_new():
+    with asked() as stack:
+        stack.fault(fault="code", code="isv.BUSINESS_LIMIT_CONTROL", count=1)
+        stack.hear(1, "谢谢")
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM delivery WHERE kind = 5 AND state = 5") == 1,
+            20, "it is to be tried again")
+        stack.move_clock("+2m")
+        stack.answered(1, NOTED)
+
+
+if __name__ == "__main__":
+    tests = [value for name, value in list(globals().items())
+             if name.startswith("test_")]
+    sys.exit(Tap().run(tests))
