@@ -132,6 +132,7 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(STATIC_GATEWAYS) $(ROOMS)
 	@mkdir -p $(dir $@)
 	$(call say,LD $@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(in_order) $(PKG_LIBS) -lcmocka -ldl -lm
+$(BUILD)/tests/sim/views.o: tests/sim/phones.html
 $(BUILD)/tests/adherd-sim: $(SIM) $(BUILD)/libbase.a
 	@mkdir -p $(dir $@)
 	$(call say,LD $@)

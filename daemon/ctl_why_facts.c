@@ -15,17 +15,8 @@
 const char *
 why_reference(const struct why *why, enum kind kind, int32_t no)
 {
-	const struct dossier *d = &why->person->dossier;
-	const struct prescription *p = dossier_prescription(d, no);
-	const struct visit *v = dossier_visit(d, no);
-	const char *type =
-	    kind == KIND_FOLLOW_UP ? "Appointment" : "MedicationRequest";
-	const char *id = kind == KIND_FOLLOW_UP ? (v == NULL ? NULL : v->id)
-						: (p == NULL ? NULL : p->id);
-
-	if (id != NULL)
-		return arena_printf(why->ctl->arena, "%s/%s", type, id);
-	return arena_printf(why->ctl->arena, "%s/%d", type, (int)no);
+	return dossier_reference(
+	    &why->person->dossier, kind, no, why->ctl->arena);
 }
 
 /* ---- the person ---- */

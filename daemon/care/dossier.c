@@ -662,3 +662,26 @@ dossier_visit(const struct dossier *dossier, int32_t no)
 			return &dossier->visits[i];
 	return NULL;
 }
+
+const char *
+dossier_reference(const struct dossier *dossier, enum kind kind, int32_t no,
+    struct arena *arena)
+{
+	const struct prescription *prescription;
+	const char *type = "MedicationRequest", *id = NULL;
+	const struct visit *visit;
+
+	if (kind == KIND_ANSWER)
+		return arena_printf(arena, "Reply/%d", (int)no);
+	if (kind == KIND_FOLLOW_UP) {
+		type = "Appointment";
+		visit = dossier_visit(dossier, no);
+		id = visit == NULL ? NULL : visit->id;
+	} else {
+		prescription = dossier_prescription(dossier, no);
+		id = prescription == NULL ? NULL : prescription->id;
+	}
+	if (id == NULL)
+		return arena_printf(arena, "%s/%d", type, (int)no);
+	return arena_printf(arena, "%s/%s", type, id);
+}

@@ -377,5 +377,11 @@ uint32_t topic_of_kind(enum kind kind);         /* refill covers renewal */
 const struct prescription *dossier_prescription(
     const struct dossier *dossier, int32_t no);
 const struct visit *dossier_visit(const struct dossier *dossier, int32_t no);
+/*
+ * "MedicationRequest/ID", "Appointment/ID", by number where it is not known,
+ * and "Reply/NO".
+ */
+const char *dossier_reference(const struct dossier *dossier, enum kind kind,
+    int32_t no, struct arena *arena);
 
 #endif

@@ -368,25 +368,7 @@ said_prune(struct look *look)
 const char *
 look_reference(const struct look *look, enum kind kind, int32_t no)
 {
-	const char *type =
-	    kind == KIND_FOLLOW_UP ? "Appointment" : "MedicationRequest";
-	const char *id = NULL;
-
-	if (kind == KIND_ANSWER)
-		return arena_printf(look->arena, "Reply/%d", (int)no);
-	if (kind == KIND_FOLLOW_UP) {
-		const struct visit *visit = dossier_visit(look->dossier, no);
-
-		id = visit == NULL ? NULL : visit->id;
-	} else {
-		const struct prescription *prescription =
-		    dossier_prescription(look->dossier, no);
-
-		id = prescription == NULL ? NULL : prescription->id;
-	}
-	if (id == NULL)
-		return arena_printf(look->arena, "%s/%d", type, (int)no);
-	return arena_printf(look->arena, "%s/%s", type, id);
+	return dossier_reference(look->dossier, kind, no, look->arena);
 }
 
 int

@@ -2,12 +2,12 @@
 #
 # The demo: a private PostgreSQL cluster, the provider simulator and adherd,
 # all on loopback and in one temporary folder; real prescriptions go in,
-# reminders arrive on simulated phones.  Ctrl-C ends everything and leaves
-# nothing behind.
+# reminders arrive on simulated phones, and what is answered there comes back.
+# Ctrl-C ends everything and leaves nothing behind.
 #
 #	demo.sh BUILD		run until Ctrl-C
-#	demo.sh BUILD check	run, see reminders and receipts, kill the daemon,
-#				see that nothing is lost or doubled, end
+#	demo.sh BUILD check	run, see reminders, receipts and replies, kill the
+#				daemon, see that nothing is lost or doubled, end
 
 set -eu
 
@@ -138,6 +138,25 @@ is_count() {	# state, count
 	[ "$(deliveries "$1")" -ge "$2" ]
 }
 
+reply() {	# from, text
+	curl -sf -H 'Content-Type: application/json' -o "$base/answer" \
+	    -d "{\"endpoint\":\"aliyun\",\"from\":\"$1\",\"text\":\"$2\"}" "$sim/reply" ||
+	    die "the reply of $1 was refused"
+}
+
+tasks_are() {
+	[ "$(ctl tasks --json | wc -l)" -ge "$1" ]
+}
+
+answers_are() {	# that reached a phone
+	[ "$(psql -qAtX -d "$dsn" -c "SELECT count(*) FROM delivery WHERE kind = 5 AND state = 7")" -ge "$1" ]
+}
+
+# the lines of `why` about replies
+why_replies() {
+	ctl why "$1" | sed -n '/^replies$/,/^[^ ]/s/^ /&/p'
+}
+
 say "demo: PostgreSQL, simulator and daemon in $base"
 dsn=$("$here/migrations/local-cluster" start "$base/pg")
 configure
@@ -158,6 +177,18 @@ say "    $sim/phones"
 wait_for 40 at_least 2 || die "no reminder arrived"
 wait_for 20 is_count 7 2 || die "no receipt came back"
 ctl queue
+
+say ""
+say "Two of them answer: +8619900000002 says 1, +8619900000001 吃了头晕."
+say "What people have to do now:"
+reply +8619900000002 1
+reply +8619900000001 吃了头晕
+wait_for 20 tasks_are 2 || die "no reply led to a task"
+ctl tasks --text
+say "and why, of cn-p02 and of cn-p01:"
+why_replies cn-p02
+why_replies cn-p01
+wait_for 20 answers_are 2 || die "no answer went back"
 say ""
 
 if [ "$mode" = check ]; then
@@ -174,13 +205,22 @@ if [ "$mode" = check ]; then
 fi
 
 cat <<END
-Try: a day passes, and what is due by then arrives.
+Try: type a reply under a phone of that page, or send one,
+
+    curl -H 'Content-Type: application/json' $sim/reply \\
+      -d '{"endpoint":"aliyun","from":"+8619900000002","text":"能和阿司匹林一起吃吗"}'
+
+then see what people have to do, and what was decided about a patient and why:
+
+    $build/adherctl -c $base/adherd.conf tasks --text
+    $build/adherctl -c $base/adherd.conf why cn-p02
+
+A day passes, and what is due by then arrives; a suspected adverse event holds
+refills until somebody says otherwise:
 
     curl -d +24h $admin/-/care-time
-
-What was decided about a patient, and why:
-
     $build/adherctl -c $base/adherd.conf why cn-p01
+    $build/adherctl -c $base/adherd.conf release cn-p01 --adverse-event --by nurse
 
 Kill the daemon (kill -9 $daemon_pid) and start it again; nothing is lost,
 nothing comes twice:

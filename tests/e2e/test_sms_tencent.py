@@ -133,7 +133,7 @@ def test_a_reply_comes_back_once():
         reach(stack, {DELIVERED: 1}, "delivered")
         status, text = post(f"{stack.sim}/reply", json.dumps({
             "endpoint": "tencent", "from": "+8619900000001", "text": "ＴＤ 😀",
-            "extend": "01"}))
+            "extend": "01"}), {"Content-Type": "application/json"})
         assert status == 202, text
         replies = ("SELECT extension, provider_id IS NULL, length(text_sealed)"
                    " > 8, address_index IS NOT NULL FROM inbox WHERE type = 2")

@@ -1,11 +1,13 @@
 /*
  * Replies.  Owns those that are under way or wait to come again, at most
- * REPLIES_MAX, each with its body, a timer and the call.
+ * REPLIES_MAX, each with its body, a timer and the call; and what was said
+ * last, KEPT_MAX in a ring, for who looks at the phones.
  */
 #include "tests/sim/reply.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/http_client.h"
 #include "tests/sim/ledger.h"
@@ -15,10 +17,14 @@
 #define REPLIES_MAX 1000
 #define TEXT_BYTES_MAX 2000
 #define EXTEND_DIGITS_MAX 20
+#define FROM_BYTES_MAX 16 /* E.164 */
+#define KEPT_MAX 2000
+#define PHONE_REPLIES_MAX 50
 
 struct reply { /* owned by replies */
 	struct replies *replies;
 	enum endpoint endpoint;
+	int64_t number;
 	char *body;
 	struct loop_timer *timer;
 	struct http_call *call; /* NULL: it waits */
@@ -26,12 +32,22 @@ struct reply { /* owned by replies */
 	struct reply *next;
 };
 
+struct kept {           /* what was said, and how far it came */
+	int64_t number; /* 0: a free place */
+	int64_t at;
+	enum endpoint endpoint;
+	const char *state; /* a constant: sent, stored, lost */
+	char *from;
+	char *text;
+};
+
 struct replies {
 	struct sim *sim;
 	struct http_client *client;
 	struct reply *first;
 	size_t count;
-	int64_t numbered; /* so many came up */
+	struct kept *kept; /* KEPT_MAX, by number */
+	int64_t numbered;  /* so many came up */
 	int64_t acknowledged;
 	int64_t dropped;
 };
@@ -45,6 +61,7 @@ replies_create(struct sim *sim)
 
 	replies->sim = sim;
 	replies->client = http_client_create(sim->loop);
+	replies->kept = mem_alloc(KEPT_MAX * sizeof(*replies->kept));
 	return replies;
 }
 
@@ -68,7 +85,78 @@ replies_free(struct replies *replies)
 		reply_free(reply);
 	}
 	http_client_free(replies->client);
+	for (size_t i = 0; i < KEPT_MAX; i++) {
+		free(replies->kept[i].from);
+		free(replies->kept[i].text);
+	}
+	free(replies->kept);
 	free(replies);
+}
+
+/* ---- what was said ---- */
+
+/* NULL: forgotten, or never said. */
+static struct kept *
+kept_of(const struct replies *replies, int64_t number)
+{
+	struct kept *kept = &replies->kept[number % KEPT_MAX];
+
+	return number > 0 && kept->number == number ? kept : NULL;
+}
+
+static void
+keep(struct replies *replies, enum endpoint endpoint, int64_t number,
+    const char *from, const char *text)
+{
+	struct kept *kept = &replies->kept[number % KEPT_MAX];
+
+	free(kept->from);
+	free(kept->text);
+	*kept = (struct kept){number, clock_wall(), endpoint, "sent",
+	    mem_text(from), mem_text(text)};
+}
+
+static void
+keep_state(struct replies *replies, int64_t number, const char *state)
+{
+	struct kept *kept = kept_of(replies, number);
+
+	if (kept != NULL)
+		kept->state = state;
+}
+
+static void
+write_kept(
+    struct json_writer *writer, const struct kept *kept, struct arena *arena)
+{
+	json_write_object(writer);
+	json_write_key(writer, "number");
+	json_write_i64(writer, kept->number);
+	json_write_member(writer, "at", sim_time_text(kept->at, arena));
+	json_write_member(writer, "gateway", endpoint_word(kept->endpoint));
+	json_write_member(writer, "text", kept->text);
+	json_write_member(writer, "state", kept->state);
+	json_write_end_object(writer);
+}
+
+void
+replies_write_phone(const struct replies *replies, struct json_writer *writer,
+    const char *address, struct arena *arena)
+{
+	const struct kept *list[PHONE_REPLIES_MAX];
+	const struct kept *kept;
+	size_t count = 0;
+
+	for (int64_t number = replies->numbered;
+	     count < PHONE_REPLIES_MAX &&
+	     (kept = kept_of(replies, number)) != NULL;
+	     number--)
+		if (strcmp(kept->from, address) == 0)
+			list[count++] = kept;
+	json_write_array(writer);
+	while (count > 0)
+		write_kept(writer, list[--count], arena);
+	json_write_end_array(writer);
 }
 
 /* ---- posting ---- */
@@ -96,12 +184,14 @@ reply_posted(const struct http_response *response, void *arg)
 	reply->call = NULL;
 	if (receipts_acknowledged(reply->endpoint, response)) {
 		replies->acknowledged++;
+		keep_state(replies, reply->number, "stored");
 		forget(reply);
 		return;
 	}
 	wait_us = receipts_wait_us(replies->sim, reply->endpoint, reply->tries);
 	if (wait_us < 0) {
 		replies->dropped++;
+		keep_state(replies, reply->number, "lost");
 		forget(reply);
 		return;
 	}
@@ -190,6 +280,25 @@ body_of(enum endpoint endpoint, const struct words *words, struct arena *arena)
 
 /* ---- /reply ---- */
 
+bool
+reply_has_path(const struct sim *sim, enum endpoint endpoint, const char *from)
+{
+	return (endpoint == ENDPOINT_ALIYUN || endpoint == ENDPOINT_TENCENT) &&
+	       sim->callback[endpoint] != NULL &&
+	       strncmp(from, "+86", 3) == 0 && number_all_digits(from + 3) &&
+	       strlen(from) <= FROM_BYTES_MAX;
+}
+
+/* Nothing, or digits: what follows our number. */
+static bool
+is_extend(const struct json *value, const char **extend)
+{
+	*extend = value == NULL ? "" : json_text(value);
+	return *extend != NULL &&
+	       (**extend == '\0' || number_all_digits(*extend)) &&
+	       strlen(*extend) <= EXTEND_DIGITS_MAX;
+}
+
 /* NULL, or why this is no reply that can be sent. */
 static const char *
 read_words(struct replies *replies, const struct json *object,
@@ -200,9 +309,6 @@ read_words(struct replies *replies, const struct json *object,
 
 	words->from = json_get_text(object, "from");
 	words->text = json_get_text(object, "text");
-	words->extend = json_get_text(object, "extend");
-	if (words->extend == NULL)
-		words->extend = "";
 	if (word != NULL && strcmp(word, "tencent") == 0)
 		*endpoint = ENDPOINT_TENCENT;
 	else if (word != NULL && strcmp(word, "aliyun") == 0)
@@ -211,12 +317,12 @@ read_words(struct replies *replies, const struct json *object,
 		return "endpoint: aliyun or tencent";
 	if (replies->sim->callback[*endpoint] == NULL)
 		return "endpoint: has no callback";
-	if (words->from == NULL || strncmp(words->from, "+86", 3) != 0 ||
-	    !number_all_digits(words->from + 3))
+	if (words->from == NULL ||
+	    !reply_has_path(replies->sim, *endpoint, words->from))
 		return "from: +86 and a number";
 	if (words->text == NULL || strlen(words->text) > TEXT_BYTES_MAX)
 		return "text: at most 2000 bytes";
-	if (strlen(words->extend) > EXTEND_DIGITS_MAX)
+	if (!is_extend(json_get(object, "extend"), &words->extend))
 		return "extend: at most 20 digits";
 	if (replies->count == REPLIES_MAX)
 		return "too many are under way";
@@ -234,33 +340,114 @@ reply_begin(struct replies *replies, enum endpoint endpoint,
 
 	reply->replies = replies;
 	reply->endpoint = endpoint;
+	reply->number = words->number;
 	reply->body = body_of(endpoint, words, arena);
 	reply->timer = loop_timer_create(replies->sim->loop, reply_post, reply);
 	reply->next = replies->first;
 	replies->first = reply;
 	replies->count++;
+	keep(replies, endpoint, words->number, words->from, words->text);
 	reply_post(reply);
+}
+
+/* Ourselves by a name that no stranger's can resolve to? */
+static bool
+is_own_host(const char *host)
+{
+	static const char *const names[] = {"127.0.0.1", "localhost"};
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		size_t bytes = strlen(names[i]);
+
+		if (strncmp(host, names[i], bytes) == 0 &&
+		    (host[bytes] == '\0' ||
+			(host[bytes] == ':' &&
+			    number_all_digits(host + bytes + 1))))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A browser names the page that a post comes from: it has to be ours, under
+ * a name of our own, or a name that was made to point here would pass.  Who
+ * names none is no browser.
+ */
+static bool
+is_from_elsewhere(const struct door_request *request)
+{
+	const char *origin = door_header(request, "origin");
+	const char *host = door_header(request, "host");
+
+	if (origin == NULL)
+		return false;
+	return host == NULL || !is_own_host(host) ||
+	       strcmp(origin,
+		   arena_printf(request->arena, "http://%s", host)) != 0;
+}
+
+/* The one type that no form can send, and no page elsewhere unasked. */
+static bool
+is_json_type(const char *type)
+{
+	static const char json[] = "application/json";
+	size_t bytes = sizeof(json) - 1;
+
+	return type != NULL && strncasecmp(type, json, bytes) == 0 &&
+	       strchr("; \t", type[bytes]) != NULL;
+}
+
+/* 0, or the status of a request that is refused unread. */
+static int
+refuses(const struct door_request *request, const char **reason)
+{
+	if (strcmp(request->method, "POST") != 0) {
+		*reason = "POST alone";
+		return 405;
+	}
+	if (is_from_elsewhere(request)) {
+		*reason = "Origin: of another page";
+		return 403;
+	}
+	if (!is_json_type(door_header(request, "content-type"))) {
+		*reason = "Content-Type: application/json alone";
+		return 415;
+	}
+	return 0;
+}
+
+/* The status, and where it is none of success the reason. */
+static int
+take_reply(struct replies *replies, const struct door_request *request,
+    const char **reason)
+{
+	struct words words = {0};
+	struct json_error error = {.reason = "not an object"};
+	enum endpoint endpoint = ENDPOINT_ALIYUN;
+	const struct json *object;
+	int status = refuses(request, reason);
+
+	if (status != 0)
+		return status;
+	object = json_parse(
+	    request->body, request->body_bytes, NULL, request->arena, &error);
+	*reason = json_is(object, JSON_OBJECT)
+		      ? read_words(replies, object, &endpoint, &words)
+		      : error.reason;
+	if (*reason != NULL)
+		return 400;
+	reply_begin(replies, endpoint, &words, request->arena);
+	return 202;
 }
 
 void
 reply_on_request(
     const struct door_request *request, struct door_reply *reply, void *arg)
 {
-	struct replies *replies = arg;
-	struct words words = {0};
-	struct json_error error = {.reason = "not an object"};
 	struct json_writer writer;
-	enum endpoint endpoint = ENDPOINT_ALIYUN;
-	const struct json *object = json_parse(
-	    request->body, request->body_bytes, NULL, request->arena, &error);
-	const char *reason =
-	    json_is(object, JSON_OBJECT)
-		? read_words(replies, object, &endpoint, &words)
-		: error.reason;
+	const char *reason = NULL;
 
-	if (reason == NULL)
-		reply_begin(replies, endpoint, &words, request->arena);
-	reply->status = reason == NULL ? 202 : 400;
+	reply->status = take_reply(arg, request, &reason);
 	json_write_init(&writer, &reply->body);
 	json_write_object(&writer);
 	json_write_member(&writer, "code", reason == NULL ? "OK" : "invalid");

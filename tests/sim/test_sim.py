@@ -807,6 +807,167 @@ def test_phones_page_stands_alone():
             "Location"], "/phones")
 
 
+# ---- what is typed on the phones ----
+
+PHONE = "+8613800000000"
+SAID = {"endpoint": "aliyun", "from": PHONE, "text": "吃了头晕"}
+
+
+def said(sim):
+    """Text and state of what the first phone said."""
+    return [(r["text"], r["state"])
+            for r in sim.get("/phones.json")["phones"][0]["replies"]]
+
+
+def test_phones_have_the_replies_and_how_far_they_came():
+    receiver = Receiver(status=503)
+    with Simulator(PROGRAM, "--callback", receiver.url, "--retry-scale",
+                   "0.003", "--receipt-delay-ms", "600000") as sim:
+        sim.aliyun("SendSms", SMS)
+        equal(said(sim), [])
+        equal(sim.post("/reply", SAID).status, 202)
+        assert wait_for(lambda: receiver.posts)
+        equal(said(sim), [("吃了头晕", "sent")])
+        receiver.status = 200
+        assert wait_for(lambda: said(sim) == [("吃了头晕", "stored")])
+        phone = sim.get("/phones.json")["phones"][0]
+        reply = phone["replies"][0]
+        equal((phone["address"], phone["reply"], reply["gateway"]),
+              (PHONE, "aliyun", "aliyun"))
+        assert phone["messages"][0]["at"] <= reply["at"], phone
+        # what nobody takes is lost; another's is not shown here
+        receiver.status = 503
+        equal(sim.post("/reply", {**SAID, "from": "+8613800000001"}).status,
+              202)
+        equal(sim.post("/reply", {**SAID, "text": "1"}).status, 202)
+        assert wait_for(lambda: said(sim) == [
+            ("吃了头晕", "stored"), ("1", "lost")], 20), said(sim)
+    receiver.close()
+
+
+def test_phones_show_the_last_fifty_replies():
+    receiver = Receiver()
+    with Simulator(PROGRAM, "--callback", receiver.url) as sim:
+        sim.aliyun("SendSms", SMS)
+        for i in range(60):
+            equal(sim.post("/reply", {**SAID, "text": f"r{i}"}).status, 202)
+        equal([text for text, _ in said(sim)],
+              [f"r{i}" for i in range(10, 60)])
+        # 2000 are kept of all phones together
+        other = {**SAID, "from": "+8613800000001"}
+        for i in range(1989):
+            equal(sim.post("/reply", other).status, 202)
+            if i % 200 == 0 or i == 1988:
+                assert wait_for(lambda: sim.get("/ledger/summary")[
+                    "replies_under_way"] == 0, 20)
+        equal([text for text, _ in said(sim)],
+              [f"r{i}" for i in range(49, 60)])
+    receiver.close()
+
+
+def test_phones_without_a_way_back_are_told_apart():
+    receiver = Receiver()
+    with Simulator(PROGRAM, "--callback", receiver.url,
+                   "--loopback-callback", receiver.url) as sim:
+        sim.post("/loopback", {**ONE, "to": "+8613800000001"})
+        equal(sim.get("/phones.json")["phones"][0]["reply"], None)
+        sim.aliyun("SendSms", {**SMS, "PhoneNumbers": "13800000001"})
+        sim.post("/loopback", {**ONE, "to": "+8613800000001"})
+        equal(sim.get("/phones.json")["phones"][0]["reply"], "aliyun")
+    receiver.close()
+    with Simulator(PROGRAM) as sim:
+        sim.aliyun("SendSms", SMS)
+        equal(sim.get("/phones.json")["phones"][0]["reply"], None)
+
+
+def reply_status(sim, headers, body=None, method="POST"):
+    raw = json.dumps(SAID).encode() if body is None else body
+    return sim.request(method, "/reply", list(headers.items()), raw).status
+
+
+def test_reply_of_another_page_is_refused():
+    receiver = Receiver()
+    typed = {"Content-Type": "application/json"}
+    with Simulator(PROGRAM, "--callback", receiver.url) as sim:
+        near = f"localhost:{sim.port}"
+        for origin, host in (
+                ("https://example.com", sim.host), ("null", sim.host),
+                ("", sim.host), (f"https://{sim.host}", sim.host),
+                (f"http://{near}", sim.host),
+                (f"http://{sim.host}.example.com", sim.host),
+                ("http://127.0.0.1", sim.host),
+                # a stranger's name that was made to point here
+                (f"http://example.com:{sim.port}",
+                 f"example.com:{sim.port}"),
+                (f"http://localhost.example.com:{sim.port}",
+                 f"localhost.example.com:{sim.port}"),
+                (f"http://127.0.0.1:{sim.port}x",
+                 f"127.0.0.1:{sim.port}x")):
+            equal((origin, reply_status(
+                sim, {**typed, "Host": host, "Origin": origin})),
+                (origin, 403))
+        # what a form can send, or a page elsewhere without being asked
+        for kind in ("text/plain", "application/x-www-form-urlencoded",
+                     "multipart/form-data; boundary=x", "",
+                     "text/plain; application/json", "application/jsonp"):
+            equal((kind, reply_status(sim, {"Content-Type": kind})),
+                  (kind, 415))
+        equal(reply_status(sim, {}), 415)
+        equal(reply_status(sim, typed, b"", "GET"), 405)
+        equal(sim.get("/ledger/summary")["replies_under_way"], 0)
+        equal(receiver.posts, [])
+        # our own page, under both of our names, and who is no browser
+        for host in (sim.host, near):
+            equal(reply_status(sim, {**typed, "Host": host,
+                                     "Origin": f"http://{host}"}), 202)
+        equal(reply_status(
+            sim, {"Content-Type": "Application/JSON; charset=utf-8"}), 202)
+        assert wait_for(lambda: len(receiver.posts) == 3)
+        # nobody is told from elsewhere that it may
+        equal([name for name in sim.request("GET", "/phones.json").headers
+               if name.lower().startswith("access-control")], [])
+    receiver.close()
+
+
+def test_replies_that_are_none_are_refused_with_a_reason():
+    receiver = Receiver()
+    with Simulator(PROGRAM, "--callback", receiver.url) as sim:
+        for changes, reason in (
+                ({"endpoint": "loopback"}, "endpoint"),
+                ({"endpoint": "tencent"}, "endpoint"),
+                ({"endpoint": None}, "endpoint"), ({"from": None}, "from"),
+                ({"from": "+86"}, "from"), ({"from": "+8613x"}, "from"),
+                ({"from": "+86" + "1" * 14}, "from"),
+                ({"from": "+14155550123"}, "from"), ({"text": 1}, "text"),
+                ({"text": "x" * 2001}, "text"), ({"extend": 1}, "extend"),
+                ({"extend": "1x"}, "extend"),
+                ({"extend": "1" * 21}, "extend")):
+            answer = sim.post("/reply", {**SAID, **changes})
+            equal((changes, answer.status), (changes, 400))
+            assert answer.json["message"].startswith(reason), answer.body
+        typed = {"Content-Type": "application/json"}
+        for body in (b"", b"[]", b"{", b'{"text":"\xff"}'):
+            equal((body, reply_status(sim, typed, body)), (body, 400))
+        equal(sim.get("/ledger/summary")["replies_under_way"], 0)
+        equal(receiver.posts, [])
+    receiver.close()
+
+
+def test_page_speaks_to_its_own_origin_and_puts_in_texts_alone():
+    with Simulator(PROGRAM) as sim:
+        answer = sim.request("GET", "/phones")
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy, policy
+        for rule in ("form-action", "base-uri", "frame-ancestors"):
+            assert f"{rule} 'none'" in policy, policy
+        page = answer.body.decode()
+        equal(re.findall(r"(?i)innerHTML|outerHTML|insertAdjacent|"
+                         r"document\.write|eval\(|\son[a-z]+\s*=", page), [])
+        equal(sorted(set(re.findall(r'fetch\("([^"]*)"', page))),
+              ["/phones.json", "/reply"])
+        equal(page.count("fetch("), 2)
+
+
 def test_it_listens_on_loopback_only():
     with Simulator(PROGRAM) as sim:
         with open("/proc/net/tcp", encoding="ascii") as table:

@@ -108,7 +108,23 @@ write_message(
 	json_write_end_object(writer);
 }
 
-/* The last messages of one phone, oldest first. */
+/* Where an answer to the newest of these that can be answered goes. */
+static void
+write_reply_path(const struct sim *sim, struct json_writer *writer,
+    const struct entry *const *newest_first, size_t count)
+{
+	const char *word = NULL;
+
+	for (size_t i = 0; i < count && word == NULL; i++) {
+		const struct entry *entry = newest_first[i];
+
+		if (reply_has_path(sim, entry->endpoint, entry->address))
+			word = endpoint_word(entry->endpoint);
+	}
+	json_write_member(writer, "reply", word);
+}
+
+/* The last messages and replies of one phone, oldest first. */
 static void
 write_phone(struct sim *sim, struct json_writer *writer, struct entry *newest,
     struct arena *arena)
@@ -122,6 +138,9 @@ write_phone(struct sim *sim, struct json_writer *writer, struct entry *newest,
 		list[count++] = entry;
 	json_write_object(writer);
 	json_write_member(writer, "address", newest->address);
+	write_reply_path(sim, writer, list, count);
+	json_write_key(writer, "replies");
+	replies_write_phone(sim->replies, writer, newest->address, arena);
 	json_write_key(writer, "messages");
 	json_write_array(writer);
 	while (count > 0)
@@ -169,7 +188,8 @@ page_on_request(
 	(void)arg;
 	reply->content_type = "text/html; charset=utf-8";
 	door_reply_header(reply, "Content-Security-Policy",
-	    "default-src 'self' 'unsafe-inline'");
+	    "default-src 'self' 'unsafe-inline'; img-src data:; "
+	    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'");
 	buf_text(&reply->body, phones_page);
 }
 
