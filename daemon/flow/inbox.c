@@ -1,6 +1,7 @@
 /*
  * Storing: an event has a key that is made of what it says, so that the same
- * one is stored once, whoever sends it how often.
+ * one is stored once, whoever sends it how often.  What comes while a unit is
+ * under way goes together into the next: a commit costs the same for all.
  */
 #include "flow/inbox.h"
 
@@ -13,19 +14,37 @@
 
 #define TEXT_BYTES_MAX 8192
 #define STORE_TOLD_US MINUTE_US /* between lines of what was not stored */
+#define GROUP_MAX 64            /* callbacks in one unit */
+
+struct event_arrays {
+	struct db_array key, type, at, reference, provider_id, index, extension,
+	    text, code, delivered, opted_out, bad, next_at;
+};
+
+struct storing { /* one callback */
+	const struct gateway *gateway;
+	struct event_arrays events;
+	int64_t now;
+	void (*done)(bool stored, void *arg);
+	void *arg;
+	struct storing *next;
+};
+
+struct group { /* of one unit */
+	struct inbox *inbox;
+	struct storing *first;
+	size_t count;
+};
 
 struct inbox {
 	struct db *db;
 	const struct clock *clock;
 	struct keyring *keyring;
+	struct group waiting; /* for the unit under way */
+	struct storing **last;
+	int under_way;
 	int64_t store_failures;   /* that no line told yet */
 	int64_t failures_told_at; /* clock_boot(); AT_UNKNOWN: not failing */
-};
-
-struct storing {
-	struct inbox *inbox;
-	void (*done)(bool stored, void *arg);
-	void *arg;
 };
 
 struct inbox *
@@ -36,6 +55,7 @@ inbox_create(struct db *db, const struct clock *clock, struct keyring *keyring)
 	inbox->db = db;
 	inbox->clock = clock;
 	inbox->keyring = keyring;
+	inbox->last = &inbox->waiting.first;
 	inbox->failures_told_at = AT_UNKNOWN;
 	return inbox;
 }
@@ -102,26 +122,6 @@ note_stored(struct inbox *inbox)
 	inbox->store_failures = 0;
 	inbox->failures_told_at = AT_UNKNOWN;
 }
-
-static void
-on_stored(enum db_outcome outcome, const char *sqlstate, void *arg)
-{
-	struct storing *storing = arg;
-
-	if (outcome == DB_OK) {
-		fault_point(INBOX_AFTER_COMMIT);
-		note_stored(storing->inbox);
-	} else {
-		note_store_failed(
-		    storing->inbox, outcome == DB_FAILED ? sqlstate : "lost");
-	}
-	storing->done(outcome == DB_OK, storing->arg);
-}
-
-struct event_arrays {
-	struct db_array key, type, at, reference, provider_id, index, extension,
-	    text, code, delivered, opted_out, bad, next_at;
-};
 
 static void
 event_arrays_init(struct event_arrays *a)
@@ -197,40 +197,129 @@ add_event(struct inbox *inbox, const struct gateway *gateway,
 	db_array_at(&a->next_at, e->type == GW_EVENT_CREDIT ? AT_NEVER : now);
 }
 
+static void
+add_statement(const struct storing *storing, struct db_unit *unit)
+{
+	const struct event_arrays *a = &storing->events;
+
+	db_unit_add(unit, "inbox_insert", NULL, NULL);
+	db_param_array(unit, &a->key);
+	db_param_i32(unit, storing->gateway->tenant_id);
+	db_param_text(unit, storing->gateway->name);
+	db_param_array(unit, &a->type);
+	db_param_at(unit, storing->now);
+	db_param_array(unit, &a->at);
+	db_param_array(unit, &a->reference);
+	db_param_array(unit, &a->provider_id);
+	db_param_array(unit, &a->index);
+	db_param_array(unit, &a->extension);
+	db_param_array(unit, &a->text);
+	db_param_array(unit, &a->code);
+	db_param_array(unit, &a->delivered);
+	db_param_array(unit, &a->opted_out);
+	db_param_array(unit, &a->bad);
+	db_param_array(unit, &a->next_at);
+}
+
+static void send_group(struct inbox *inbox, struct group group);
+
+static void
+send_waiting(struct inbox *inbox)
+{
+	struct group group = inbox->waiting;
+
+	inbox->waiting = (struct group){.inbox = inbox};
+	inbox->last = &inbox->waiting.first;
+	send_group(inbox, group);
+}
+
+static void
+finish(struct storing *storing, bool stored)
+{
+	void (*done)(bool stored, void *arg) = storing->done;
+	void *arg = storing->arg;
+
+	event_arrays_free(&storing->events);
+	free(storing);
+	done(stored, arg);
+}
+
+/* What one of them cannot have must not cost the others theirs. */
+static void
+send_each(struct inbox *inbox, struct group group)
+{
+	for (struct storing *storing = group.first, *next; storing != NULL;
+	     storing = next) {
+		next = storing->next;
+		storing->next = NULL;
+		send_group(inbox, (struct group){inbox, storing, 1});
+	}
+}
+
+static void
+on_stored(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct group group = *(struct group *)arg;
+	struct inbox *inbox = group.inbox;
+
+	inbox->under_way--;
+	if (outcome == DB_FAILED && group.count > 1) {
+		send_each(inbox, group);
+		return;
+	}
+	if (outcome == DB_OK) {
+		fault_point(INBOX_AFTER_COMMIT);
+		note_stored(inbox);
+	} else {
+		note_store_failed(
+		    inbox, outcome == DB_FAILED ? sqlstate : "lost");
+	}
+	if (inbox->under_way == 0 && inbox->waiting.count > 0)
+		send_waiting(inbox);
+	for (struct storing *storing = group.first, *next; storing != NULL;
+	     storing = next) {
+		next = storing->next;
+		finish(storing, outcome == DB_OK);
+	}
+}
+
+static void
+send_group(struct inbox *inbox, struct group group)
+{
+	struct db_unit *unit = db_unit_begin(inbox->db);
+	struct group *kept = arena_alloc(db_unit_arena(unit), sizeof(*kept));
+
+	*kept = group;
+	for (const struct storing *storing = group.first; storing != NULL;
+	     storing = storing->next)
+		add_statement(storing, unit);
+	inbox->under_way++;
+	fault_point(INBOX_BEFORE_COMMIT);
+	db_unit_send(unit, on_stored, kept);
+	fault_point(INBOX_MID_COMMIT);
+}
+
 void
 inbox_store(struct inbox *inbox, const struct gateway *gateway,
     const struct gw_event *events, size_t count,
     void (*done)(bool stored, void *arg), void *arg)
 {
-	struct db_unit *unit = db_unit_begin(inbox->db);
-	struct storing *storing =
-	    arena_alloc(db_unit_arena(unit), sizeof(*storing));
-	int64_t now = clock_unmoved(inbox->clock);
-	struct event_arrays a;
+	struct storing *storing = mem_alloc(sizeof(*storing));
 
-	*storing = (struct storing){inbox, done, arg};
-	event_arrays_init(&a);
+	*storing = (struct storing){
+	    .gateway = gateway,
+	    .now = clock_unmoved(inbox->clock),
+	    .done = done,
+	    .arg = arg,
+	};
+	event_arrays_init(&storing->events);
 	for (size_t i = 0; i < count; i++)
-		add_event(inbox, gateway, &events[i], now, &a);
-	db_unit_add(unit, "inbox_insert", NULL, NULL);
-	db_param_array(unit, &a.key);
-	db_param_i32(unit, gateway->tenant_id);
-	db_param_text(unit, gateway->name);
-	db_param_array(unit, &a.type);
-	db_param_at(unit, now);
-	db_param_array(unit, &a.at);
-	db_param_array(unit, &a.reference);
-	db_param_array(unit, &a.provider_id);
-	db_param_array(unit, &a.index);
-	db_param_array(unit, &a.extension);
-	db_param_array(unit, &a.text);
-	db_param_array(unit, &a.code);
-	db_param_array(unit, &a.delivered);
-	db_param_array(unit, &a.opted_out);
-	db_param_array(unit, &a.bad);
-	db_param_array(unit, &a.next_at);
-	event_arrays_free(&a);
-	fault_point(INBOX_BEFORE_COMMIT);
-	db_unit_send(unit, on_stored, storing);
-	fault_point(INBOX_MID_COMMIT);
+		add_event(
+		    inbox, gateway, &events[i], storing->now, &storing->events);
+	*inbox->last = storing;
+	inbox->last = &storing->next;
+	inbox->waiting.inbox = inbox;
+	inbox->waiting.count++;
+	if (inbox->under_way == 0 || inbox->waiting.count == GROUP_MAX)
+		send_waiting(inbox);
 }

@@ -19,9 +19,9 @@ struct inbox *inbox_create(
 /* False until the clock is known: nothing can be taken in yet. */
 bool inbox_ready(const struct inbox *inbox);
 /*
- * Store the events of one callback, each once, whoever sends it how often: in
- * one unit.  done is called from the loop: false
- * where they could not be stored, and then none was.
+ * Store the events of one callback, each once, whoever sends it how often: all
+ * or none, perhaps together with those of others.  done is called from the
+ * loop: false where they could not be stored.
  */
 void inbox_store(struct inbox *inbox, const struct gateway *gateway,
     const struct gw_event *events, size_t count,

@@ -2,10 +2,12 @@
 """What patients answer, and what follows: through the callback of sms_aliyun,
 as `tasks`, `why` and the database have it."""
 
+import concurrent.futures
 import json
+import subprocess
 import sys
 
-from stack import Stack, Tap, patient, refill_patients, wait_until
+from stack import PSQL, Stack, Tap, patient, refill_patients, wait_until
 
 BEGIN = "2026-03-02T09:58:00+08:00"
 DUE = "2026-03-02T10:00:00+08:00"
@@ -375,6 +377,33 @@ def test_answer_is_tried_again_while_it_is_new():
             20, "it is to be tried again")
         stack.move_clock("+2m")
         stack.answered(1, NOTED)
+
+
+def test_callbacks_that_come_together_fail_alone():
+    with Replies(BEGIN, settings=QUICK).begin([]) as stack:
+        stack.sql("ALTER TABLE inbox ADD CONSTRAINT never CHECK "
+                  "(extension <> '666')")
+        held = subprocess.Popen([
+            PSQL, "-X", "-q", "-d", stack.dsn, "-c", "BEGIN",
+            "-c", "LOCK TABLE inbox", "-c", "SELECT pg_sleep(1)",
+            "-c", "COMMIT"], stdout=subprocess.DEVNULL)
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM pg_locks WHERE relation = 'inbox'::regclass "
+            "AND mode = 'AccessExclusiveLock'") == 1, 10, "it is locked")
+
+        def told(number):
+            try:
+                stack.say(number, "要续药",
+                          extension="666" if number == 5 else "1")
+                return 200
+            except AssertionError as refused:
+                return refused.args[0][0]
+
+        with concurrent.futures.ThreadPoolExecutor(10) as pool:
+            statuses = list(pool.map(told, range(1, 11)))
+        held.wait()
+        assert statuses == [200] * 4 + [503] + [200] * 5, statuses
+        assert stack.number("SELECT count(*) FROM inbox") == 9
 
 
 if __name__ == "__main__":
