@@ -172,11 +172,10 @@ on_chores(void *arg)
 	/* what a listener stored is for those who may see deliveries */
 	if (!daemon->loaded || daemon->settings.role == ROLE_INBOX)
 		return;
-	/* by turns: each waits until the connection is idle */
-	if (daemon->turns++ % 2 == 0)
-		receipts_look(daemon->receipts);
-	else
-		replies_look(daemon->replies);
+	/* by turns: each has the connection to itself */
+	daemon->turns += daemon->turns % 2 == 0
+			     ? receipts_look(daemon->receipts)
+			     : replies_look(daemon->replies);
 }
 
 /* On each connection, before any work: nothing is done by another schema. */

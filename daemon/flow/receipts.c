@@ -583,14 +583,14 @@ take_items(const struct db_result *result, void *arg)
 	}
 }
 
-void
+bool
 receipts_look(struct receipts *receipts)
 {
 	struct db_unit *unit;
 
 	if (receipts->busy || !db_idle(receipts->db) ||
 	    !receipts->clock->synced)
-		return;
+		return false;
 	receipts->busy = true;
 	arena_reset(receipts->arena);
 	list_init(&receipts->items, receipts->arena, sizeof(struct item));
@@ -601,4 +601,5 @@ receipts_look(struct receipts *receipts)
 	db_param_i32(
 	    unit, receipts->limit < WORK_MAX ? receipts->limit : WORK_MAX);
 	db_unit_send(unit, on_claimed, receipts);
+	return true;
 }

@@ -12,8 +12,8 @@ struct receipts;
 
 /* Its transactions span several units: it waits until the db is idle. */
 struct receipts *receipts_create(struct db *db, const struct clock *clock);
-/* Work on those that are due, unless the connection is busy. */
-void receipts_look(struct receipts *receipts);
+/* Work on those that are due; false: not yet, the connection is busy. */
+bool receipts_look(struct receipts *receipts);
 bool receipts_idle(const struct receipts *receipts);
 
 #endif

@@ -53,7 +53,7 @@ struct replies {
 	const struct reply_rules *rules;
 	struct arena *rules_arena;
 	struct arena *arena; /* of the reply under way */
-	int left;            /* at this look */
+	int64_t until;       /* clock_boot(): of this look */
 	bool busy;
 	/* the event */
 	bool found;
@@ -189,7 +189,7 @@ on_committed(enum db_outcome outcome, const char *sqlstate, void *arg)
 		? "unmatched"
 		: reply_label_row(replies->reply.primary)->name,
 	    NULL, 1);
-	if (--replies->left > 0)
+	if (clock_boot() < replies->until)
 		claim(replies);
 	else
 		replies->busy = false;
@@ -896,12 +896,13 @@ claim(struct replies *replies)
 	db_unit_send(unit, on_claimed, replies);
 }
 
-void
+bool
 replies_look(struct replies *replies)
 {
 	if (replies->busy || !db_idle(replies->db) || !replies->clock->synced)
-		return;
+		return false;
 	replies->busy = true;
-	replies->left = REPLIES_AT_ONCE;
+	replies->until = clock_boot() + REPLIES_US;
 	claim(replies);
+	return true;
 }

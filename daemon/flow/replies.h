@@ -17,11 +17,11 @@ struct replies;
 struct replies *replies_create(struct db *db, const struct clock *clock,
     struct keyring *keyring, const struct gateways *gateways);
 /*
- * Work on those that are due, at most REPLIES_AT_ONCE, unless the connection
- * is busy.
+ * Work on those that are due, one after the other for REPLIES_US; false: not
+ * yet, the connection is busy.
  */
-enum { REPLIES_AT_ONCE = 100 };
-void replies_look(struct replies *replies);
+#define REPLIES_US (SECOND_US / 2)
+bool replies_look(struct replies *replies);
 bool replies_idle(const struct replies *replies);
 
 /*

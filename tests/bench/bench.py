@@ -6,15 +6,15 @@ Only the ratios of one run count.
 
 BENCH_PEOPLE (20000) and BENCH_MANY (100000) are how many; BENCH_MILLION=1
 does the case of a million and nothing else.  Words say which cases: plain,
-batch, two, aliyun; bare, many, snapshot, delay, idle, flow, trickle."""
+batch, two, aliyun, door; bare, many, snapshot, delay, idle, flow, trickle."""
 
 import os
 import sys
 import time
 
 import measure
-from measure import (OldSnapshot, bring_to, drain, failures, flow, idle,
-                     probe, reference)
+from measure import (OldSnapshot, bring_to, door, drain, failures, flow,
+                     idle, probe, reference)
 from world import DUE, FIRST_DUE, SOURCES, World, size
 
 PEOPLE = size("BENCH_PEOPLE", 20000)
@@ -24,7 +24,8 @@ FLOW = 500              # a second
 FLOW_S = 60
 TRICKLE = 50
 TRICKLE_S = 20
-SMALL_CASES = ("plain", "batch", "two", "aliyun")
+REPLIES = 5000
+SMALL_CASES = ("plain", "batch", "two", "aliyun", "door")
 MANY_CASES = ("bare", "many", "snapshot", "delay", "idle", "flow",
               "trickle")
 ALL_CASES = SMALL_CASES + MANY_CASES
@@ -100,7 +101,18 @@ class Bench:
             self.drain("two copies, 64 each", "small", PEOPLE, copies=2)
         if self.wants("aliyun"):
             self.aliyun()
+        if self.wants("door"):
+            self.door()
         self.world.drop_database("small")
+
+    def door(self):
+        """Nobody is due: callbacks alone, then what comes of them."""
+        self.world.copy_database("case", "small")
+        self.world.desk = True
+        self.world.start(64, 1)
+        self.figures.update(door(self.world, min(PEOPLE, REPLIES)))
+        self.world.stop()
+        self.world.desk = False
 
     def aliyun(self):
         self.world.use_simulator()
@@ -286,6 +298,11 @@ def main():
     if "probe" in figures:
         print(f"\nprobe: {figures['probe']:.0f} a second, the daemon's "
               "statements alone")
+    if "stored" in figures:
+        print("replies: {stored:.0f} a second signed and stored, {:.2f} of "
+              "libevent's bare answer, {bare:.0f}; {worked:.0f} a second "
+              "worked on in all".format(
+                  figures["stored"] / figures["bare"], **figures))
     if "idle_mb" in figures:
         print("nothing due, {} people: adherd {:.1f} ms of a processor a "
               "second, PostgreSQL {:.1f} and {:.1f}; {:.1f} MB".format(

@@ -9,7 +9,8 @@ import subprocess
 import time
 
 from world import BEGIN, STATEMENTS, Session
-from stack import Key, encode_reference, get_json, wait_until
+from stack import (WEBHOOK_CALLS, Key, encode_reference, free_port, get_json,
+                   wait_until)
 
 TICKS = os.sysconf("SC_CLK_TCK")
 REMINDERS = """
@@ -25,6 +26,7 @@ INSERT INTO reminder (id, due_at, phone, patient_name, drug, due_text)
     '0'), '甲' || i, '氨氯地平片 5mg', '3月9日' FROM generate_series(1, {n}) i;
 """
 failures = []           # of checks: something early, twice or lost
+KNOCKS = 16             # callbacks at once
 
 
 def check(good, what):
@@ -358,6 +360,45 @@ def idle(world, seconds=20):
             "backends_ms": used.backends_s / seconds * 1e3,
             "others_ms": used.others_s / seconds * 1e3,
             "idle_mb": memory_mb(copy, "VmRSS")}
+
+
+def knock(world, url, count, first):
+    """Signed callbacks a second, KNOCKS at a time."""
+    told = subprocess.run(
+        [world.build / "tests/adherd-knock", url, WEBHOOK_CALLS[6:],
+         str(count), str(KNOCKS), str(first)], text=True,
+        stdout=subprocess.PIPE, check=False)
+    check(told.returncode == 0, f"callbacks of {url} were refused")
+    return count / (int(told.stdout) / 1e6)
+
+
+def bare_door(world, count):
+    """What libevent's own server answers, and nothing besides."""
+    port = free_port()
+    server = subprocess.Popen(
+        [world.build / "tests/adherd-knock", "--answer", str(port)])
+    try:
+        time.sleep(0.5)
+        return knock(world, f"http://127.0.0.1:{port}/", count, 1)
+    finally:
+        server.kill()
+        server.wait()
+
+
+def door(world, count):
+    """Replies taken in a second, worked on in all, and the bare door."""
+    bare = [bare_door(world, count)]
+    begun = time.monotonic()
+    stored = knock(world, world.callback_url("desk"), count, 1)
+    wait_until(lambda: world.number(
+        "SELECT count(*) FROM inbox WHERE type = 2 AND state = 0") == 0,
+        60 + count / 50, "replies are worked on")
+    worked = count / (time.monotonic() - begun)
+    bare.append(bare_door(world, count))
+    check(world.number("SELECT count(*) FROM reply") == count,
+          "replies were lost or doubled")
+    return {"stored": stored, "worked": worked,
+            "bare": sum(bare) / len(bare)}
 
 
 def probe(world, people, due):

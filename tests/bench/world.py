@@ -13,9 +13,9 @@ import time
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from stack import (PSQL, Stack, build_folder, consent, fill,  # noqa: E402
-                   free_port, get_json, patient, post, prescription,
-                   wait_until)
+from stack import (PSQL, WEBHOOK_CALLS, WEBHOOK_SIGNS, Stack,  # noqa: E402
+                   build_folder, consent, fill, free_port, get_json,
+                   patient, post, prescription, wait_until)
 
 SOURCES = 1000          # people who come through the door; others are copies
 CLUSTER = "-c shared_buffers=1GB -c max_wal_size=8GB -c random_page_cost=1.1"
@@ -97,6 +97,7 @@ class World(Stack):
 
     def __init__(self):
         self.extra = ""         # settings of [adherd] for one case
+        self.desk = False       # a hospital's own gateway calls back
         self.state_folder = None
         self.simulator = None
         assert (build_folder() / "adherd").exists(), "it is not built"
@@ -137,9 +138,26 @@ class World(Stack):
         if self.state_folder:
             text = text.replace(f"state-dir = {self.folder}\n",
                                 f"state-dir = {self.state_folder}\n")
-        path.write_text(text.replace('[gateway "sms"]', f"""{self.extra}
-[gateway "sms"]"""), encoding="utf-8")
+        text = text.replace('[gateway "sms"]', f"""{self.extra}
+[gateway "sms"]""")
+        if self.desk:
+            text += self.desk_section()
+        path.write_text(text, encoding="utf-8")
         return str(path)
+
+    def desk_section(self):
+        """Behind the gateway that sends: it only takes callbacks."""
+        self.write_secret("signs", WEBHOOK_SIGNS)
+        self.write_secret("calls", WEBHOOK_CALLS)
+        return f"""[gateway "desk"]
+plugin = webhook
+channel = sms
+url = {self.sim}/desk
+plain-http = yes
+signing-secret-file = {self.folder}/signs
+verify-secret-file = {self.folder}/calls
+callback-secret-file = {self.folder}/callback
+"""
 
     # -- databases
 
