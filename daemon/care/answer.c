@@ -185,16 +185,16 @@ answer_again(struct look *look, const struct open_delivery *open,
 	struct message message = again_message(look, open);
 	enum reason reason =
 	    obstacle(look, open->channel, (enum stage)open->slot);
+	bool unknown = open->state == DELIVERY_UNKNOWN;
 	struct plan_step *step;
 
-	*state =
-	    open->state == DELIVERY_RETRY ? DELIVERY_EXPIRED : DELIVERY_UNKNOWN;
-	/* what may have arrived is not said twice */
-	if (open->state != DELIVERY_RETRY || message.leader == NULL ||
-	    open->valid_until <= look->now)
+	*state = unknown ? DELIVERY_UNKNOWN : DELIVERY_EXPIRED;
+	/* what may have arrived is not said twice, but for danger, once */
+	if ((unknown && (open->repeated || !is_harm(open->slot))) ||
+	    message.leader == NULL || open->valid_until <= look->now)
 		return false;
 	look_wake(look, open->valid_until);
-	if (open->retry_at > look->now) {
+	if (!unknown && open->retry_at > look->now) {
 		look_wake(look, open->retry_at);
 		return true;
 	}
@@ -208,6 +208,7 @@ answer_again(struct look *look, const struct open_delivery *open,
 	step->channel = open->channel;
 	step->contact_no = message.leader->contact_no;
 	step->attempt_again = true;
+	step->repeat = unknown;
 	again_note(look, open, DELIVERY_SENDING);
 	return true;
 }

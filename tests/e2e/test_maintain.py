@@ -109,7 +109,7 @@ def test_a_second_run_does_nothing():
     lines = s.lines("maintain", status=0)
     equal(told(lines, "partition"), [])
     equal(partitions(s), before)
-    equal([x["count"] for x in lines if x["action"] == "deleted"], [0] * 5)
+    equal([x["count"] for x in lines if x["action"] == "deleted"], [0] * 6)
 
 
 def test_another_span_goes_on_where_the_last_one_ended():
@@ -227,7 +227,14 @@ def test_what_ended_is_deleted_when_its_retention_is_over():
                   f" created_at, done_at) VALUES ({bucket}, {patient},"
                   f" '{days_ago(days)}', 1, 1, 1, {tenant}, 1, '{{}}',"
                   f" '{days_ago(days)}', '{days_ago(days)}',"
-                  f" '{days_ago(days)}')")
+                  f" '{days_ago(days)}');"
+                  "INSERT INTO reply (bucket, patient_id, reply_no,"
+                  " tenant_id, received_at, gateway, contact_no, certain,"
+                  " asked_kind, asked_source, asked_on, answered, labels,"
+                  " rules, slots, effects, answer, event_key) VALUES"
+                  f" ({bucket}, {patient}, {days}, {tenant},"
+                  f" '{days_ago(days)}', 'sms', 1, true, 0, 0, '-infinity',"
+                  " false, '{9}', '{x}', '{}', 0, 0, '')")
         s.sql(f"INSERT INTO obstacle VALUES ({bucket}, {patient},"
               f" '{days_ago(1200)}', 1, NULL);"
               "INSERT INTO task (bucket, patient_id, occurrence_on, kind,"
@@ -241,15 +248,17 @@ def test_what_ended_is_deleted_when_its_retention_is_over():
     s.sql(f"INSERT INTO stop (began_at, began_by) VALUES"
           f" ('{days_ago(2000)}', 'op')")
     lines = s.lines("maintain", status=0)
-    for what in ("obstacles", "tasks"):
+    for what in ("obstacles", "tasks", "replies"):
         equal(told(lines, what), [("deleted", None, 3)])
     equal(told(lines, "stops"), [("deleted", None, 1)])
     for table in ("obstacle", "task"):
         equal([int(n) for n, in s.sql(
             f"SELECT count(*) FROM {table} GROUP BY patient_id"
             " ORDER BY patient_id")], [3, 2])
+    equal(s.sql("SELECT patient_id, count(*) FROM reply GROUP BY patient_id "
+                "ORDER BY patient_id"), [["1", "2"], ["2", "1"]])
     equal(s.value("SELECT count(*) FROM stop"), "2")
-    s.sql("TRUNCATE agenda, obstacle, task, stop")
+    s.sql("TRUNCATE agenda, obstacle, task, stop, reply")
 
 
 def test_events_and_silent_copies_are_forgotten():

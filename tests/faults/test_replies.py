@@ -10,6 +10,7 @@ from fault_table import record
 from faults import SEED, FaultStack, arm, died, main, wait_until
 
 PEOPLE = 4
+QUESTION = "能和阿司匹林一起吃吗"
 POINTS = ["reply-before-commit", "reply-after-commit"]
 
 
@@ -49,7 +50,7 @@ def test_death_at_each_point_loses_and_doubles_nothing():
                 for number in range(1, PEOPLE + 1):
                     # the last may meet a dead one: the provider comes again
                     try:
-                        stack.say(number, "要续药")
+                        stack.say(number, QUESTION)
                     except OSError:
                         pass
                 wait_until(lambda: died(copy), 20, "it dies")
@@ -69,15 +70,19 @@ def wait_told_all(stack):
     stored = stack.number("SELECT count(*) FROM inbox WHERE type = 2")
     assert (rows, tasks) == (stored, stored), (rows, tasks, stored)
     owed = stack.number("SELECT count(*) FROM reply WHERE answer > 0")
-    wait_until(lambda: told(stack)[2] == owed, 20,
-               f"{owed} answers leave: {told(stack)}")
+    # what was leaving at a death may have left: it is not said again
+    wait_until(lambda: told(stack)[2] + stack.number(
+        "SELECT count(*) FROM delivery WHERE kind = 5 AND state = 6 AND "
+        "settled_at IS NOT NULL") >= owed, 30,
+        f"{owed} answers leave: {told(stack)}")
+    assert told(stack)[2] <= owed, (told(stack), owed)
 
 
 def test_crash_of_the_database_between_replies():
     with FaultStack() as stack:
         begin(stack)
         for number in range(1, PEOPLE + 1):
-            stack.say(number, "要续药")
+            stack.say(number, QUESTION)
             if number == 2:
                 stack.cluster.crash()
                 wait_until(stack.copies[0].ready, 30, "it is back")
@@ -89,7 +94,7 @@ def test_two_copies_work_on_each_once():
     with FaultStack(copies=2) as stack:
         begin(stack)
         for number in range(1, PEOPLE + 1):
-            stack.say(number, "要续药", copy=number % 2)
+            stack.say(number, QUESTION, copy=number % 2)
         wait_told(stack, PEOPLE)
 
 
@@ -101,7 +106,7 @@ def test_reply_that_cannot_be_worked_on_stands_in_nobodys_way():
         stack.sql("ALTER TABLE reply ADD CONSTRAINT never CHECK "
                   f"(patient_id <> {first})")
         stack.say(1, "胸痛喘不上气")
-        stack.say(2, "要续药")
+        stack.say(2, QUESTION)
         wait_until(lambda: told(stack)[0] == 1, 20, "the other is worked on")
         wait_until(lambda: stack.number(
             "SELECT max(tries) FROM inbox WHERE type = 2") >= 1, 20,

@@ -115,7 +115,7 @@ answer_to_an_address_that_is_gone_ends(void **state)
 }
 
 static void
-answer_is_attempted_again_and_never_repeated(void **state)
+answer_is_attempted_again_and_repeated_only_for_danger(void **state)
 {
 	struct open_delivery open;
 
@@ -150,6 +150,15 @@ answer_is_attempted_again_and_never_repeated(void **state)
 	assert_int_equal(plan.step_count, 0);
 	assert_int_equal(plan.close_count, 1);
 	assert_int_equal(plan.closes[0].state, DELIVERY_UNKNOWN);
+	/* but for danger, once */
+	open.slot = STAGE_EMERGENCY;
+	((struct said *)w.d.said)[w.d.said_count - 1].slot = STAGE_EMERGENCY;
+	daemon_look("2026-03-02 10:04", &plan);
+	assert_sent(1, w.contacts[0].channel, STAGE_EMERGENCY);
+	assert_true(plan.steps[0].repeat);
+	open.repeated = true;
+	daemon_look("2026-03-02 10:05", &plan);
+	assert_int_equal(plan.step_count, 0);
 	open.state = DELIVERY_RETRY;
 	daemon_look("2026-03-02 11:00", &plan);
 	assert_int_equal(plan.step_count, 0);
@@ -315,7 +324,8 @@ main(void)
 	    cmocka_unit_test(answer_goes_where_the_reply_came_from),
 	    cmocka_unit_test(answer_waits_for_its_gateway_an_hour),
 	    cmocka_unit_test(answer_to_an_address_that_is_gone_ends),
-	    cmocka_unit_test(answer_is_attempted_again_and_never_repeated),
+	    cmocka_unit_test(
+		answer_is_attempted_again_and_repeated_only_for_danger),
 	    cmocka_unit_test(three_answers_a_day_and_those_to_harm_apart),
 	    cmocka_unit_test(every_label_has_an_effect_and_an_answer),
 	    cmocka_unit_test(manual_has_each_label_with_its_answer),
