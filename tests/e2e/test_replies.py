@@ -244,6 +244,23 @@ def test_danger_at_a_shared_number_concerns_both():
         assert stack.person(1)[0] and stack.person(2)[0]
 
 
+def test_danger_in_answer_to_one_of_two_concerns_both():
+    people = refill_patients(2)
+    people[4]["telecom"][0]["value"] = people[0]["telecom"][0]["value"]
+    people[5]["provision"]["type"] = "deny"
+    with Replies(BEGIN, settings=QUICK).begin(people) as stack:
+        stack.move_clock(DUE)
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM delivery WHERE state = 7") == 1, 20,
+            "the first is asked")
+        stack.hear(1, "胸痛喘不上气")
+        assert stack.person(1)[0] and stack.person(2)[0]
+        assert stack.replies(1)[0]["certain"]
+        assert not stack.replies(2)[0]["certain"]
+        assert stack.replies(2)[0]["effects"] == ["safety_hold", "task"]
+        stack.answered(1, EMERGENCY)
+
+
 def test_pauses_and_addresses():
     with asked(4) as stack:
         stack.hear(1, "我爸上个月去世了，别再发了")

@@ -1,0 +1,69 @@
+#ifndef ADHERD_FLOW_REPLY_WORK_H
+#define ADHERD_FLOW_REPLY_WORK_H
+
+#include "base/db.h"
+#include "care/dossier.h"
+#include "care/reply.h"
+
+/*
+ * The reply under way, as replies.c loads it: the event, the people at its
+ * address, what it means.  Everything lives in the arena.
+ */
+#define REPLY_QUESTION_US (48 * HOUR_US) /* so long is a question open */
+
+struct reply_person { /* whose address it is */
+	int16_t bucket;
+	int64_t patient_id;
+	int32_t contact_no;
+	enum channel channel;
+	enum owner owner;
+	const struct said *said;
+	uint32_t said_count;
+	int64_t answered_at[KIND_ANSWER + 1]; /* the last, of each kind */
+	const struct said *question;          /* the one open; NULL: none */
+	int questions;                        /* how many are open */
+	int32_t next_no;                      /* the reply's */
+	const char *product; /* the only one that is taken, or NULL */
+	int32_t order_no;    /* of the reply whose order waits; 0: none */
+	int64_t order_at;
+};
+
+struct reply_work {
+	struct arena *arena;
+	int64_t now; /* care time */
+	/* the event */
+	const uint8_t *event_key;
+	int32_t tenant_id;
+	const char *gateway;
+	int code;                     /* dialled, of reply_code(); 0: none */
+	int64_t received_at;          /* care time */
+	const uint8_t *address_index; /* 16 bytes; NULL: it says none */
+	const uint8_t *text_sealed;   /* NULL: none */
+	size_t text_bytes;
+	bool opted_out; /* the provider says so, whatever the text */
+	int64_t tries;
+	/* what comes of it */
+	struct list people; /* struct reply_person */
+	struct reply reply;
+};
+
+/* ---- reply_person.c ---- */
+/* The messages of the last 48 hours that wait for a word, one a kind. */
+void reply_find_questions(struct reply_person *person, int64_t now);
+/* The only one there, or dialled, or asked; NULL: it is not clear who. */
+const struct reply_person *reply_meant(const struct reply_work *work);
+/* What the reply is read as an answer to; meant may be NULL. */
+enum reply_context reply_asked(const struct reply_person *meant);
+/* Two parameters, as most statements want them: bucket and patient id. */
+void reply_keys(struct reply_work *work, struct db_unit *unit);
+
+/* ---- reply_writing.c ---- */
+/*
+ * All that follows, by the table of care/reply_effect.h.  Where it is not
+ * clear whom it is about it stands with everybody at the address; a refusal
+ * does so in any case.
+ */
+void reply_write(struct reply_work *work, const struct reply_person *meant,
+    struct db_unit *unit);
+
+#endif
