@@ -5,6 +5,40 @@
 
 #include <stdio.h>
 
+/* Bytes of one character that a terminal obeys; 0: it shows it. */
+static size_t
+control_bytes(const unsigned char *at)
+{
+	if (at[0] < 0x20 || at[0] == 0x7f)
+		return 1;
+	if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+		return 2; /* C1 */
+	if (at[0] != 0xe2)
+		return 0;
+	/* marks and overrides of direction, line and paragraph ends */
+	if (at[1] == 0x80 && (at[2] == 0x8e || at[2] == 0x8f ||
+				 (at[2] >= 0xa8 && at[2] <= 0xae)))
+		return 3;
+	return at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9 ? 3 : 0;
+}
+
+void
+ctl_line_foreign(struct buf *out, const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+
+	while (*at != '\0') {
+		size_t bytes = control_bytes(at);
+
+		if (bytes == 0) {
+			buf_char(out, (char)*at++);
+			continue;
+		}
+		for (; bytes > 0; bytes--)
+			buf_printf(out, "\\x%02x", *at++);
+	}
+}
+
 void
 ctl_line_print(struct buf *out)
 {

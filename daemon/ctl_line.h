@@ -10,6 +10,8 @@
  * what it is.
  */
 
+/* Append foreign text for a terminal: nothing in it moves or colours. */
+void ctl_line_foreign(struct buf *out, const char *text);
 /* Print and forget what was written, with a line end. */
 void ctl_line_print(struct buf *out);
 /* Begin a JSON line: {"what": …; or, with NULL, without that word. */

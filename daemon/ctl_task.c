@@ -42,12 +42,13 @@ const struct ctl_verb ctl_task_done = {
 };
 const struct ctl_verb ctl_release = {
     .words = "release",
-    .usage = "PATIENT [--safety-hold] [--adverse-event] [--pause] --by WHO\n"
-	     "           [--tenant NAME]",
+    .usage = "PATIENT [--safety-hold] [--adverse-event] [--pause]\n"
+	     "           [--address] --by WHO [--tenant NAME]",
     .help = "end what a reply held, and the tasks about it\n"
 	    "  --safety-hold    the patient is out of danger\n"
 	    "  --adverse-event  refills and orders may go on\n"
-	    "  --pause          it was not so, or is over",
+	    "  --pause          it was not so, or is over\n"
+	    "  --address        addresses that were given up are right",
     .run = run_release,
 };
 
@@ -124,12 +125,15 @@ print_task(struct listing *listing, const struct task_line *task)
 	    task->kind, task->about, task->patient,
 	    task->reason == NULL ? "" : "  ",
 	    task->reason == NULL ? "" : task->reason, task->id);
-	if (task->done_at != AT_NEVER)
-		buf_printf(&listing->out, "  done %s by %s",
-		    ctl_show_at(task->zone, task->done_at, done),
-		    task->done_by);
-	if (task->text != NULL)
-		buf_printf(&listing->out, "\n    %s", task->text);
+	if (task->done_at != AT_NEVER) {
+		buf_printf(&listing->out, "  done %s by ",
+		    ctl_show_at(task->zone, task->done_at, done));
+		ctl_line_foreign(&listing->out, task->done_by);
+	}
+	if (task->text != NULL) {
+		buf_text(&listing->out, "\n    ");
+		ctl_line_foreign(&listing->out, task->text);
+	}
 	ctl_line_print(&listing->out);
 }
 
@@ -319,8 +323,8 @@ run_done(struct ctl *ctl, int argc, char **argv)
 /* ---- release ---- */
 
 struct release {
-	bool safety_hold, adverse_event, pause;
-	bool stood[3], found;
+	bool safety_hold, adverse_event, pause, address;
+	bool stood[4], found;
 };
 
 static void
@@ -329,7 +333,7 @@ take_stood(const struct db_result *result, void *arg)
 	struct release *release = arg;
 
 	release->found = db_rows(result) == 1;
-	for (int i = 0; i < 3 && release->found; i++)
+	for (int i = 0; i < 4 && release->found; i++)
 		release->stood[i] = db_bool(result, 0, i);
 }
 
@@ -348,6 +352,8 @@ param_labels(struct db_unit *unit, const struct release *release)
 		db_array_i64(&labels, REPLY_DECEASED);
 		db_array_i64(&labels, REPLY_STOPPED);
 	}
+	if (release->address)
+		db_array_i64(&labels, REPLY_WRONG_NUMBER);
 	db_param_array(unit, &labels);
 	db_array_free(&labels);
 }
@@ -369,6 +375,7 @@ end_hold(struct ctl *ctl, const struct ctl_person *person,
 	db_param_bool(unit, release->safety_hold);
 	db_param_bool(unit, release->adverse_event);
 	db_param_bool(unit, release->pause);
+	db_param_bool(unit, release->address);
 	param_labels(unit, release);
 	db_param_at(unit, now);
 	db_param_text(unit, by);
@@ -398,13 +405,16 @@ run_release(struct ctl *ctl, int argc, char **argv)
 			release.adverse_event = true;
 		else if (strcmp(argv[i], "--pause") == 0)
 			release.pause = true;
+		else if (strcmp(argv[i], "--address") == 0)
+			release.address = true;
 		else if (patient == NULL && argv[i][0] != '-')
 			patient = argv[i];
 		else
 			ctl_stray(verb, argv[i]);
 	}
 	if (patient == NULL || by == NULL || *by == '\0' ||
-	    !(release.safety_hold || release.adverse_event || release.pause))
+	    !(release.safety_hold || release.adverse_event || release.pause ||
+		release.address))
 		ctl_usage(verb);
 	ctl_person_find(ctl, tenant, patient, &person);
 	end_hold(ctl, &person, &release, by);
@@ -412,7 +422,12 @@ run_release(struct ctl *ctl, int argc, char **argv)
 		ctl_fail(EXIT_NO_INPUT, "no patient \"%s\"", patient);
 	if ((release.safety_hold && !release.stood[0]) ||
 	    (release.adverse_event && !release.stood[1]) ||
-	    (release.pause && !release.stood[2]))
+	    (release.pause && !release.stood[2]) ||
+	    (release.address && !release.stood[3]))
 		(void)fputs("adherctl: some of it did not stand\n", stderr);
+	if (release.stood[1] && !release.adverse_event)
+		(void)fputs("adherctl: refills and orders are still held: "
+			    "--adverse-event\n",
+		    stderr);
 	return 0;
 }

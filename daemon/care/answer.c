@@ -29,12 +29,19 @@ is_harm(int32_t stage)
 	return stage == STAGE_EMERGENCY || stage == STAGE_ADVERSE_EVENT;
 }
 
+/* Emergencies, other harm and the rest are counted apart. */
+static int
+sort_of(int32_t stage)
+{
+	return stage == STAGE_EMERGENCY ? 2 : stage == STAGE_ADVERSE_EVENT;
+}
+
 bool
 answer_counts(const struct said *said, enum stage stage, int64_t at)
 {
 	return said->kind == KIND_ANSWER && !said->task &&
 	       said->state != DELIVERY_REJECTED &&
-	       is_harm(said->slot) == is_harm((int32_t)stage) &&
+	       sort_of(said->slot) == sort_of((int32_t)stage) &&
 	       said->at > at - DAY_US;
 }
 

@@ -11,7 +11,7 @@
  * Operators' stops hold it as all else.
  */
 #define ANSWER_VALID_US HOUR_US
-/* So many in 24 hours to one address; those to harm count by themselves. */
+/* So many in 24 hours to one address; emergencies and harm count apart. */
 enum { ANSWERS_A_DAY = 3 };
 
 /* The entry of an answer that is owed. */

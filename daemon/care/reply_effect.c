@@ -102,27 +102,31 @@ deny_part(const struct reply_slots *slots, struct reply_effects *effects)
 	    channel != CHANNEL_NONE ? CHANNEL_BIT(channel) : CHANNEL_ALL;
 }
 
-/* The task is about the first label that wants a person. */
-static void
-take_label(enum reply_label label, bool certain, struct reply_effects *effects)
-{
-	uint32_t row = rows[label].effects;
-
-	if (!certain && (row & ALL) == 0)
-		row &= TASK;
-	if ((row & TASK) != 0 && (effects->effects & TASK) == 0)
-		effects->task = label;
-	effects->effects |= row;
-}
-
 void
 reply_effects_ask(struct reply_effects *effects, enum reply_label label)
 {
 	if ((effects->effects & TASK) == 0)
 		effects->task = label;
 	effects->effects |= TASK;
-	if (effects->answer == STAGE_NOTED)
+	if (effects->answer == STAGE_NOTED || effects->answer == STAGE_ORDER ||
+	    effects->answer == STAGE_OPT_IN)
 		effects->answer = STAGE_HANDED_OVER;
+}
+
+/* The task is about the first label that wants a person. */
+static void
+take_label(enum reply_label label, bool certain, struct reply_effects *effects)
+{
+	uint32_t row = rows[label].effects;
+
+	/* whose it is has to be found out: it is no order yet */
+	if (!certain && (row & ALL) == 0) {
+		reply_effects_ask(effects, REPLY_UNCLEAR);
+		return;
+	}
+	if ((row & TASK) != 0 && (effects->effects & TASK) == 0)
+		effects->task = label;
+	effects->effects |= row;
 }
 
 void
@@ -152,9 +156,6 @@ reply_effects(
 	};
 	for (unsigned i = 0; i < reply->intent_count; i++)
 		take_label(reply->intents[i].label, certain, effects);
-	/* whose it is has to be found out */
-	if (!certain && (effects->effects & (TASK | ALL)) == 0)
-		reply_effects_ask(effects, REPLY_UNCLEAR);
 	if ((effects->effects & REPLY_DENIES_PART) != 0)
 		deny_part(&reply->slots, effects);
 	if ((effects->effects & REPLY_DENIES) != 0) {

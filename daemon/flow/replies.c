@@ -20,9 +20,11 @@
 #include "flow/seal.h"
 #include "flow/statements.h"
 
-#define PEOPLE_MAX 50          /* at one address */
+#define PEOPLE_MAX 1000        /* contact points of one address */
 #define TRY_US (5 * SECOND_US) /* doubled at each try, to an hour */
-#define TRIES_MAX 12           /* then it is set aside: seven hours */
+#define KEPT_US (6 * HOUR_US)  /* then it is set aside */
+#define HELD_US (SECOND_US / 2)
+#define HELD_SHIFT_MAX 4 /* no row is held for long */
 
 struct replies {
 	struct db *db;
@@ -34,6 +36,7 @@ struct replies {
 	int64_t until; /* clock_boot(): of this look */
 	bool busy;
 	bool found; /* an event: work is about it */
+	size_t locked;
 	struct reply_work work;
 };
 
@@ -108,30 +111,72 @@ on_set_aside(enum db_outcome outcome, const char *sqlstate, void *arg)
 	end_work(outcome, sqlstate, arg);
 }
 
-/* Nothing of it stays; it comes again, later each time. */
+/*
+ * Nothing of it stays; it comes again, later each time, so that it stands in
+ * nobody's way: for ever where that may pass by itself.
+ */
 static void
 give_up(struct replies *replies, enum db_outcome outcome, const char *sqlstate)
 {
-	int64_t now = clock_unmoved(replies->clock);
-	bool last = replies->work.tries + 1 >= TRIES_MAX;
+	int64_t tries = replies->work.tries;
+	int64_t wait = TRY_US << (tries < 10 ? tries : 10);
 	struct db_unit *unit;
+	bool passes, last;
 
 	if (outcome == DB_LOST) {
 		replies->busy = false;
 		return;
 	}
+	passes = db_sqlstate_passes(sqlstate);
+	last =
+	    !passes && replies->work.now - replies->work.received_at > KEPT_US;
 	log_warning("reply.work_failed", log_s(SQLSTATE, sqlstate),
-	    log_n(COUNT, replies->work.tries + 1));
+	    log_n(COUNT, tries + 1));
 	unit = db_unit_begin(replies->db);
 	db_unit_add(unit, "rollback", NULL, NULL);
-	if (!replies->found || db_sqlstate_passes(sqlstate)) {
+	if (!replies->found) {
 		db_unit_send(unit, end_work, replies);
 		return;
 	}
+	if (passes && wait > MINUTE_US)
+		wait = MINUTE_US;
 	add_done(replies, unit, last ? INBOX_UNMATCHED : INBOX_NEW,
-	    now + (TRY_US << (replies->work.tries < 10 ? replies->work.tries
-						       : 10)));
+	    clock_unmoved(replies->clock) + wait);
 	db_unit_send(unit, last ? on_set_aside : end_work, replies);
+}
+
+/* The next one, as long as this look lasts. */
+static void
+go_on(struct replies *replies)
+{
+	if (clock_boot() < replies->until)
+		claim(replies);
+	else
+		replies->busy = false;
+}
+
+static void
+on_put_back(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	if (outcome == DB_OK)
+		go_on(arg);
+	else
+		give_up(arg, outcome, sqlstate);
+}
+
+/* Somebody plans for one of its people, or holds their rows: soon again. */
+static void
+put_back(struct replies *replies)
+{
+	struct db_unit *unit = db_unit_begin(replies->db);
+	int64_t shift = replies->work.tries < HELD_SHIFT_MAX
+			    ? replies->work.tries
+			    : HELD_SHIFT_MAX;
+
+	add_done(replies, unit, INBOX_NEW,
+	    clock_unmoved(replies->clock) + (HELD_US << shift));
+	db_unit_add(unit, "commit", NULL, NULL);
+	db_unit_send(unit, on_put_back, replies);
 }
 
 static void
@@ -149,10 +194,7 @@ on_committed(enum db_outcome outcome, const char *sqlstate, void *arg)
 		? "unmatched"
 		: reply_label_row(replies->work.reply.primary)->name,
 	    NULL, 1);
-	if (clock_boot() < replies->until)
-		claim(replies);
-	else
-		replies->busy = false;
+	go_on(replies);
 }
 
 static void
@@ -166,24 +208,65 @@ commit(struct replies *replies, struct db_unit *unit, enum inbox_state state)
 
 /* ---- what it means ---- */
 
+static bool
+any_ordered(const struct reply_work *work)
+{
+	const struct reply_person *people = work->people.data;
+
+	for (size_t i = 0; i < work->people.count; i++)
+		if (people[i].ordered)
+			return true;
+	return false;
+}
+
+/* A refusal of what was ordered, in words: a digit answers one question. */
+static bool
+says_no(const struct reply *reply)
+{
+	return reply->primary == REPLY_REFILL_NO &&
+	       strcmp(reply->intents[0].rule, "menu") != 0;
+}
+
+/*
+ * Our echo of an order says how to cancel it: that word means the order, for
+ * as long as a question is open, whatever was asked since.
+ */
+static void
+read_text(struct replies *replies, const char *text, enum reply_context context)
+{
+	struct reply_work *work = &replies->work;
+	struct reply_question question = {.context = context};
+	struct reply other;
+
+	reply_understand(replies->rules, text, strlen(text), &question,
+	    work->arena, &work->reply);
+	work->cancels = false;
+	if (!any_ordered(work))
+		return;
+	question.context = REPLY_ON_REFILL;
+	reply_understand(
+	    replies->rules, text, strlen(text), &question, work->arena, &other);
+	if (!says_no(&other))
+		return;
+	work->reply = other;
+	work->cancels = true;
+}
+
 /* A text that none of our keys opens is for a person. */
 static void
 understand(struct replies *replies, const struct reply_person *meant)
 {
+	struct reply_work *work = &replies->work;
 	const char *text =
-	    replies->work.text_sealed == NULL
-		? ""
-		: seal_open_inbox_text(replies->keyring,
-		      replies->work.tenant_id, replies->work.event_key,
-		      replies->work.text_sealed, replies->work.text_bytes,
-		      replies->work.arena);
-	struct reply_question question = {.context = reply_asked(meant)};
-	struct reply *reply = &replies->work.reply;
+	    work->text_sealed == NULL
+		? NULL
+		: seal_open_inbox_text(replies->keyring, work->tenant_id,
+		      work->event_key, work->text_sealed, work->text_bytes,
+		      work->arena);
+	struct reply *reply = &work->reply;
 
-	reply_understand(replies->rules, text == NULL ? "" : text,
-	    text == NULL ? 0 : strlen(text), &question, replies->work.arena,
-	    reply);
-	if (!replies->work.opted_out)
+	read_text(replies, text == NULL ? "" : text, reply_asked(meant));
+	if (!work->opted_out || reply_label_row(reply->primary)->harm)
 		return;
 	*reply = (struct reply){
 	    .primary = REPLY_OPT_OUT,
@@ -209,6 +292,8 @@ on_known(enum db_outcome outcome, const char *sqlstate, void *arg)
 		reply_find_questions(&people[i], replies->work.received_at);
 	meant = reply_meant(&replies->work);
 	understand(replies, meant);
+	if (replies->work.cancels && reply_who_ordered(&replies->work) != NULL)
+		meant = reply_who_ordered(&replies->work);
 	unit = db_unit_begin(replies->db);
 	reply_write(&replies->work, meant, unit);
 	commit(replies, unit, INBOX_DONE);
@@ -261,6 +346,7 @@ take_numbers(const struct db_result *result, void *arg)
 		person->next_no = (int32_t)db_i64(result, row, 2);
 		person->product =
 		    arena_text(replies->work.arena, db_text(result, row, 3));
+		person->held = db_bool(result, row, 4);
 	}
 }
 
@@ -275,7 +361,8 @@ take_answer(struct replies *replies, struct reply_person *person,
 	    db_i64(result, row, 2) == person->contact_no &&
 	    at > person->answered_at[kind])
 		person->answered_at[kind] = at;
-	if (db_bool(result, row, 7) && at >= person->order_at &&
+	person->ordered |= db_bool(result, row, 7);
+	if (db_bool(result, row, 8) && at >= person->order_at &&
 	    at > replies->work.received_at - ORDER_WAIT_US) {
 		person->order_no = (int32_t)db_i64(result, row, 6);
 		person->order_at = at;
@@ -337,10 +424,54 @@ take_people(const struct db_result *result, void *arg)
 		    .contact_no = (int32_t)db_i64(result, row, 2),
 		    .channel = (enum channel)db_i64(result, row, 3),
 		    .owner = (enum owner)db_i64(result, row, 4),
+		    .usable = db_bool(result, row, 5),
 		};
 		for (unsigned i = 0; i < COUNT(person->answered_at); i++)
 			person->answered_at[i] = AT_UNKNOWN;
 	}
+}
+
+static void
+count_locked(const struct db_result *result, void *arg)
+{
+	((struct replies *)arg)->locked = (size_t)db_rows(result);
+}
+
+static void
+on_locked(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct replies *replies = arg;
+
+	if (outcome != DB_OK)
+		give_up(replies, outcome, sqlstate);
+	else if (replies->locked < replies->work.people.count)
+		put_back(replies);
+	else
+		load_people(replies);
+}
+
+/* Without waiting: others' replies are behind this one. */
+static void
+lock_people(struct replies *replies)
+{
+	struct db_unit *unit = db_unit_begin(replies->db);
+
+	db_unit_add(unit, "agenda_lock_free", count_locked, replies);
+	reply_keys(&replies->work, unit);
+	db_unit_send(unit, on_locked, replies);
+}
+
+/* Nobody's number: told where it speaks of danger, for there is no task. */
+static void
+leave_unmatched(struct replies *replies)
+{
+	understand(replies, NULL);
+	if (reply_label_row(replies->work.reply.primary)->harm) {
+		log_warning("reply.stranger_in_danger",
+		    log_s(GATEWAY, replies->work.gateway));
+		metric_add(METRIC_REPLIES, "unmatched_harm", NULL, 1);
+	}
+	commit(replies, db_unit_begin(replies->db), INBOX_UNMATCHED);
 }
 
 static void
@@ -351,9 +482,9 @@ on_people(enum db_outcome outcome, const char *sqlstate, void *arg)
 	if (outcome != DB_OK)
 		give_up(replies, outcome, sqlstate);
 	else if (replies->work.people.count == 0)
-		commit(replies, db_unit_begin(replies->db), INBOX_UNMATCHED);
+		leave_unmatched(replies);
 	else
-		load_people(replies);
+		lock_people(replies);
 }
 
 static void

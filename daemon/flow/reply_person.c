@@ -99,6 +99,21 @@ reply_asked(const struct reply_person *meant)
 				       : context_of(meant->question->kind);
 }
 
+const struct reply_person *
+reply_who_ordered(const struct reply_work *work)
+{
+	const struct reply_person *people = work->people.data, *found = NULL;
+
+	for (size_t i = 0; i < work->people.count; i++) {
+		if (people[i].order_no == 0)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = &people[i];
+	}
+	return found;
+}
+
 /* The only one with the code that was dialled. */
 static const struct reply_person *
 who_has_code(const struct reply_work *work)
@@ -106,7 +121,8 @@ who_has_code(const struct reply_work *work)
 	const struct reply_person *people = work->people.data, *found = NULL;
 
 	for (size_t i = 0; i < work->people.count && work->code != 0; i++) {
-		if (reply_code(people[i].patient_id) != work->code)
+		if (reply_code(people[i].patient_id) != work->code ||
+		    !people[i].usable)
 			continue;
 		if (found != NULL)
 			return NULL;
@@ -125,11 +141,11 @@ reply_meant(const struct reply_work *work)
 	const struct reply_person *people = work->people.data, *asked = NULL;
 
 	if (work->people.count == 1)
-		return people;
+		return people->usable ? people : NULL;
 	if (who_has_code(work) != NULL)
 		return who_has_code(work);
 	for (size_t i = 0; i < work->people.count; i++) {
-		if (people[i].questions == 0)
+		if (people[i].questions == 0 || !people[i].usable)
 			continue;
 		if (asked != NULL)
 			return NULL;

@@ -17,6 +17,8 @@ struct reply_person { /* whose address it is */
 	int32_t contact_no;
 	enum channel channel;
 	enum owner owner;
+	bool usable; /* its address was not given up: it may order, opt in */
+	bool held;   /* orders wait: unwell */
 	const struct said *said;
 	uint32_t said_count;
 	int64_t answered_at[KIND_ANSWER + 1]; /* the last, of each kind */
@@ -26,6 +28,7 @@ struct reply_person { /* whose address it is */
 	const char *product; /* the only one that is taken, or NULL */
 	int32_t order_no;    /* of the reply whose order waits; 0: none */
 	int64_t order_at;
+	bool ordered; /* within 48 hours, whatever became of it */
 };
 
 struct reply_work {
@@ -45,6 +48,7 @@ struct reply_work {
 	/* what comes of it */
 	struct list people; /* struct reply_person */
 	struct reply reply;
+	bool cancels; /* it says no to what was ordered of late */
 };
 
 /* ---- reply_person.c ---- */
@@ -52,6 +56,8 @@ struct reply_work {
 void reply_find_questions(struct reply_person *person, int64_t now);
 /* The only one there, or dialled, or asked; NULL: it is not clear who. */
 const struct reply_person *reply_meant(const struct reply_work *work);
+/* The only one whose order waits, or NULL. */
+const struct reply_person *reply_who_ordered(const struct reply_work *work);
 /* What the reply is read as an answer to; meant may be NULL. */
 enum reply_context reply_asked(const struct reply_person *meant);
 /* Two parameters, as most statements want them: bucket and patient id. */

@@ -2,6 +2,7 @@
  * What follows of a reply, as statements of one transaction: the reply with
  * its task, holds, pauses, consent, corrections, and the answer that is owed.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "care/answer.h"
@@ -9,6 +10,10 @@
 #include "care/reply_json.h"
 #include "flow/inbox.h"
 #include "flow/reply_work.h"
+
+/* What a patient says is left: more is a mistake, and a person asks. */
+#define DAYS_LEFT_MAX 180
+#define UNITS_LEFT_MAX (INT64_C(1000) * 1000000)
 
 /*
  * A refusal is obeyed from anyone, so that it counts whoever's consent
@@ -18,19 +23,13 @@ static void
 add_denials(struct reply_work *work, struct db_unit *unit,
     const struct reply_person *person, const struct reply_effects *effects)
 {
-	static const enum owner actors[] = {OWNER_SELF, OWNER_GUARDIAN};
-
-	for (unsigned i = 0; i < COUNT(actors); i++) {
-		db_unit_add(unit, "consent_store", NULL, NULL);
-		db_param_i16(unit, person->bucket);
-		db_param_i64(unit, person->patient_id);
-		db_param_at(unit, work->now);
-		db_param_bool(unit, false);
-		db_param_i32(unit, (int32_t)effects->denied_topics);
-		db_param_i32(unit, (int32_t)effects->denied_channels);
-		db_param_i16(unit, (int16_t)actors[i]);
-		db_param_text(unit, "reply");
-	}
+	db_unit_add(unit, "reply_deny", NULL, NULL);
+	db_param_i16(unit, person->bucket);
+	db_param_i64(unit, person->patient_id);
+	db_param_at(unit, work->now);
+	db_param_i32(unit, (int32_t)effects->denied_topics);
+	db_param_i32(unit, (int32_t)effects->denied_channels);
+	db_param_text(unit, "reply");
 }
 
 /* Consent comes from the patient's own address, or the guardian's. */
@@ -68,7 +67,7 @@ add_bad_contact(struct db_unit *unit, const struct reply_person *person)
 	db_array_free(&contact_no);
 }
 
-/* Does it say how much is left of what?  Else a person asks. */
+/* Does it say how much is left of what, within reason? */
 static bool
 corrects_supply(
     const struct reply_work *work, const struct reply_person *person)
@@ -76,7 +75,10 @@ corrects_supply(
 	const struct reply_slots *slots = &work->reply.slots;
 
 	return person->product != NULL &&
-	       (slots->days_left >= 0 || slots->units_left_micro >= 0);
+	       (slots->days_left >= 0
+		       ? slots->days_left <= DAYS_LEFT_MAX
+		       : slots->units_left_micro >= 0 &&
+			     slots->units_left_micro <= UNITS_LEFT_MAX);
 }
 
 static void
@@ -240,8 +242,17 @@ add_person(struct reply_work *work, struct db_unit *unit,
 		effects.effects &= ~(uint32_t)REPLY_CORRECTS_SUPPLY;
 		reply_effects_ask(&effects, REPLY_HAVE_SUPPLY);
 	}
+	if ((effects.effects & REPLY_PERMITS) != 0 &&
+	    person->owner == OWNER_CAREGIVER) {
+		effects.effects &= ~(uint32_t)REPLY_PERMITS;
+		reply_effects_ask(&effects, REPLY_OPT_IN);
+	}
 	if (person->order_no != 0)
 		reply_effects_with_order(&work->reply, &effects);
+	else if (person->ordered && work->cancels)
+		reply_effects_ask(&effects, REPLY_REFILL_NO);
+	if (person->held && effects.answer == STAGE_ORDER)
+		effects.answer = STAGE_HANDED_OVER;
 	answers = answers && may_answer(work, effects.answer);
 	add_reply(work, unit, person, certain, &effects,
 	    answers ? effects.answer : STAGE_NONE);
@@ -249,8 +260,7 @@ add_person(struct reply_work *work, struct db_unit *unit,
 		add_answer(work, unit, person, effects.answer);
 	if ((effects.effects & (REPLY_DENIES | REPLY_DENIES_PART)) != 0)
 		add_denials(work, unit, person, &effects);
-	if ((effects.effects & REPLY_PERMITS) != 0 &&
-	    person->owner != OWNER_CAREGIVER)
+	if ((effects.effects & REPLY_PERMITS) != 0)
 		add_permit(work, unit, person);
 	if ((effects.effects & REPLY_CORRECTS_SUPPLY) != 0)
 		add_correction(work, unit, person);
@@ -289,6 +299,8 @@ reply_write(struct reply_work *work, const struct reply_person *meant,
 {
 	const struct reply_person *people = work->people.data;
 	uint32_t others = effects_on_others(work);
+
+	assert(people != NULL);
 
 	for (size_t i = 0; i < work->people.count; i++) {
 		bool its = meant == NULL || meant == &people[i];

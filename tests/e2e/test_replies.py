@@ -396,6 +396,143 @@ def test_answer_is_tried_again_while_it_is_new():
         stack.answered(1, NOTED)
 
 
+def test_danger_is_answered_however_often_harm_was():
+    with asked() as stack:
+        for _ in range(3):
+            stack.hear(1, "吃了头晕")
+        stack.answered(1, *[ADVERSE_EVENT] * 3)
+        stack.hear(1, "胸痛喘不上气")
+        stack.answered(1, *[ADVERSE_EVENT] * 3, EMERGENCY)
+
+
+def test_locked_patient_stands_in_nobodys_way():
+    with asked(3) as stack:
+        held = subprocess.Popen([
+            PSQL, "-X", "-q", "-d", stack.dsn, "-c", "BEGIN", "-c",
+            "SELECT 1 FROM agenda a JOIN patient p USING (bucket, patient_id) "
+            "WHERE p.source_id = 'p1' FOR UPDATE OF a",
+            "-c", "SELECT pg_sleep(8)", "-c", "COMMIT"],
+            stdout=subprocess.DEVNULL)
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE "
+            "'SELECT pg_sleep%'") == 1, 10, "it is locked")
+        stack.say(1, "谢谢")
+        stack.say(2, "胸痛喘不上气")
+        stack.say(3, "谢谢")
+        wait_until(lambda: stack.person(2)[0], 5, "danger is heard")
+        wait_until(lambda: len(stack.replies(3)) == 1, 5, "and the third")
+        assert held.poll() is None and stack.replies(1) == []
+        held.wait()
+        stack.settle_replies()
+        assert len(stack.replies(1)) == 1
+
+
+def test_word_of_the_echo_never_unsubscribes():
+    with asked(2) as stack:
+        # too late, and taken up: a person is asked
+        stack.hear(1, "1")
+        stack.move_clock("+16m")
+        stack.hear(1, "取消")
+        assert consented(stack, 1) == [], stack.replies(1)
+        assert {t["about"] for t in stack.tasks(1)} == {
+            "refill_yes", "refill_no"}, stack.tasks(1)
+        # whatever was asked since
+        stack.hear(2, "1")
+        stack.sql("UPDATE reply SET received_at = received_at - interval "
+                  "'2 min' WHERE patient_id = 2")
+        stack.hear(2, "取消")
+        assert stack.replies(2)[1]["effects"] == ["order_cancelled"]
+    people = refill_patients(2)
+    people[4]["telecom"][0]["value"] = people[0]["telecom"][0]["value"]
+    with Replies(BEGIN, settings=QUICK,
+                 gateway_settings="reply-codes = yes").begin(people) as stack:
+        stack.move_clock(DUE)
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM delivery WHERE state = 7") == 2, 20,
+            "they are asked")
+        code = 100 + stack.number(
+            "SELECT patient_id FROM patient WHERE source_id = 'p2'") % 900
+        stack.say(1, "1", extension=f"{code}")
+        stack.settle_replies()
+        assert [t["about"] for t in stack.tasks(2)] == ["refill_yes"]
+        stack.hear(1, "取消")
+        assert stack.tasks(2) == [] and stack.tasks(1) == []
+        assert consented(stack, 1) == [] and consented(stack, 2) == []
+
+
+def test_order_of_nobody_knows_whom_is_none():
+    people = refill_patients(2)
+    people[4]["telecom"][0]["value"] = people[0]["telecom"][0]["value"]
+    with Replies(BEGIN, settings=QUICK).begin(people) as stack:
+        stack.move_clock(DUE)
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM delivery WHERE state = 7") == 2, 20,
+            "they are asked")
+        stack.hear(1, "要续药")
+        stack.answered(1, HANDED_OVER)
+        for number in (1, 2):
+            assert [t["about"] for t in stack.tasks(number)] == ["unclear"]
+        stack.hear(1, "恢复提醒")
+        stack.answered(1, HANDED_OVER, HANDED_OVER)
+
+
+def test_number_that_was_given_up_orders_nothing():
+    with asked() as stack:
+        stack.hear(1, "你发错人了，我不认识他")
+        stack.hear(1, "要续药")
+        assert {t["about"] for t in stack.tasks(1)} == {
+            "wrong_number", "unclear"}, stack.tasks(1)
+        stack.answered(1, SORRY, HANDED_OVER)
+        stack.ctl("release", "p1", "--address", "--by", "nurse")
+        assert [t["about"] for t in stack.tasks(1)] == ["unclear"]
+        stack.move_clock("2026-03-06T10:00:30+08:00")
+        wait_until(lambda: len(stack.reminders_to(1)) == 2, 10,
+                   "it is used again")
+
+
+def test_consent_of_the_same_evening_does_not_undo_a_refusal():
+    people = refill_patients(1)
+    people.append({**people[1], "id": "later",
+                   "dateTime": "2026-03-02T18:00:00+08:00"})
+    with Replies(BEGIN, settings=QUICK).begin(people) as stack:
+        stack.move_clock(DUE)
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM delivery WHERE state = 7") == 1, 20,
+            "asked")
+        stack.hear(1, "退订")
+        stack.answered(1, OPT_OUT)
+        stack.move_clock("2026-03-06T10:00:30+08:00")
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM obstacle WHERE ended_at IS NULL") == 1, 10,
+            "no_consent stands")
+        assert len(stack.reminders_to(1)) == 1
+
+
+def test_foreign_bytes_reach_no_terminal():
+    with asked() as stack:
+        stack.hear(1, "问一下\x1b[31m红\n2026-03-02  URGENT 假的\u202e")
+        told = stack.ctl("tasks", "p1", "--text")
+        assert "\x1b" not in told and "\u202e" not in told, told
+        assert len(told.splitlines()) == 2, told
+        assert "\\x1b[31m红\\x0a2026" in told, told
+
+
+def test_number_out_of_reason_corrects_nothing():
+    with asked() as stack:
+        stack.hear(1, "还剩20000天的药")
+        assert [t["about"] for t in stack.tasks(1)] == ["have_supply"]
+        assert stack.number("SELECT count(*) FROM correction") == 0
+
+
+def test_stranger_in_danger_is_told_to_operators():
+    with asked() as stack:
+        stack.say("19912345678", "胸痛喘不上气")
+        stack.settle_replies()
+        assert "reply.stranger_in_danger" in stack.copies[0].log_text()
+        assert 'label="unmatched_harm"} 1' in (
+            stack.copies[0].metrics().decode())
+
+
 def test_callbacks_that_come_together_fail_alone():
     with Replies(BEGIN, settings=QUICK).begin([]) as stack:
         stack.sql("ALTER TABLE inbox ADD CONSTRAINT never CHECK "

@@ -177,6 +177,10 @@ three_answers_a_day_and_those_to_harm_apart(void **state)
 	assert_false(answer_counts(&said, STAGE_NOTED, 2 * DAY_US));
 	assert_false(answer_counts(&said, STAGE_EMERGENCY, DAY_US));
 	said.slot = STAGE_ADVERSE_EVENT;
+	assert_true(answer_counts(&said, STAGE_ADVERSE_EVENT, DAY_US));
+	assert_false(answer_counts(&said, STAGE_EMERGENCY, DAY_US));
+	assert_false(answer_counts(&said, STAGE_NOTED, DAY_US));
+	said.slot = STAGE_EMERGENCY;
 	assert_true(answer_counts(&said, STAGE_EMERGENCY, DAY_US));
 	said.kind = KIND_DOSE;
 	assert_false(answer_counts(&said, STAGE_EMERGENCY, DAY_US));
