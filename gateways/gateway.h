@@ -361,7 +361,9 @@ struct gw_api {
 	/*
 	 * Optional: a callback.  The number of events (*events in the call's
 	 * memory), or -1 for one that is forged or malformed.  *answer is
-	 * used once the events are stored, or at once for -1.
+	 * used once the events are stored, or at once for -1; of a push whose
+	 * items cannot all be read it may be an error beside the events of
+	 * the others, so that it comes again.
 	 */
 	int (*receive)(struct gw_call *call, const struct gw_callback *callback,
 	    const struct gw_event **events, struct gw_answer *answer);

@@ -571,7 +571,7 @@ receive(struct gw_call *call, const struct gw_callback *callback,
 	const struct gw_host *host = call->host;
 	const struct gw_json *items =
 	    host->json_parse(call, callback->body, callback->body_bytes);
-	size_t count = host->json_count(items);
+	size_t count = host->json_count(items), good = 0;
 	struct gw_event *list;
 
 	*reply = answer(400, "{\"code\":400,\"msg\":\"malformed\"}");
@@ -585,12 +585,14 @@ receive(struct gw_call *call, const struct gw_callback *callback,
 	for (size_t i = 0; i < count; i++) {
 		const struct gw_json *item = host->json_at(items, i);
 
-		if (!(host->json_get(item, "success") != NULL
-			    ? read_receipt(call, item, &list[i])
-			    : read_reply(call, item, &list[i])))
-			return -1;
+		good += host->json_get(item, "success") != NULL
+			    ? read_receipt(call, item, &list[good])
+			    : read_reply(call, item, &list[good]);
 	}
 	*events = list;
+	/* those that can be read are stored; for the others it comes again */
+	if (good < count)
+		return good > 0 ? (int)good : -1;
 	*reply = answer(200, "{\"code\":0,\"msg\":\"接收成功\"}");
 	return (int)count;
 }

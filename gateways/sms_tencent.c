@@ -722,7 +722,7 @@ receive(struct gw_call *call, const struct gw_callback *callback,
 	const struct gw_json *body =
 	    host->json_parse(call, callback->body, callback->body_bytes);
 	bool single = host->json_type(body) == GW_JSON_OBJECT;
-	size_t count = single ? 1 : host->json_count(body);
+	size_t count = single ? 1 : host->json_count(body), good = 0;
 	struct gw_event *list;
 
 	*reply = answer(400, "{\"result\":1,\"errmsg\":\"malformed\"}");
@@ -735,10 +735,12 @@ receive(struct gw_call *call, const struct gw_callback *callback,
 		return -1;
 	list = host->alloc(call, (count + 1) * sizeof(*list));
 	for (size_t i = 0; i < count; i++)
-		if (!read_item(
-			call, single ? body : host->json_at(body, i), &list[i]))
-			return -1;
+		good += read_item(
+		    call, single ? body : host->json_at(body, i), &list[good]);
 	*events = list;
+	/* those that can be read are stored; for the others it comes again */
+	if (good < count)
+		return good > 0 ? (int)good : -1;
 	*reply = answer(200, "{\"result\":0,\"errmsg\":\"OK\"}");
 	return (int)count;
 }

@@ -540,7 +540,9 @@ bent_callback(struct bench *bench, const char *body, size_t bytes)
 	if (bench->subject->sign != NULL)
 		bench->subject->sign(bench, &callback);
 	count = bench->api->receive(&bench->call, &callback, &events, &answer);
-	assert_int_equal(answer.status / 100 == 2, count >= 0);
+	/* some of it may be good, and the rest be asked for again */
+	if (count <= 0)
+		assert_int_equal(answer.status / 100 == 2, count == 0);
 	assert_int_not_equal(answer.status, 401);
 	for (int i = 0; i < count; i++)
 		(void)event_line(bench->call.host_data, &events[i]);
