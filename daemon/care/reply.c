@@ -70,10 +70,11 @@ as_written(struct sense *sense, const struct reply_text *text, size_t begin,
 /* The first amount within the words that the rule is about. */
 static void
 take_quantity(struct sense *sense, const struct pattern_subject *s,
-    size_t begin, size_t end)
+    const struct reply_rule *rule, size_t begin, size_t end)
 {
 	const struct quantity *list = s->quantities->list.data;
 	struct reply_slots *slots = &sense->slots;
+	bool none = *rule->slot_word != '\0'; /* "not one pill" */
 
 	for (size_t i = 0; i < s->quantities->list.count; i++) {
 		const struct quantity *q = &list[i];
@@ -83,7 +84,7 @@ take_quantity(struct sense *sense, const struct pattern_subject *s,
 		if (q->days && slots->days_left < 0)
 			slots->days_left = (int32_t)(q->micro / 1000000);
 		if (!q->days && slots->units_left_micro < 0) {
-			slots->units_left_micro = q->micro;
+			slots->units_left_micro = none ? 0 : q->micro;
 			slots->unit = arena_text_n(sense->arena,
 			    s->text->text + q->unit_from,
 			    q->unit_to - q->unit_from);
@@ -93,7 +94,7 @@ take_quantity(struct sense *sense, const struct pattern_subject *s,
 }
 
 static void
-take_phrase(struct sense *sense, const struct pattern_subject *s,
+take_phrase(struct sense *sense, struct pattern_subject *s,
     const struct reply_rule *rule, size_t begin, size_t end)
 {
 	const char **slot = rule->slot == REPLY_SLOT_WHEN ? &sense->slots.when
@@ -106,7 +107,7 @@ take_phrase(struct sense *sense, const struct pattern_subject *s,
 }
 
 static void
-take_slot(struct sense *sense, const struct pattern_subject *s,
+take_slot(struct sense *sense, struct pattern_subject *s,
     const struct reply_rule *rule)
 {
 	struct reply_slots *slots = &sense->slots;
@@ -128,7 +129,7 @@ take_slot(struct sense *sense, const struct pattern_subject *s,
 	if (!pattern_find(s, &rule->patterns, 0, s->text->count, &begin, &end))
 		return;
 	if (rule->slot == REPLY_SLOT_LEFT)
-		take_quantity(sense, s, begin, end);
+		take_quantity(sense, s, rule, begin, end);
 	else
 		take_phrase(sense, s, rule, begin, end);
 }
@@ -136,15 +137,17 @@ take_slot(struct sense *sense, const struct pattern_subject *s,
 /* ---- rules ---- */
 
 static void
-hide_words(struct reply_text *text, const struct pattern_subject *s,
+hide_words(struct reply_text *text, struct pattern_subject *s,
     const struct reply_rule *rule)
 {
+	struct pattern_search search;
 	size_t begin, end = 0;
 
 	if (!pattern_matches(s, &rule->patterns) ||
 	    pattern_matches(s, &rule->excluded))
 		return;
-	while (pattern_find(s, &rule->patterns, end, text->count, &begin, &end))
+	pattern_search_start(&search, s, &rule->patterns);
+	while (pattern_search_next(&search, end, text->count, &begin, &end))
 		for (size_t i = begin; i < end; i++)
 			text->tokens[i].hidden |= rule->hidden_from;
 }
@@ -153,13 +156,8 @@ hide_words(struct reply_text *text, const struct pattern_subject *s,
 static bool
 is_excluded(struct pattern_subject *s, const struct reply_rule *rule)
 {
-	uint32_t bit = s->label_bit;
-	bool excluded;
-
-	s->label_bit = 0;
-	excluded = pattern_matches(s, &rule->excluded);
-	s->label_bit = bit;
-	return excluded;
+	pattern_subject_view(s, 0);
+	return pattern_matches(s, &rule->excluded);
 }
 
 static bool
@@ -168,21 +166,23 @@ holds(const struct sense *sense, struct pattern_subject *s,
 {
 	uint32_t labels = sense_labels(sense);
 
-	return (labels & rule->unless) == 0 && !(rule->alone && labels != 0) &&
-	       pattern_matches(s, &rule->patterns) && !is_excluded(s, rule);
+	if ((labels & rule->unless) != 0 ||
+	    (rule->alone && (labels & ~BIT(REPLY_CAREGIVER)) != 0))
+		return false;
+	pattern_subject_view(s, BIT(rule->labels[0]));
+	return pattern_matches(s, &rule->patterns) && !is_excluded(s, rule);
 }
 
 static void
 apply(struct sense *sense, struct pattern_subject *s,
     const struct reply_rule *rule)
 {
-	s->label_bit = BIT(rule->labels[0]);
-	if (holds(sense, s, rule)) {
-		for (unsigned i = 0; i < rule->label_count; i++)
-			sense_add(sense, rule->labels[i], rule->name);
-		take_slot(sense, s, rule);
-	}
-	s->label_bit = 0;
+	if (!holds(sense, s, rule))
+		return;
+	for (unsigned i = 0; i < rule->label_count; i++)
+		sense_add(sense, rule->labels[i], rule->name);
+	pattern_subject_view(s, BIT(rule->labels[0]));
+	take_slot(sense, s, rule);
 }
 
 void
@@ -195,7 +195,8 @@ sense_read(
 	struct pattern_subject s;
 
 	quantities_find(text, sense->arena, &quantities);
-	pattern_subject_init(&s, text, &quantities);
+	pattern_subject_init(
+	    &s, &sense->rules->book, text, &quantities, sense->arena);
 	for (size_t i = 0; i < count; i++)
 		if (rules[i].hide && (rules[i].contexts & BIT(context)))
 			hide_words(text, &s, &rules[i]);
@@ -217,8 +218,8 @@ parts(const struct reply_token *token)
 
 /* Is all of [from, to) courtesy, and nothing else? */
 static bool
-is_courtesy(const struct pattern_subject *s, const struct list *choices,
-    size_t from, size_t to)
+is_courtesy(struct pattern_subject *s, const struct list *choices, size_t from,
+    size_t to)
 {
 	size_t begin, end;
 
@@ -228,15 +229,15 @@ is_courtesy(const struct pattern_subject *s, const struct list *choices,
 
 /* Take one clause of courtesy off either end; true: there was one. */
 static bool
-trim_one(
-    struct reply_text *text, const struct list *choices, struct arena *arena)
+trim_one(const struct pattern_book *book, struct reply_text *text,
+    const struct list *choices, struct arena *arena)
 {
 	struct quantities none = {{0}};
 	struct pattern_subject s;
 	size_t head = 0, tail = text->count;
 
 	list_init(&none.list, arena, sizeof(struct quantity));
-	pattern_subject_init(&s, text, &none);
+	pattern_subject_init(&s, book, text, &none, arena);
 	while (head < text->count && !parts(&text->tokens[head]))
 		head++;
 	while (tail > 0 && !parts(&text->tokens[tail - 1]))
@@ -259,13 +260,13 @@ trim_courtesy(const struct reply_rules *rules, struct reply_text *text,
     struct arena *arena)
 {
 	const struct pattern_set *set =
-	    pattern_set_find(rules->sets, "courtesy");
+	    pattern_set_find(&rules->book, "courtesy");
 	int trimmed = 0;
 
 	if (set == NULL)
 		return false;
 	for (; trimmed < COURTESIES_MAX; trimmed++)
-		if (!trim_one(text, &set->choices, arena))
+		if (!trim_one(&rules->book, text, &set->choices, arena))
 			break;
 	return trimmed > 0;
 }

@@ -29,27 +29,35 @@ enum node_kind {
 
 struct pattern_node {
 	enum node_kind kind;
+	uint32_t number; /* of a literal, a word, a stem: reply_words.h */
 	uint32_t codepoint;
 	const char *word;
 	size_t word_bytes;
 	int gap;
+	int64_t least, most; /* of a number, in millionths */
 	struct list choices; /* struct pattern */
 	const struct pattern_set *set;
 };
 
-/*
- * One of 64 bits for a token: of letters by the word, else by its codepoint.
- * Most choices of a set have a token that the text has not; by these bits
- * they cost one comparison.
- */
-static inline uint64_t
-token_bit(const char *word, uint32_t codepoint)
-{
-	uint32_t hash = word == NULL ? codepoint : 0;
+/* A choice of a set that may begin with a token. */
+struct pattern_first {
+	uint32_t number; /* of the token */
+	uint32_t choice;
+};
 
-	for (; word != NULL && *word != '\0'; word++)
-		hash = hash * 31 + (unsigned char)*word;
-	return UINT64_C(1) << (hash * UINT32_C(2654435761) >> 26);
+/* Find the keys of a pattern that is read. */
+void pattern_keys(const struct pattern_book *book, struct pattern *pattern);
+
+static inline bool
+node_is_token(const struct pattern_node *node)
+{
+	return node->kind <= NODE_STEM;
+}
+
+static inline bool
+node_is_mark(enum node_kind kind)
+{
+	return kind >= NODE_CLAUSE_START;
 }
 
 #endif

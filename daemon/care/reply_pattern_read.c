@@ -6,24 +6,12 @@
 
 #include <utf8proc.h>
 
-#include "care/reply_node.h"
+#include "care/reply_words.h"
 
 #define DEPTH_MAX 8 /* of groups in each other */
 #define NAME_BYTES_MAX 31
-
-static uint64_t
-pattern_needs(const struct pattern *pattern)
-{
-	const struct pattern_node *nodes = pattern->nodes.data;
-	uint64_t needs = 0;
-
-	for (size_t i = 0; i < pattern->nodes.count; i++)
-		if (nodes[i].kind == NODE_LITERAL)
-			needs |= token_bit(NULL, nodes[i].codepoint);
-		else if (nodes[i].kind == NODE_WORD)
-			needs |= token_bit(nodes[i].word, 0);
-	return needs;
-}
+#define NUMBER_MAX 100000
+#define MICRO INT64_C(1000000)
 
 static bool
 fail(struct pattern_reader *reader, const char *wrong)
@@ -40,15 +28,6 @@ pattern_ends_loosely(const struct pattern *pattern)
 	enum node_kind last = nodes[pattern->nodes.count - 1].kind;
 
 	return last == NODE_MAYBE || last == NODE_GAP;
-}
-
-struct pattern_set *
-pattern_set_find(struct pattern_set *sets, const char *name)
-{
-	for (; sets != NULL; sets = sets->next)
-		if (strcmp(sets->name, name) == 0)
-			return sets;
-	return NULL;
 }
 
 static bool read_choices(struct pattern_reader *reader, const char **at,
@@ -77,10 +56,14 @@ read_set(struct pattern_reader *reader, const char **at, struct pattern *out)
 	memcpy(name, *at + 1, (size_t)(end - *at - 1));
 	name[end - *at - 1] = '\0';
 	node = add_node(out, NODE_SET);
-	node->set = pattern_set_find(reader->sets, name);
+	node->set = pattern_set_find(reader->book, name);
 	*at = end + 1;
-	return node->set != NULL ||
-	       fail(reader, "names a set that is not defined above");
+	if (node->set == NULL)
+		return fail(reader, "names a set that is not defined above");
+	if (reader->within != NULL &&
+	    pattern_set_holds(node->set, reader->within))
+		return fail(reader, "a set that would hold itself");
+	return true;
 }
 
 static bool
@@ -95,7 +78,7 @@ read_group(struct pattern_reader *reader, const char **at, int depth,
 	if (depth == DEPTH_MAX)
 		return fail(reader, "groups are nested too deeply");
 	++*at;
-	list_init(&choices, reader->arena, sizeof(struct pattern));
+	list_init(&choices, reader->book->arena, sizeof(struct pattern));
 	if (!read_choices(reader, at, maybe ? ']' : ')', depth + 1, &choices))
 		return false;
 	node->choices = choices;
@@ -112,6 +95,26 @@ starts(const char **at, const char *word)
 		return false;
 	*at += bytes;
 	return true;
+}
+
+/* `@160+`, `@90-`: at least, at most; of `@` alone any number. */
+static void
+read_bounds(const char **at, struct pattern_node *node)
+{
+	const char *digits = *at;
+	int64_t value = 0;
+
+	node->least = 0;
+	node->most = INT64_MAX;
+	for (; *digits >= '0' && *digits <= '9' && value < NUMBER_MAX; digits++)
+		value = value * 10 + (*digits - '0');
+	if (digits == *at || (*digits != '+' && *digits != '-'))
+		return;
+	if (*digits == '+')
+		node->least = value * MICRO;
+	else
+		node->most = value * MICRO;
+	*at = digits + 1;
 }
 
 static bool
@@ -136,7 +139,12 @@ read_mark(const char **at, struct pattern *out)
 
 	for (unsigned i = 0; i < COUNT(marks); i++)
 		if (starts(at, marks[i].text)) {
-			add_node(out, marks[i].kind)->gap = marks[i].gap;
+			struct pattern_node *node =
+			    add_node(out, marks[i].kind);
+
+			node->gap = marks[i].gap;
+			if (node->kind == NODE_NUMBER)
+				read_bounds(at, node);
 			return true;
 		}
 	return false;
@@ -160,7 +168,7 @@ read_word(struct pattern_reader *reader, const char **at, struct pattern *out)
 	while (digits ? **at >= '0' && **at <= '9'
 		      : is_letter(**at) || **at == '\'')
 		++*at;
-	word = arena_text_n(reader->arena, from, (size_t)(*at - from));
+	word = arena_text_n(reader->book->arena, from, (size_t)(*at - from));
 	node = add_node(out, **at == '*' ? NODE_STEM : NODE_WORD);
 	node->word = word;
 	for (const char *c = word; *c != '\0'; c++)
@@ -168,6 +176,7 @@ read_word(struct pattern_reader *reader, const char **at, struct pattern *out)
 			word[node->word_bytes++] =
 			    (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
 	word[node->word_bytes] = '\0';
+	node->number = pattern_words_add(reader->book->words, node);
 	if (**at == '*')
 		++*at;
 }
@@ -188,8 +197,12 @@ read_literal(
 	count = reply_fold((uint32_t)codepoint, folded, COUNT(folded));
 	if (count > 1)
 		return fail(reader, "a character that stands for several");
-	if (count == 1)
-		add_node(out, NODE_LITERAL)->codepoint = folded[0];
+	if (count == 1) {
+		struct pattern_node *node = add_node(out, NODE_LITERAL);
+
+		node->codepoint = folded[0];
+		node->number = pattern_words_add(reader->book->words, node);
+	}
 	return true;
 }
 
@@ -212,13 +225,6 @@ read_node(struct pattern_reader *reader, const char **at, int depth,
 	return read_literal(reader, at, out);
 }
 
-static bool
-is_mark(enum node_kind kind)
-{
-	return kind == NODE_CLAUSE_START || kind == NODE_CLAUSE_END ||
-	       kind == NODE_TEXT_START || kind == NODE_TEXT_END;
-}
-
 /* Is there anything in it that must be there?  At the top a mark is none. */
 static bool
 says_something(const struct pattern *pattern, int depth)
@@ -227,7 +233,7 @@ says_something(const struct pattern *pattern, int depth)
 
 	for (size_t i = 0; i < pattern->nodes.count; i++)
 		if (nodes[i].kind != NODE_MAYBE && nodes[i].kind != NODE_GAP &&
-		    (depth > 0 || !is_mark(nodes[i].kind)))
+		    (depth > 0 || !node_is_mark(nodes[i].kind)))
 			return true;
 	return false;
 }
@@ -238,10 +244,10 @@ read_choices(struct pattern_reader *reader, const char **at, char close,
     int depth, struct list *choices)
 {
 	for (;;) {
-		struct pattern pattern;
+		struct pattern pattern = {.key_count = 0};
 
-		list_init(
-		    &pattern.nodes, reader->arena, sizeof(struct pattern_node));
+		list_init(&pattern.nodes, reader->book->arena,
+		    sizeof(struct pattern_node));
 		for (; *at += strspn(*at, " \t"),
 		     **at != '|' && **at != close && **at != '\0';)
 			if (!read_node(reader, at, depth, &pattern))
@@ -251,7 +257,7 @@ read_choices(struct pattern_reader *reader, const char **at, char close,
 		if (!says_something(&pattern, depth))
 			return fail(
 			    reader, "a choice all of which may be missing");
-		pattern.needs = pattern_needs(&pattern);
+		pattern_keys(reader->book, &pattern);
 		*(struct pattern *)list_add(choices) = pattern;
 		if (**at != '|')
 			return **at == close ||

@@ -56,17 +56,19 @@ digit_of(uint32_t c)
 
 /* ---- numbers ---- */
 
-/* 十二, 三十, 二十来, 一百; 两三 is 2; of 廿 and 俩 too. */
+/* 十二, 三十, 二十来, 一百; 两三 is 2; of 廿 and 俩 too; 一百八 is 180. */
 static size_t
 read_han_number(const struct reply_text *text, size_t at, int64_t *value)
 {
 	int64_t total = 0, part = -1;
+	bool hundred = false; /* what follows counts tens, if it is not 零 */
 	size_t i = at;
 
 	for (; i < text->count; i++) {
 		uint32_t c = han_at(text, i);
 		int digit = digit_of(c);
 
+		hundred = hundred && digit != 0;
 		if (digit >= 0 && part >= 0) {
 			/* 两三天, 七八天: the lower; 二〇: two digits */
 			if (part > 0 && digit == part + 1)
@@ -77,9 +79,11 @@ read_han_number(const struct reply_text *text, size_t at, int64_t *value)
 		} else if (c == U'十' || c == U'拾') {
 			total += (part < 0 ? 1 : part) * 10;
 			part = -1;
+			hundred = false;
 		} else if (c == U'百' || c == U'佰') {
 			total += (part < 0 ? 1 : part) * 100;
 			part = -1;
+			hundred = true;
 		} else if (c == U'俩' || c == U'仨') {
 			total += c == U'俩' ? 2 : 3;
 			i++;
@@ -90,6 +94,8 @@ read_han_number(const struct reply_text *text, size_t at, int64_t *value)
 		if (total > 1000000 || part > 1000000)
 			return at;
 	}
+	if (hundred && part > 0 && part < 10)
+		part *= 10;
 	*value = total + (part < 0 ? 0 : part);
 	return i;
 }

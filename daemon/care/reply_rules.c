@@ -54,8 +54,8 @@ arena_of(struct loader *l)
 static bool
 read_patterns(struct loader *l, const char *text, struct list *choices)
 {
-	struct pattern_reader reader = {
-	    .arena = arena_of(l), .sets = l->rules->sets};
+	struct pattern_reader reader = {.book = &l->rules->book,
+	    .within = l->head == HEAD_SET ? l->set : NULL};
 
 	if (pattern_read(&reader, text, choices))
 		return true;
@@ -128,27 +128,20 @@ read_set_head(struct loader *l, char *rest, bool more)
 		complain(l, "set", "a set is NAME = CHOICES", NULL);
 		return;
 	}
-	set = pattern_set_find(l->rules->sets, name);
+	set = pattern_set_find(&l->rules->book, name);
 	if (more != (set != NULL)) {
 		complain(l, "set",
 		    more ? "no such set above" : "a set of that name is above",
 		    name);
 		return;
 	}
-	if (!more) {
-		set = arena_alloc(arena_of(l), sizeof(*set));
-		set->name = arena_text(arena_of(l), name);
-		list_init(&set->choices, arena_of(l), sizeof(struct pattern));
-	}
+	if (!more)
+		set = pattern_set_add(&l->rules->book, name);
 	l->head = HEAD_SET;
 	l->set = set;
 	equals++;
 	if (equals[strspn(equals, " \t")] != '\0')
 		(void)read_patterns(l, equals, &set->choices);
-	if (!more) {
-		set->next = l->rules->sets;
-		l->rules->sets = set;
-	}
 }
 
 enum section { SECTION_LABELS, SECTION_CONTEXTS, SECTION_UNLESS };
@@ -323,8 +316,9 @@ read_slot(struct loader *l, char *rest)
 		 l->rule->slot == REPLY_SLOT_UNTIL;
 	if (l->rule->slot == REPLY_SLOT_NONE)
 		complain(l, "slot", "no such slot", word);
-	else if ((l->rule->slot == REPLY_SLOT_LEFT ||
-		     l->rule->slot == REPLY_SLOT_LATER) != (*value == '\0'))
+	else if (l->rule->slot == REPLY_SLOT_LEFT
+		     ? *value != '\0' && strcmp(value, "none") != 0
+		     : (l->rule->slot == REPLY_SLOT_LATER) != (*value == '\0'))
 		complain(
 		    l, "slot", "a value that is missing or too much", word);
 	else if (phrase)
@@ -388,6 +382,7 @@ reply_rules_read(
 	struct loader *l = arena_alloc(findings->arena, sizeof(*l));
 
 	list_init(&rules->rules, findings->arena, sizeof(struct reply_rule));
+	pattern_book_init(&rules->book, findings->arena);
 	*l = (struct loader){.findings = findings, .rules = rules};
 	for (size_t i = 0; i < count; i++) {
 		const char *at = files[i].text;
@@ -403,5 +398,6 @@ reply_rules_read(
 		}
 		end_rule(l);
 	}
+	pattern_book_finish(&rules->book);
 	return rules;
 }

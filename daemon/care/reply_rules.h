@@ -47,14 +47,14 @@ struct reply_rule {
 	int line;
 	bool hide;  /* takes words away from the labels' rules */
 	bool last;  /* looked at when all others were */
-	bool alone; /* only where there is no label yet */
+	bool alone; /* only where there is none yet but caregiver */
 	unsigned label_count;
 	enum reply_label labels[REPLY_RULE_LABELS_MAX];
 	uint32_t hidden_from; /* 1 << label, of a hide */
 	uint32_t contexts;    /* 1 << context; all where none is named */
 	uint32_t unless;      /* 1 << label: not beside these */
 	enum reply_slot slot;
-	const char *slot_word;    /* of a topic, a channel, items */
+	const char *slot_word; /* of a topic, a channel, items; "none" left */
 	struct list slot_choices; /* struct pattern, of when and until */
 	struct list patterns;     /* struct pattern */
 	struct list excluded;     /* struct pattern: nowhere in the text */
@@ -63,7 +63,7 @@ struct reply_rule {
 
 struct reply_rules {
 	struct list rules; /* struct reply_rule, in the files' order */
-	struct pattern_set *sets;
+	struct pattern_book book;
 };
 
 /*

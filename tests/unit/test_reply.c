@@ -196,6 +196,12 @@ wrong_tables_are_told_with_file_and_line(void **state)
 	refused("set a = b\nset a = c\n",
 	    "odd.rules:2: a set of that name is above: \"a\"");
 	refused("more a = b\n", "odd.rules:1: no such set above: \"a\"");
+	refused("set a = b\n\tc {a}\n",
+	    "odd.rules:2: a set that would hold itself: \"the line's end\"");
+	refused("set a = b\nset c = {a}\nmore a = [d] {c}\n",
+	    "odd.rules:3: a set that would hold itself: \"the line's end\"");
+	refused("rule a is have_supply\n\tb\n\tslot left all\n\t= b\n",
+	    "odd.rules:3: a value that is missing or too much: \"left\"");
 	refused("rule a is taken\n\tb \xff\n\t= b\n",
 	    "odd.rules:2: not UTF-8: \"\xff\"");
 }
@@ -232,6 +238,88 @@ a_wrong_rule_is_left_out_alone(void **state)
 	(void)state;
 	assert_int_equal(findings.error_count, 1);
 	assert_int_equal(some->rules.count, 1);
+}
+
+/* What one table makes of a text. */
+static enum reply_label
+primary_by(const char *table, const char *text)
+{
+	struct reply_file file = {"odd", table};
+	struct reply_question question = {.context = REPLY_ON_NONE};
+	struct findings findings;
+	const struct reply_rules *some = load(&file, 1, &findings);
+	struct reply reply;
+
+	assert_int_equal(findings.error_count, 0);
+	reply_understand(some, text, strlen(text), &question, arena, &reply);
+	return reply.primary;
+}
+
+/* `@160+` is 160 and more, `@90-` is 90 and less, `@` any number. */
+static void
+numbers_have_bounds(void **state)
+{
+	static const char least[] = "rule a is taken\n\t压 @160+\n\t= 压160\n";
+	static const char most[] = "rule a is taken\n\t压 @4-\n\t= 压4\n";
+	static const char any[] = "rule a is taken\n\t压 @ -\n\t= 压4-\n";
+
+	(void)state;
+	assert_int_equal(primary_by(least, "压160"), REPLY_TAKEN);
+	assert_int_equal(primary_by(least, "压一百八"), REPLY_TAKEN);
+	assert_int_equal(primary_by(least, "压一百零八"), REPLY_UNCLEAR);
+	assert_int_equal(primary_by(least, "压159.9"), REPLY_UNCLEAR);
+	assert_int_equal(primary_by(most, "压3.9"), REPLY_TAKEN);
+	assert_int_equal(primary_by(most, "压4"), REPLY_TAKEN);
+	assert_int_equal(primary_by(most, "压4.1"), REPLY_UNCLEAR);
+	assert_int_equal(primary_by(any, "压9-"), REPLY_TAKEN);
+}
+
+/*
+ * Sets large and small, of choices that begin with a token, a stem, a group,
+ * another set, a number, a gap or a mark, match what they would in place.
+ */
+static void
+sets_match_what_they_hold(void **state)
+{
+	static const char *const choices[] = {"甲 乙", "diz* 乙", "(丁|甲) 乙",
+	    "[丙] 甲 乙", "{in} 乙", "@ 乙", "_ 甲 乙", "^ 甲 乙"};
+	static const char *const texts[] = {"甲乙戊", "dizzy乙戊", "丁乙戊",
+	    "丙甲乙戊", "己乙戊", "3乙戊", "庚甲乙戊", "甲乙戊"};
+
+	(void)state;
+	for (int many = 0; many <= 1; many++)
+		for (unsigned i = 0; i < COUNT(choices); i++) {
+			struct buf table = BUF_INIT(0);
+
+			buf_printf(
+			    &table, "set in = 己\nset s = %s\n", choices[i]);
+			for (int k = 0; many && k < 60; k++)
+				buf_printf(&table, "\tx%c%c\n", 'a' + k / 26,
+				    'a' + k % 26);
+			buf_printf(&table,
+			    "rule a is taken\n\t{s} 戊\n"
+			    "\t= %s\n",
+			    texts[i]);
+			assert_int_equal(
+			    primary_by(buf_string(&table), texts[i]),
+			    REPLY_TAKEN);
+			assert_int_equal(
+			    primary_by(buf_string(&table), "辛乙 戊"),
+			    REPLY_UNCLEAR);
+			buf_free(&table);
+		}
+}
+
+/* "Not one left" is none of its unit. */
+static void
+none_left_is_zero(void **state)
+{
+	struct reply reply = understand(REPLY_ON_REFILL, "一粒都没剩");
+
+	(void)state;
+	assert_int_equal(reply.primary, REPLY_HAVE_SUPPLY);
+	assert_int_equal(reply.slots.units_left_micro, 0);
+	assert_string_equal(reply.slots.unit, "粒");
 }
 
 /* ---- any bytes ---- */
@@ -381,6 +469,12 @@ main(void)
 		arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		a_wrong_rule_is_left_out_alone, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		numbers_have_bounds, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		sets_match_what_they_hold, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		none_left_is_zero, load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		odd_bytes_are_harmless, load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(

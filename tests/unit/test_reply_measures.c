@@ -187,6 +187,13 @@ replies_of_our_own_are_understood(void **state)
 	check("tests/replies/own.jsonl", 150);
 }
 
+static void
+replies_that_were_unseen_are_understood(void **state)
+{
+	(void)state;
+	check("tests/replies/unseen.jsonl", 800);
+}
+
 int
 main(void)
 {
@@ -196,6 +203,9 @@ main(void)
 		arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		replies_of_our_own_are_understood, set_up, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		replies_that_were_unseen_are_understood, set_up,
+		arena_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,23 @@
+#ifndef ADHERD_CARE_REPLY_WORDS_H
+#define ADHERD_CARE_REPLY_WORDS_H
+
+#include "care/reply_node.h"
+
+/*
+ * The tokens that patterns ask for, each with a number from 0 on, so that a
+ * text is compared with them once and not by every pattern.
+ */
+struct pattern_words;
+
+struct pattern_words *pattern_words_create(struct arena *arena);
+size_t pattern_words_count(const struct pattern_words *words);
+/* The number of a NODE_LITERAL, NODE_WORD or NODE_STEM; counts its use. */
+uint32_t pattern_words_add(
+    struct pattern_words *words, const struct pattern_node *node);
+/* How often it was added. */
+uint32_t pattern_words_uses(const struct pattern_words *words, uint32_t number);
+/* False: no pattern asks for it.  `word` is of `bytes`, or unused. */
+bool pattern_words_find(const struct pattern_words *words, enum node_kind kind,
+    uint32_t codepoint, const char *word, size_t bytes, uint32_t *number);
+
+#endif
