@@ -13,7 +13,19 @@ void
 pattern_book_init(struct pattern_book *book, struct arena *arena)
 {
 	*book = (struct pattern_book){
-	    .arena = arena, .words = pattern_words_create(arena)};
+	    .arena = arena,
+	    .scratch = arena_create(),
+	    .words = pattern_words_create(arena),
+	};
+}
+
+void
+pattern_keep(const struct pattern_book *book, struct list *list)
+{
+	list->data =
+	    arena_copy(book->arena, list->data, list->count * list->size);
+	list->capacity = list->count;
+	list->arena = book->arena;
 }
 
 struct pattern_set *
@@ -51,7 +63,8 @@ choices_hold(const struct list *choices, const struct pattern_set *other)
 		for (size_t k = 0; k < list[i].nodes.count; k++)
 			if (nodes[k].kind == NODE_SET
 				? pattern_set_holds(nodes[k].set, other)
-				: choices_hold(&nodes[k].choices, other))
+				: node_has_choices(&nodes[k]) &&
+				      choices_hold(nodes[k].choices, other))
 				return true;
 	}
 	return false;
@@ -87,14 +100,15 @@ static bool
 node_keys(const struct pattern_book *book, const struct pattern_node *node,
     struct keys *keys)
 {
-	const struct pattern *choices = node->choices.data;
+	const struct pattern *choices;
 
 	*keys = (struct keys){.count = 0};
 	if (node_is_token(node))
 		return add_key(book, keys, node->number);
 	if (node->kind != NODE_GROUP)
 		return false;
-	for (size_t i = 0; i < node->choices.count; i++) {
+	choices = node->choices->data;
+	for (size_t i = 0; i < node->choices->count; i++) {
 		if (choices[i].key_count == 0)
 			return false;
 		for (size_t k = 0; k < choices[i].key_count; k++)
@@ -158,7 +172,7 @@ add_firsts(
 			return false;
 		if (!add_all_firsts(set, choice,
 			nodes[i].kind == NODE_SET ? &nodes[i].set->choices
-						  : &nodes[i].choices))
+						  : nodes[i].choices))
 			return false;
 		if (nodes[i].kind != NODE_MAYBE)
 			return true;
@@ -222,4 +236,6 @@ pattern_book_finish(struct pattern_book *book)
 		sort_firsts(&set->firsts);
 		mark_firsts(book, set);
 	}
+	arena_free(book->scratch);
+	book->scratch = NULL;
 }

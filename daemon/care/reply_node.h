@@ -27,16 +27,22 @@ enum node_kind {
 	NODE_TEXT_END
 };
 
+struct pattern_bounds { /* of a number, in millionths */
+	int64_t least, most;
+};
+
+/* Sixteen bytes: the tables have a hundred thousand. */
 struct pattern_node {
 	enum node_kind kind;
-	uint32_t number; /* of a literal, a word, a stem: reply_words.h */
-	uint32_t codepoint;
-	const char *word;
-	size_t word_bytes;
-	int gap;
-	int64_t least, most; /* of a number, in millionths */
-	struct list choices; /* struct pattern */
-	const struct pattern_set *set;
+	union {
+		uint32_t number; /* of a token: reply_words.h */
+		int gap;
+	};
+	union {
+		const struct list *choices;          /* of a group, or maybe */
+		const struct pattern_set *set;       /* of a set */
+		const struct pattern_bounds *bounds; /* of a number */
+	};
 };
 
 /* A choice of a set that may begin with a token. */
@@ -45,6 +51,8 @@ struct pattern_first {
 	uint32_t choice;
 };
 
+/* A list that grows no more: out of the scratch memory, of its own size. */
+void pattern_keep(const struct pattern_book *book, struct list *list);
 /* Find the keys of a pattern that is read. */
 void pattern_keys(const struct pattern_book *book, struct pattern *pattern);
 
@@ -52,6 +60,12 @@ static inline bool
 node_is_token(const struct pattern_node *node)
 {
 	return node->kind <= NODE_STEM;
+}
+
+static inline bool
+node_has_choices(const struct pattern_node *node)
+{
+	return node->kind == NODE_GROUP || node->kind == NODE_MAYBE;
 }
 
 static inline bool

@@ -74,8 +74,9 @@ static bool
 is_within(const struct pattern_node *node, const struct pattern_spans *spans,
     size_t at)
 {
-	return node->kind != NODE_NUMBER || (spans->micro[at] >= node->least &&
-						spans->micro[at] <= node->most);
+	return node->kind != NODE_NUMBER ||
+	       (spans->micro[at] >= node->bounds->least &&
+		   spans->micro[at] <= node->bounds->most);
 }
 
 static void
@@ -357,10 +358,10 @@ match_node(struct pattern_subject *s, const struct pattern_node *node,
 		break;
 	case NODE_MAYBE:
 		places_add(s, to, from);
-		match_choices(s, &node->choices, from, to);
+		match_choices(s, node->choices, from, to);
 		break;
 	case NODE_GROUP:
-		match_choices(s, &node->choices, from, to);
+		match_choices(s, node->choices, from, to);
 		break;
 	case NODE_SET:
 		match_set(s, node->set, from, to);
@@ -414,7 +415,8 @@ static bool
 node_begins(struct pattern_subject *s, const struct pattern_node *node,
     struct pattern_places *to)
 {
-	const struct pattern *list = node->choices.data;
+	const struct pattern *list =
+	    node_has_choices(node) ? node->choices->data : NULL;
 
 	if (node_is_token(node)) {
 		const struct pattern_places *places =
@@ -425,7 +427,7 @@ node_begins(struct pattern_subject *s, const struct pattern_node *node,
 		return true;
 	}
 	if (node->kind == NODE_GROUP || node->kind == NODE_MAYBE)
-		for (size_t i = 0; i < node->choices.count; i++)
+		for (size_t i = 0; i < node->choices->count; i++)
 			begins(s, &list[i], to);
 	else if (node->kind == NODE_SET)
 		find_begins(s, node->set, to);

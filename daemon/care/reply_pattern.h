@@ -46,6 +46,7 @@ struct pattern_words;
 /* What the patterns of some tables share. */
 struct pattern_book {
 	struct arena *arena;
+	struct arena *scratch; /* of a pattern being read; NULL once finished */
 	struct pattern_set *sets;
 	uint32_t set_count;
 	struct pattern_words *words;

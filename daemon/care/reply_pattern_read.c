@@ -78,10 +78,12 @@ read_group(struct pattern_reader *reader, const char **at, int depth,
 	if (depth == DEPTH_MAX)
 		return fail(reader, "groups are nested too deeply");
 	++*at;
-	list_init(&choices, reader->book->arena, sizeof(struct pattern));
+	list_init(&choices, reader->book->scratch, sizeof(struct pattern));
 	if (!read_choices(reader, at, maybe ? ']' : ')', depth + 1, &choices))
 		return false;
-	node->choices = choices;
+	pattern_keep(reader->book, &choices);
+	node->choices =
+	    arena_copy(reader->book->arena, &choices, sizeof(choices));
 	++*at;
 	return true;
 }
@@ -99,26 +101,28 @@ starts(const char **at, const char *word)
 
 /* `@160+`, `@90-`: at least, at most; of `@` alone any number. */
 static void
-read_bounds(const char **at, struct pattern_node *node)
+read_bounds(struct arena *arena, const char **at, struct pattern_node *node)
 {
+	struct pattern_bounds *bounds = arena_alloc(arena, sizeof(*bounds));
 	const char *digits = *at;
 	int64_t value = 0;
 
-	node->least = 0;
-	node->most = INT64_MAX;
+	bounds->least = 0;
+	bounds->most = INT64_MAX;
+	node->bounds = bounds;
 	for (; *digits >= '0' && *digits <= '9' && value < NUMBER_MAX; digits++)
 		value = value * 10 + (*digits - '0');
 	if (digits == *at || (*digits != '+' && *digits != '-'))
 		return;
 	if (*digits == '+')
-		node->least = value * MICRO;
+		bounds->least = value * MICRO;
 	else
-		node->most = value * MICRO;
+		bounds->most = value * MICRO;
 	*at = digits + 1;
 }
 
 static bool
-read_mark(const char **at, struct pattern *out)
+read_mark(struct pattern_reader *reader, const char **at, struct pattern *out)
 {
 	static const struct {
 		const char *text;
@@ -142,9 +146,10 @@ read_mark(const char **at, struct pattern *out)
 			struct pattern_node *node =
 			    add_node(out, marks[i].kind);
 
-			node->gap = marks[i].gap;
 			if (node->kind == NODE_NUMBER)
-				read_bounds(at, node);
+				read_bounds(reader->book->arena, at, node);
+			else
+				node->gap = marks[i].gap;
 			return true;
 		}
 	return false;
@@ -162,21 +167,22 @@ read_word(struct pattern_reader *reader, const char **at, struct pattern *out)
 {
 	const char *from = *at;
 	bool digits = !is_letter(**at);
-	struct pattern_node *node;
+	enum node_kind kind;
+	size_t bytes = 0;
 	char *word;
 
 	while (digits ? **at >= '0' && **at <= '9'
 		      : is_letter(**at) || **at == '\'')
 		++*at;
 	word = arena_text_n(reader->book->arena, from, (size_t)(*at - from));
-	node = add_node(out, **at == '*' ? NODE_STEM : NODE_WORD);
-	node->word = word;
+	kind = **at == '*' ? NODE_STEM : NODE_WORD;
 	for (const char *c = word; *c != '\0'; c++)
 		if (*c != '\'')
-			word[node->word_bytes++] =
+			word[bytes++] =
 			    (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
-	word[node->word_bytes] = '\0';
-	node->number = pattern_words_add(reader->book->words, node);
+	word[bytes] = '\0';
+	add_node(out, kind)->number =
+	    pattern_words_add(reader->book->words, kind, 0, word, bytes);
 	if (**at == '*')
 		++*at;
 }
@@ -197,12 +203,9 @@ read_literal(
 	count = reply_fold((uint32_t)codepoint, folded, COUNT(folded));
 	if (count > 1)
 		return fail(reader, "a character that stands for several");
-	if (count == 1) {
-		struct pattern_node *node = add_node(out, NODE_LITERAL);
-
-		node->codepoint = folded[0];
-		node->number = pattern_words_add(reader->book->words, node);
-	}
+	if (count == 1)
+		add_node(out, NODE_LITERAL)->number = pattern_words_add(
+		    reader->book->words, NODE_LITERAL, folded[0], NULL, 0);
 	return true;
 }
 
@@ -214,7 +217,7 @@ read_node(struct pattern_reader *reader, const char **at, int depth,
 		return read_set(reader, at, out);
 	if (**at == '(' || **at == '[')
 		return read_group(reader, at, depth, out);
-	if (read_mark(at, out))
+	if (read_mark(reader, at, out))
 		return true;
 	if (is_letter(**at) || (**at >= '0' && **at <= '9')) {
 		read_word(reader, at, out);
@@ -246,7 +249,7 @@ read_choices(struct pattern_reader *reader, const char **at, char close,
 	for (;;) {
 		struct pattern pattern = {.key_count = 0};
 
-		list_init(&pattern.nodes, reader->book->arena,
+		list_init(&pattern.nodes, reader->book->scratch,
 		    sizeof(struct pattern_node));
 		for (; *at += strspn(*at, " \t"),
 		     **at != '|' && **at != close && **at != '\0';)
@@ -257,6 +260,7 @@ read_choices(struct pattern_reader *reader, const char **at, char close,
 		if (!says_something(&pattern, depth))
 			return fail(
 			    reader, "a choice all of which may be missing");
+		pattern_keep(reader->book, &pattern.nodes);
 		pattern_keys(reader->book, &pattern);
 		*(struct pattern *)list_add(choices) = pattern;
 		if (**at != '|')
@@ -273,6 +277,7 @@ pattern_read(
 	const char *at = text;
 	bool good = read_choices(reader, &at, '\0', 0, choices);
 
+	arena_reset(reader->book->scratch);
 	reader->where = at;
 	return good;
 }

@@ -100,24 +100,23 @@ grow(struct pattern_words *words)
 }
 
 uint32_t
-pattern_words_add(struct pattern_words *words, const struct pattern_node *node)
+pattern_words_add(struct pattern_words *words, enum node_kind kind,
+    uint32_t codepoint, const char *word, size_t bytes)
 {
-	uint32_t hash =
-	    hash_of(node->kind, node->codepoint, node->word, node->word_bytes);
+	uint32_t hash = hash_of(kind, codepoint, word, bytes);
 	struct entry *entry;
 
 	if (words->count * 2 >= words->capacity)
 		grow(words);
-	entry = entry_of(words, hash, node->kind, node->codepoint, node->word,
-	    node->word_bytes);
+	entry = entry_of(words, hash, kind, codepoint, word, bytes);
 	if (!entry->used) {
 		*entry = (struct entry){.used = true,
-		    .kind = node->kind,
+		    .kind = kind,
 		    .hash = hash,
-		    .codepoint = node->codepoint,
+		    .codepoint = codepoint,
 		    .number = (uint32_t)words->count++,
-		    .word = node->word,
-		    .bytes = node->word_bytes};
+		    .word = word,
+		    .bytes = bytes};
 		(void)list_add(&words->uses);
 	}
 	((uint32_t *)words->uses.data)[entry->number]++;

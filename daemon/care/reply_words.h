@@ -11,9 +11,12 @@ struct pattern_words;
 
 struct pattern_words *pattern_words_create(struct arena *arena);
 size_t pattern_words_count(const struct pattern_words *words);
-/* The number of a NODE_LITERAL, NODE_WORD or NODE_STEM; counts its use. */
-uint32_t pattern_words_add(
-    struct pattern_words *words, const struct pattern_node *node);
+/*
+ * The number of a NODE_LITERAL, by its codepoint, or of a NODE_WORD or
+ * NODE_STEM, by its letters, which are borrowed; counts its use.
+ */
+uint32_t pattern_words_add(struct pattern_words *words, enum node_kind kind,
+    uint32_t codepoint, const char *word, size_t bytes);
 /* How often it was added. */
 uint32_t pattern_words_uses(const struct pattern_words *words, uint32_t number);
 /* False: no pattern asks for it.  `word` is of `bytes`, or unused. */
