@@ -115,6 +115,15 @@ reply_effects_ask(struct reply_effects *effects, enum reply_label label)
 
 /* The task is about the first label that wants a person. */
 static void
+add_task(enum reply_label label, struct reply_effects *effects)
+{
+	if ((rows[label].effects & TASK) == 0 || (effects->effects & TASK) != 0)
+		return;
+	effects->task = label;
+	effects->effects |= TASK;
+}
+
+static void
 take_label(enum reply_label label, bool certain, struct reply_effects *effects)
 {
 	uint32_t row = rows[label].effects;
@@ -124,8 +133,7 @@ take_label(enum reply_label label, bool certain, struct reply_effects *effects)
 		reply_effects_ask(effects, REPLY_UNCLEAR);
 		return;
 	}
-	if ((row & TASK) != 0 && (effects->effects & TASK) == 0)
-		effects->task = label;
+	add_task(label, effects);
 	effects->effects |= row;
 }
 
@@ -141,9 +149,11 @@ reply_effects_with_order(
 		effects->answer = STAGE_ORDER_CANCELLED;
 	if ((effects->effects & REPLY_ORDERS) == 0)
 		return;
-	effects->effects &= ~(uint32_t)REPLY_ORDERS;
-	if (effects->task == REPLY_REFILL_YES)
-		effects->effects &= ~(uint32_t)TASK;
+	/* what else it asks still wants a person */
+	effects->effects &= ~(uint32_t)(REPLY_ORDERS | TASK);
+	for (unsigned i = 0; i < reply->intent_count; i++)
+		if (reply->intents[i].label != REPLY_REFILL_YES)
+			add_task(reply->intents[i].label, effects);
 }
 
 void

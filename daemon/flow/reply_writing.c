@@ -237,6 +237,11 @@ add_person(struct reply_work *work, struct db_unit *unit,
 
 	reply_effects(&work->reply, certain, &effects);
 	effects.effects &= within;
+	/* first: what is asked below stays asked */
+	if (person->order_no != 0)
+		reply_effects_with_order(&work->reply, &effects);
+	else if (person->ordered && work->cancels)
+		reply_effects_ask(&effects, REPLY_REFILL_NO);
 	if ((effects.effects & REPLY_CORRECTS_SUPPLY) != 0 &&
 	    !corrects_supply(work, person)) {
 		effects.effects &= ~(uint32_t)REPLY_CORRECTS_SUPPLY;
@@ -247,10 +252,6 @@ add_person(struct reply_work *work, struct db_unit *unit,
 		effects.effects &= ~(uint32_t)REPLY_PERMITS;
 		reply_effects_ask(&effects, REPLY_OPT_IN);
 	}
-	if (person->order_no != 0)
-		reply_effects_with_order(&work->reply, &effects);
-	else if (person->ordered && work->cancels)
-		reply_effects_ask(&effects, REPLY_REFILL_NO);
 	if (person->held && effects.answer == STAGE_ORDER)
 		effects.answer = STAGE_HANDED_OVER;
 	answers = answers && may_answer(work, effects.answer);

@@ -290,6 +290,13 @@ order_that_waits_is_cancelled_or_not_doubled(void **state)
 	reply_effects_with_order(&reply, &effects);
 	assert_int_equal(effects.effects, REPLY_CANCELS);
 	assert_int_equal(effects.answer, STAGE_ORDER_CANCELLED);
+	/* asked beside an order that is on its way: the question stays */
+	reply = reply_of(REPLY_REFILL_YES, REPLY_QUESTION);
+	reply_effects(&reply, true, &effects);
+	assert_int_equal(effects.task, REPLY_REFILL_YES);
+	reply_effects_with_order(&reply, &effects);
+	assert_int_equal(effects.effects, REPLY_TASK);
+	assert_int_equal(effects.task, REPLY_QUESTION);
 	/* the task of something else stays */
 	reply = reply_of(REPLY_ADVERSE_EVENT, REPLY_REFILL_YES);
 	reply_effects(&reply, true, &effects);
