@@ -107,6 +107,8 @@ static const struct {
     {"ready", "535c57d9140b4652b6f9754b9f9e04de"},
     {"reload.done", "4655fea1e77246e18006c0019c6a2af4"},
     {"reload.refused", "51b660a237b44e2a8ba4071b86af62ae"},
+    {"reply.stranger_in_danger", "f5547b692498fc88bde39288ae366430"},
+    {"reply.work_failed", "3f6e51424f0391b2615628d0f8726065"},
     {"stopped", "a29b7fff8c0449f994027142a186e2cb"},
     {"stopping", "6f5fce857ca1496b9b1ecd54fb9e88c5"},
     {"stops.changed", "c2feb9e7ce174957b4c17b0a788b8794"},
