@@ -84,7 +84,7 @@ match_spans(const struct pattern_subject *s, const struct pattern_node *node,
     const struct pattern_places *from, struct pattern_places *to)
 {
 	const struct pattern_spans *spans = spans_of(s, node->kind);
-	struct pattern_places begin, step;
+	struct pattern_places begin = {{0}}, step;
 
 	for (unsigned i = 0; i < s->words; i++)
 		begin.word[i] =
@@ -305,7 +305,7 @@ learn_all(struct pattern_subject *s, const struct pattern_set *set,
     const struct pattern_places *from)
 {
 	struct pattern_memo *memo = memo_of(s, set);
-	struct pattern_places todo;
+	struct pattern_places todo = {{0}};
 
 	for (unsigned i = 0; i < s->words; i++)
 		todo.word[i] =
