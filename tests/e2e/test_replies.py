@@ -72,15 +72,22 @@ def is_answer(text):
         ORDER, CANCELLED))
 
 
-def asked(count=1, **options):
-    """Everybody has been asked about a refill."""
+def asked(count=1, people=None, **options):
+    """So many have been asked about a refill."""
     stack = Replies(BEGIN, settings=QUICK, **options).begin(
-        refill_patients(count))
+        people or refill_patients(count))
     stack.move_clock(DUE)
     wait_until(lambda: stack.number(
-        "SELECT count(*) FROM delivery WHERE state = 7") == count, 20,
-        "they are asked")
+        "SELECT count(*) FROM delivery WHERE state = 7") == count,
+        20, "they are asked")
     return stack
+
+
+def at_one_number():
+    """Two patients of ours who share a phone."""
+    people = refill_patients(2)
+    people[4]["telecom"] = people[0]["telecom"]
+    return people
 
 
 def test_digit_answers_the_question_that_is_open():
@@ -201,14 +208,8 @@ def test_refusal_is_obeyed_for_all_at_that_number():
 
 
 def test_code_says_who_is_meant_at_a_shared_number():
-    people = refill_patients(2)
-    people[4]["telecom"][0]["value"] = people[0]["telecom"][0]["value"]
-    with Replies(BEGIN, settings=QUICK,
-                 gateway_settings="reply-codes = yes").begin(people) as stack:
-        stack.move_clock(DUE)
-        wait_until(lambda: stack.number(
-            "SELECT count(*) FROM delivery WHERE state = 7") == 2, 20,
-            "they are asked")
+    with asked(2, at_one_number(),
+               gateway_settings="reply-codes = yes") as stack:
         code = 100 + stack.number(
             "SELECT patient_id FROM patient WHERE source_id = 'p2'") % 900
         assert sorted(e["extension"] for e in stack.entries()) == sorted(
@@ -228,13 +229,7 @@ def test_code_says_who_is_meant_at_a_shared_number():
 
 
 def test_danger_at_a_shared_number_concerns_both():
-    people = refill_patients(2)
-    people[4]["telecom"][0]["value"] = people[0]["telecom"][0]["value"]
-    with Replies(BEGIN, settings=QUICK).begin(people) as stack:
-        stack.move_clock(DUE)
-        wait_until(lambda: stack.number(
-            "SELECT count(*) FROM delivery WHERE state = 7") == 2, 20,
-            "they are asked")
+    with asked(2, at_one_number()) as stack:
         stack.hear(1, "1")
         for number in (1, 2):
             reply = stack.replies(number)[0]
@@ -245,14 +240,9 @@ def test_danger_at_a_shared_number_concerns_both():
 
 
 def test_danger_in_answer_to_one_of_two_concerns_both():
-    people = refill_patients(2)
-    people[4]["telecom"][0]["value"] = people[0]["telecom"][0]["value"]
+    people = at_one_number()
     people[5]["provision"]["type"] = "deny"
-    with Replies(BEGIN, settings=QUICK).begin(people) as stack:
-        stack.move_clock(DUE)
-        wait_until(lambda: stack.number(
-            "SELECT count(*) FROM delivery WHERE state = 7") == 1, 20,
-            "the first is asked")
+    with asked(people=people) as stack:
         stack.hear(1, "胸痛喘不上气")
         assert stack.person(1)[0] and stack.person(2)[0]
         assert stack.replies(1)[0]["certain"]
@@ -442,14 +432,8 @@ def test_word_of_the_echo_never_unsubscribes():
                   "'2 min' WHERE patient_id = 2")
         stack.hear(2, "取消")
         assert stack.replies(2)[1]["effects"] == ["order_cancelled"]
-    people = refill_patients(2)
-    people[4]["telecom"][0]["value"] = people[0]["telecom"][0]["value"]
-    with Replies(BEGIN, settings=QUICK,
-                 gateway_settings="reply-codes = yes").begin(people) as stack:
-        stack.move_clock(DUE)
-        wait_until(lambda: stack.number(
-            "SELECT count(*) FROM delivery WHERE state = 7") == 2, 20,
-            "they are asked")
+    with asked(2, at_one_number(),
+               gateway_settings="reply-codes = yes") as stack:
         code = 100 + stack.number(
             "SELECT patient_id FROM patient WHERE source_id = 'p2'") % 900
         stack.say(1, "1", extension=f"{code}")
@@ -461,13 +445,7 @@ def test_word_of_the_echo_never_unsubscribes():
 
 
 def test_order_of_nobody_knows_whom_is_none():
-    people = refill_patients(2)
-    people[4]["telecom"][0]["value"] = people[0]["telecom"][0]["value"]
-    with Replies(BEGIN, settings=QUICK).begin(people) as stack:
-        stack.move_clock(DUE)
-        wait_until(lambda: stack.number(
-            "SELECT count(*) FROM delivery WHERE state = 7") == 2, 20,
-            "they are asked")
+    with asked(2, at_one_number()) as stack:
         stack.hear(1, "要续药")
         stack.answered(1, HANDED_OVER)
         for number in (1, 2):
