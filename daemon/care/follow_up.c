@@ -347,20 +347,64 @@ supersede(struct look *look, const struct appointment *a, enum stage stage,
 	c->final = true;
 }
 
+/* The last reminder that fell due; NULL: none yet. */
+static const struct program_stage *
+latest_stage(
+    const struct look *look, const struct appointment *a, int64_t *latest_at)
+{
+	const struct program *program = &look->rules->kinds[KIND_FOLLOW_UP];
+	const struct program_stage *latest = NULL;
+
+	for (uint32_t i = 0; i < program->stage_count; i++) {
+		const struct program_stage *stage = &program->stages[i];
+		int64_t due_at =
+		    look_stage_at(look, program, a->start_on + stage->day);
+
+		if (stage->task || due_at > look->now)
+			continue;
+		latest = stage;
+		*latest_at = due_at;
+	}
+	return latest;
+}
+
+/*
+ * What was told last of a visit that moved.  What counts as handled was told,
+ * too, also at the first look, which is to remember it only now.
+ */
+static const struct said *
+told_before_move(struct look *look, const struct appointment *a)
+{
+	const struct said *told = last_told(look, a->visit);
+	const struct program_stage *latest;
+	int64_t due_at;
+
+	if (told != NULL)
+		return told;
+	latest = latest_stage(look, a, &due_at);
+	if (latest == NULL || due_at >= look->rules->handled_before)
+		return NULL;
+	said_mark_told(look, KIND_FOLLOW_UP, a->visit->no, a->start_on,
+	    (int32_t)latest->stage, due_at);
+	return last_told(look, a->visit);
+}
+
 /* Which day has a reminder: its stage, in the order of the program. */
 static void
 collect_planned(struct look *look, const struct appointment *a)
 {
 	const struct program *program = &look->rules->kinds[KIND_FOLLOW_UP];
-	const struct said *told = a->moved ? last_told(look, a->visit) : NULL;
-	/* one correction is owed where another start was told of last */
-	bool owed = told != NULL && told_start(look, told) != a->start_at;
 	const struct program_stage *latest = NULL;
 	int64_t moved_at = a->moved_at == AT_NEVER ? look->now : a->moved_at;
 	int64_t latest_at = 0;
+	const struct said *told;
+	bool owed;
 
 	if (a->start_at <= look->now)
 		return;
+	/* one correction is owed where another start was told of last */
+	told = a->moved ? told_before_move(look, a) : NULL;
+	owed = told != NULL && told_start(look, told) != a->start_at;
 	if (owed)
 		add_message(look, a, STAGE_MOVED, moved_at, a->start_at);
 	for (uint32_t i = 0; i < program->stage_count; i++) {

@@ -59,6 +59,24 @@ every_life_keeps_what_plan_promises(void **state)
 	assert_int_equal(tally.lives, lives);
 }
 
+/* Each broke a promise once, in a run of its seed. */
+static void
+lives_that_were_mended_stay_so(void **state)
+{
+	static const struct {
+		uint64_t seed, number;
+	} mended[] = {
+	    /* moved after a reminder that only counted as told */
+	    {203675565, 175863},
+	};
+	uint64_t before = tally.lives;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(mended); i++)
+		live_one(mended[i].seed, mended[i].number);
+	assert_int_equal(tally.lives, before + COUNT(mended));
+}
+
 /* A promise about what never happened proves nothing. */
 static void
 every_action_and_reason_was_reached(void **state)
@@ -78,6 +96,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_life_keeps_what_plan_promises),
+	    cmocka_unit_test(lives_that_were_mended_stay_so),
 	    cmocka_unit_test(every_action_and_reason_was_reached),
 	};
 
