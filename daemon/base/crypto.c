@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <mbedtls/aes.h>
 #include <mbedtls/base64.h>
 #include <mbedtls/constant_time.h>
 #include <mbedtls/gcm.h>
@@ -25,6 +26,7 @@
 
 #define TAG_BYTES 16
 #define NONCE_BYTES 12
+#define BLOCK_BYTES 16
 #define KEY_BITS 256
 
 static const char base32_alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
@@ -129,6 +131,41 @@ crypto_aes_gcm_open(const uint8_t key[32], const uint8_t nonce[12],
 	    sealed, out);
 	mbedtls_gcm_free(&gcm);
 	return !failed;
+}
+
+static bool
+aes_cbc(const uint8_t key[32], int mode, const uint8_t iv[16], const void *in,
+    size_t bytes, uint8_t *out)
+{
+	mbedtls_aes_context aes;
+	uint8_t vector[BLOCK_BYTES]; /* changed as it goes */
+	int failed;
+
+	if (bytes % BLOCK_BYTES != 0)
+		return false;
+	memcpy(vector, iv, sizeof(vector));
+	mbedtls_aes_init(&aes);
+	failed = mode == MBEDTLS_AES_ENCRYPT
+		     ? mbedtls_aes_setkey_enc(&aes, key, KEY_BITS)
+		     : mbedtls_aes_setkey_dec(&aes, key, KEY_BITS);
+	assert(!failed);
+	failed = mbedtls_aes_crypt_cbc(&aes, mode, bytes, vector, in, out);
+	mbedtls_aes_free(&aes);
+	return !failed;
+}
+
+bool
+crypto_aes_cbc_encrypt(const uint8_t key[32], const uint8_t iv[16],
+    const void *plain, size_t bytes, uint8_t *out)
+{
+	return aes_cbc(key, MBEDTLS_AES_ENCRYPT, iv, plain, bytes, out);
+}
+
+bool
+crypto_aes_cbc_decrypt(const uint8_t key[32], const uint8_t iv[16],
+    const void *sealed, size_t bytes, uint8_t *out)
+{
+	return aes_cbc(key, MBEDTLS_AES_DECRYPT, iv, sealed, bytes, out);
 }
 
 void

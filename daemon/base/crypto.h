@@ -22,6 +22,11 @@ void crypto_aes_gcm_seal(const uint8_t key[32], const uint8_t nonce[12],
 must_check bool crypto_aes_gcm_open(const uint8_t key[32],
     const uint8_t nonce[12], const void *associated, size_t associated_bytes,
     const uint8_t *sealed, size_t bytes, uint8_t *out /* bytes - 16 */);
+/* AES-256-CBC without padding; bytes: whole blocks of 16. */
+must_check bool crypto_aes_cbc_encrypt(const uint8_t key[32],
+    const uint8_t iv[16], const void *plain, size_t bytes, uint8_t *out);
+must_check bool crypto_aes_cbc_decrypt(const uint8_t key[32],
+    const uint8_t iv[16], const void *sealed, size_t bytes, uint8_t *out);
 void crypto_random(void *out, size_t bytes); /* getrandom(2) */
 bool crypto_equal(
     const void *a, const void *b, size_t bytes); /* constant time */

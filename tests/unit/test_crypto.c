@@ -1,6 +1,6 @@
 /*
  * Digests, MACs, ciphers and encodings against published vectors: FIPS 180-4,
- * RFC 1321, 2202, 4231, 5869, the GCM specification and RFC 4648.
+ * RFC 1321, 2202, 4231, 5869, the GCM specification, SP 800-38A and RFC 4648.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -310,10 +310,42 @@ wiped_bytes_are_zero(void **state)
 	assert_memory_equal(secret, zero, sizeof(zero));
 }
 
+/* SP 800-38A, F.2.5 and F.2.6. */
+static void
+aes_cbc_agrees_with_its_standard(void **state)
+{
+	static const char plain[] = "6bc1bee22e409f96e93d7e117393172a"
+				    "ae2d8a571e03ac9c9eb76fac45af8e51"
+				    "30c81c46a35ce411e5fbc1191a0a52ef"
+				    "f69f2445df4f9b17ad2b417be66c3710";
+	static const char sealed[] = "f58c4c04d6e5f1ba779eabfb5f7bfbd6"
+				     "9cfc4e967edb808d679f777bc6702c7d"
+				     "39f23369a9d9bacfa530e26304231461"
+				     "b2eb05e2c39be9fcda6c19078c6a9d1b";
+	uint8_t key[BYTES_MAX], iv[BYTES_MAX], in[BYTES_MAX], out[BYTES_MAX];
+	size_t bytes;
+
+	(void)state;
+	(void)from_hex("603deb1015ca71be2b73aef0857d7781"
+		       "1f352c073b6108d72d9810a30914dff4",
+	    key);
+	(void)from_hex("000102030405060708090a0b0c0d0e0f", iv);
+	bytes = from_hex(plain, in);
+	assert_true(crypto_aes_cbc_encrypt(key, iv, in, bytes, out));
+	expect_hex(out, bytes, sealed);
+	bytes = from_hex(sealed, in);
+	assert_true(crypto_aes_cbc_decrypt(key, iv, in, bytes, out));
+	expect_hex(out, bytes, plain);
+	assert_true(crypto_aes_cbc_decrypt(key, iv, in, 0, out));
+	assert_false(crypto_aes_cbc_decrypt(key, iv, in, 15, out));
+	assert_false(crypto_aes_cbc_encrypt(key, iv, in, 17, out));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(aes_cbc_agrees_with_its_standard),
 	    cmocka_unit_test(digests_agree_with_their_standards),
 	    cmocka_unit_test(hmac_agrees_with_rfc_4231_and_2202),
 	    cmocka_unit_test(hkdf_agrees_with_rfc_5869),
