@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "door/admin.h"
 #include "door/callback.h"
+#include "flow/addresses.h"
 #include "flow/clock_sync.h"
 #include "flow/copies.h"
 #include "flow/receipts.h"
@@ -44,6 +45,7 @@ struct daemon {
 	struct inbox *inbox;
 	struct receipts *receipts;
 	struct replies *replies;
+	struct addresses *addresses;
 	struct copies *copies;
 	struct state_file *state; /* NULL: nothing is remembered */
 	struct aftermath *aftermath;

@@ -158,6 +158,8 @@ on_tick(void *arg)
 		dispatch_look(daemon->dispatch);
 	if (daemon->loaded && daemon->settings.role != ROLE_INBOX)
 		gateways_look_at_balances(daemon->gateways);
+	if (daemon->loaded && daemon->settings.role != ROLE_INBOX)
+		gateways_look_at_tokens(daemon->gateways);
 	if (daemon->loaded && daemon->settings.role != ROLE_INBOX &&
 	    clock_agrees(&daemon->clock))
 		rescue_look(daemon->rescue);
@@ -173,9 +175,16 @@ on_chores(void *arg)
 	if (!daemon->loaded || daemon->settings.role == ROLE_INBOX)
 		return;
 	/* by turns: each has the connection to itself */
-	daemon->turns += daemon->turns % 2 == 0
-			     ? receipts_look(daemon->receipts)
-			     : replies_look(daemon->replies);
+	switch (daemon->turns % 3) {
+	case 0:
+		daemon->turns += receipts_look(daemon->receipts);
+		break;
+	case 1:
+		daemon->turns += replies_look(daemon->replies);
+		break;
+	default:
+		daemon->turns += addresses_look(daemon->addresses);
+	}
 }
 
 /* On each connection, before any work: nothing is done by another schema. */
@@ -359,6 +368,8 @@ daemon_start(struct daemon *daemon)
 	dispatch_on_room(daemon->dispatch, on_room, daemon);
 	accounts_open(gateways_accounts(daemon->gateways), daemon->db[DB_WRITE],
 	    on_granted, daemon->dispatch);
+	gateways_use_tokens(
+	    daemon->gateways, daemon->db[DB_WRITE], daemon->keyring);
 	daemon->copies = copies_create(daemon->db[DB_WRITE], &daemon->clock,
 	    gateways_accounts(daemon->gateways), daemon->copy,
 	    roles[daemon->settings.role]);
@@ -373,6 +384,8 @@ daemon_start(struct daemon *daemon)
 	    receipts_create(daemon->db[DB_CHORES], &daemon->clock);
 	daemon->replies = replies_create(daemon->db[DB_CHORES], &daemon->clock,
 	    daemon->keyring, daemon->gateways);
+	daemon->addresses =
+	    addresses_create(daemon->db[DB_CHORES], &daemon->clock);
 	db_listen(daemon->db[DB_CHORES], "agenda", on_notify, daemon);
 	daemon->tick = loop_timer_create(daemon->loop, on_tick, daemon);
 	daemon->chores = loop_timer_create(daemon->loop, on_chores, daemon);
@@ -402,7 +415,8 @@ all_idle(const struct daemon *daemon)
 	return worker_idle(daemon->worker) && dispatch_idle(daemon->dispatch) &&
 	       outcomes_idle(daemon->outcomes) && rescue_idle(daemon->rescue) &&
 	       receipts_idle(daemon->receipts) &&
-	       replies_idle(daemon->replies) && !daemon->refreshing &&
+	       replies_idle(daemon->replies) &&
+	       addresses_idle(daemon->addresses) && !daemon->refreshing &&
 	       !daemon->reading_clock;
 }
 

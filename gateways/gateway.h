@@ -43,7 +43,8 @@ enum gw_flag {               /* bits */
 	GW_ABROAD = 16,      /* carries data abroad */
 	GW_TEMPLATES = 32,   /* takes only texts that were registered */
 	GW_SAME_TEXT = 64,   /* a batch says everything but the address once */
-	GW_CODES = 128 /* takes any text, and the code of a registered one */
+	GW_CODES = 128, /* takes any text, and the code of a registered one */
+	GW_FREE_ANSWERS = 256 /* an answer to a reply need not be registered */
 };
 
 enum gw_verdict { GW_ACCEPTED = 1, GW_RETRY, GW_REJECTED, GW_UNKNOWN };
@@ -154,6 +155,9 @@ struct gw_host {
 	const char *(*buf_string)(
 	    struct gw_buf *buf); /* valid until the next append */
 	size_t (*buf_bytes)(const struct gw_buf *buf);
+	/* AES-256-CBC of whole blocks of 16, padding left in; false if not */
+	bool (*aes_cbc_decrypt)(struct gw_call *call, const uint8_t key[32],
+	    const uint8_t iv[16], const void *data, size_t bytes, uint8_t *out);
 };
 
 /* One call into the plug-in. */
@@ -193,6 +197,11 @@ struct gw_request { /* HTTP to the provider */
 	size_t body_bytes;
 	bool http2;
 	int32_t timeout_ms; /* 0: the host's */
+	/*
+	 * send: the provider knows these references again.  Where nobody knows
+	 * whether they were taken the host sends once more, at once.
+	 */
+	bool repeatable;
 };
 
 struct gw_response {
@@ -218,6 +227,7 @@ struct gw_message {
 	const char *extension; /* digits replies carry, or NULL */
 	int32_t valid_s;       /* deliver within, or not at all; 0: unbounded */
 	const char *link;      /* page to open, or NULL */
+	bool repeated; /* the host sends it again: gw_request.repeatable */
 };
 
 struct gw_outcome {
@@ -227,6 +237,12 @@ struct gw_outcome {
 	const char *provider_id; /* the provider's message id, or NULL */
 	int32_t retry_after_s;   /* 0: the host's ladder */
 	bool opted_out;          /* the provider says: this address refused */
+	/*
+	 * The token was not good.  The host gets another and sends once more;
+	 * what this outcome says counts where that one is refused, too.
+	 */
+	bool token_refused;
+	bool no_receipt; /* accepted, and there will be none for this one */
 };
 
 enum gw_found { /* what a query about an unknown outcome found */
@@ -251,7 +267,12 @@ struct gw_query_result {
 	int64_t at_us; /* of delivery, 0 if not known */
 };
 
-enum gw_event_type { GW_EVENT_RECEIPT = 1, GW_EVENT_REPLY, GW_EVENT_CREDIT };
+enum gw_event_type {
+	GW_EVENT_RECEIPT = 1,
+	GW_EVENT_REPLY,
+	GW_EVENT_CREDIT,
+	GW_EVENT_ADDRESS /* not to be used any more, or again */
+};
 
 struct gw_event { /* something a callback told */
 	enum gw_event_type type;
@@ -266,7 +287,7 @@ struct gw_event { /* something a callback told */
 	int64_t at_us;
 	bool delivered;   /* receipts */
 	bool opted_out;   /* receipts: the address refused */
-	bool address_bad; /* receipts: stop using this address */
+	bool address_bad; /* receipts, addresses: stop using this address */
 	int32_t credits;  /* credit events: added */
 };
 

@@ -598,7 +598,7 @@ CREATE TABLE inbox (
 	event_key      bytea PRIMARY KEY CHECK (octet_length(event_key) = 32),
 	tenant_id      integer NOT NULL,
 	gateway        text NOT NULL,
-	type           smallint NOT NULL,      -- 1 receipt, 2 reply, 3 credit
+	type           smallint NOT NULL,      -- 1 receipt, 2 reply, 3 credit, 4 address
 	received_at    timestamptz NOT NULL,
 	event_at       timestamptz,
 	reference      text,

@@ -272,11 +272,12 @@ pause_gateway(struct dispatch *dispatch, struct gateway *gateway,
 }
 
 static enum delivery_state
-state_of(const struct delivery *delivery, enum gw_verdict verdict)
+state_of(const struct delivery *delivery, const struct gw_outcome *o)
 {
-	switch (verdict) {
+	switch (o->verdict) {
 	case GW_ACCEPTED:
-		return (delivery->gateway->api->flags & GW_RECEIPTS) != 0
+		return (delivery->gateway->api->flags & GW_RECEIPTS) != 0 &&
+			       !o->no_receipt
 			   ? DELIVERY_ACCEPTED
 			   : DELIVERY_UNCONFIRMED;
 	case GW_REJECTED:
@@ -292,8 +293,8 @@ static void
 judge(struct dispatch *dispatch, struct delivery *delivery,
     const struct gw_outcome *o, int64_t sent_at)
 {
-	struct outcome outcome = begin_outcome(
-	    delivery, state_of(delivery, o->verdict), o->code, sent_at);
+	struct outcome outcome =
+	    begin_outcome(delivery, state_of(delivery, o), o->code, sent_at);
 
 	outcome.provider_id = o->provider_id;
 	metric_add(METRIC_MESSAGES, delivery->gateway->name,

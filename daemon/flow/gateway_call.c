@@ -111,6 +111,14 @@ host_equal(struct gw_call *call, const void *a, const void *b, size_t bytes)
 	return crypto_equal(a, b, bytes);
 }
 
+static bool
+host_aes_cbc_decrypt(struct gw_call *call, const uint8_t key[32],
+    const uint8_t iv[16], const void *data, size_t bytes, uint8_t *out)
+{
+	(void)call;
+	return crypto_aes_cbc_decrypt(key, iv, data, bytes, out);
+}
+
 /* ---- encodings ---- */
 
 /* The buffer's text in the arena; frees the buffer. */
@@ -399,6 +407,7 @@ const struct gw_host gateway_call_host = {
     .buf_json = host_buf_json,
     .buf_string = host_buf_string,
     .buf_bytes = host_buf_bytes,
+    .aes_cbc_decrypt = host_aes_cbc_decrypt,
 };
 
 void

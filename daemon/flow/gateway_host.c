@@ -13,6 +13,7 @@
 #include "base/watchdog.h"
 #include "flow/gateway_call.h"
 #include "flow/gateway_load.h"
+#include "flow/gateway_token.h"
 
 /*
  * Messages queued: so many windows of requests, and no more than so many
@@ -24,39 +25,21 @@
 #define NUMBER_DIGITS 7 /* in a row: somebody's number */
 #define BALANCE_US (15 * MINUTE_US)
 
-struct request { /* one on its way */
-	struct gateway *gateway;
-	struct gateway_config *config; /* held */
-	struct arena *arena;
-	const struct gw_message *messages;
-	size_t count;
-	struct gw_outcome *outcomes;
-	const struct gw_query *query;
-	int64_t started_at;  /* unmoved */
-	int64_t begin_until; /* unmoved; AT_NEVER: whenever it can */
-	void (*sent)(const struct gw_outcome *outcomes,
-	    const struct gateway_rest *rest, void *arg);
-	void (*queried)(const struct gw_query_result *result,
-	    const struct gateway_rest *rest, void *arg);
-	void *arg;
-};
-
-/* Begin a call into the plug-in; call_end() when it returned. */
-static void
-call_init(const struct gateway *gateway, const struct gateway_config *config,
+void
+request_call(const struct gateway *gateway, const struct gateway_config *config,
     struct arena *arena, struct gw_call *call)
 {
 	gateway_call_init(call, arena, gateway->name, config->settings,
 	    config->setting_count, clock_unmoved(gateway->gateways->clock),
-	    NULL);
+	    token_text(gateway));
 	call->channel = channel_word(gateway->channel);
 	watchdog_enter(gateway->name);
 	if (gateway->gateways->state != NULL)
 		state_file_calling(gateway->gateways->state, gateway->name);
 }
 
-static void
-call_end(const struct gateway *gateway)
+void
+request_call_end(const struct gateway *gateway)
 {
 	if (gateway->gateways->state != NULL)
 		state_file_called(gateway->gateways->state);
@@ -182,8 +165,8 @@ gateways_probe_us(const struct gateways *gateways)
 
 /* ---- requests ---- */
 
-static struct request *
-request_begin(struct gateway *gateway, void *arg)
+struct request *
+request_create(struct gateway *gateway, void *arg)
 {
 	struct arena *arena = arena_create();
 	struct request *request = arena_alloc(arena, sizeof(*request));
@@ -193,8 +176,29 @@ request_begin(struct gateway *gateway, void *arg)
 	request->arena = arena;
 	request->arg = arg;
 	request->started_at = clock_unmoved(gateway->gateways->clock);
-	gateway->in_flight++;
+	request->token_at = AT_UNKNOWN;
 	return request;
+}
+
+static struct request *
+request_begin(struct gateway *gateway, void *arg)
+{
+	gateway->in_flight++;
+	return request_create(gateway, arg);
+}
+
+/* Now, or once there is a token. */
+static void
+request_write(struct request *request)
+{
+	struct gateway *gateway = request->gateway;
+
+	if (gateway->own->token != NULL && token_text(gateway) == NULL) {
+		token_wait(request);
+		return;
+	}
+	request->token_at = token_end(gateway);
+	request->write(request);
 }
 
 /* Its place in the window is free before anybody is told. */
@@ -205,7 +209,7 @@ request_end(struct request *request)
 	request->gateway->in_flight--;
 }
 
-static void
+void
 request_free(struct request *request)
 {
 	gateway_config_release(request->config);
@@ -244,8 +248,8 @@ set_all(struct request *request, enum gw_verdict verdict, const char *code)
  * A code is logged and stored: letters, digits and . _ : - of it, and no
  * run of digits that could be somebody's number.
  */
-static const char *
-clean_code(struct arena *arena, const char *code)
+const char *
+request_code(struct arena *arena, const char *code)
 {
 	size_t run = 0;
 	char *text;
@@ -281,7 +285,7 @@ clean_outcomes(struct request *request)
 		    o->scope > GW_SCOPE_GATEWAY)
 			*o = (struct gw_outcome){GW_UNKNOWN, GW_SCOPE_GATEWAY,
 			    .code = "plugin_incomplete"};
-		o->code = clean_code(request->arena, o->code);
+		o->code = request_code(request->arena, o->code);
 		if (o->retry_after_s < 0)
 			o->retry_after_s = 0;
 	}
@@ -294,8 +298,8 @@ verdict_of_end(enum http_end end)
 	return end == HTTP_UNSENT ? GW_RETRY : GW_UNKNOWN;
 }
 
-static struct gw_response *
-make_response(struct request *request, const struct http_response *http)
+struct gw_response *
+request_response(struct request *request, const struct http_response *http)
 {
 	struct gw_response *response =
 	    arena_alloc(request->arena, sizeof(*response));
@@ -404,23 +408,78 @@ note_answer(const struct request *request, enum pace_sign sign, int32_t told_s,
 	return rest;
 }
 
+/* Its token was not good: once more, with another. */
+static bool
+renew(struct request *request)
+{
+	struct gateway *gateway = request->gateway;
+
+	if (gateway->own->token == NULL || request->renewed ||
+	    !request->outcomes[0].token_refused)
+		return false;
+	request->renewed = true;
+	token_refused(gateway, request->token_at);
+	request_write(request);
+	return true;
+}
+
+/*
+ * Nobody knows whether it was taken, and the provider knows it again: once
+ * more, unless the provider is being tried, or time is up.
+ */
+static bool
+repeat(struct request *request)
+{
+	struct gw_message *again;
+
+	if (!request->repeatable || request->repeated ||
+	    request->outcomes[0].verdict != GW_UNKNOWN ||
+	    request->gateway->pace.probing ||
+	    clock_unmoved(request->gateway->gateways->clock) >=
+		request->begin_until)
+		return false;
+	again = arena_array(request->arena, request->count, sizeof(*again));
+	for (size_t i = 0; i < request->count; i++) {
+		again[i] = request->messages[i];
+		again[i].repeated = true;
+	}
+	request->messages = again;
+	request->repeated = true;
+	request_write(request);
+	return true;
+}
+
+/* A repeat that was not taken says nothing of what was sent before it. */
+static void
+doubt_repeated(struct request *request)
+{
+	for (size_t i = 0; i < request->count && request->repeated; i++)
+		if (request->outcomes[i].verdict == GW_RETRY)
+			request->outcomes[i].verdict = GW_UNKNOWN;
+}
+
 static void
 send_on_response(const struct http_response *http, void *arg)
 {
 	struct request *request = arg;
 	struct gateway_rest rest;
+	enum pace_sign sign;
 	struct gw_call call;
 
 	note_pace(request->gateway, http->took_us);
-	call_init(request->gateway, request->config, request->arena, &call);
+	request_call(request->gateway, request->config, request->arena, &call);
 	if (http->end != HTTP_ANSWERED)
 		set_all(request, verdict_of_end(http->end), http->error);
 	else
-		take_response(request, &call, make_response(request, http));
-	call_end(request->gateway);
+		take_response(request, &call, request_response(request, http));
+	request_call_end(request->gateway);
 	clean_outcomes(request);
-	rest = note_answer(request, read_sign(request, http), told_s(request),
-	    request->outcomes[0].code);
+	if (renew(request) || repeat(request))
+		return;
+	sign = read_sign(request, http);
+	rest = note_answer(
+	    request, sign, told_s(request), request->outcomes[0].code);
+	doubt_repeated(request);
 	tell_sent(request, &rest);
 }
 
@@ -435,9 +494,8 @@ origin_bytes(const char *url)
 		   : (size_t)(host - url) + 3 + strcspn(host + 3, "/?#");
 }
 
-/* A plug-in reaches only hosts that its settings name. */
-static bool
-url_allowed(const struct request *request, const char *url)
+bool
+request_url_allowed(const struct request *request, const char *url)
 {
 	const struct gateway_config *config = request->config;
 	size_t bytes = url == NULL ? 0 : origin_bytes(url);
@@ -453,8 +511,8 @@ url_allowed(const struct request *request, const char *url)
 	return false;
 }
 
-static void
-start_http(struct request *request, const struct gw_request *wire,
+void
+request_start(struct request *request, const struct gw_request *wire,
     void (*done)(const struct http_response *http, void *arg))
 {
 	const struct gateway *gateway = request->gateway;
@@ -496,6 +554,43 @@ send_deferred(void *arg)
 	tell_sent(request, &(struct gateway_rest){0});
 }
 
+/* There was no token: it surely did not leave, at least not this time. */
+static void
+send_give_up(struct request *request, enum pace_sign sign, const char *code)
+{
+	struct gateway_rest rest;
+
+	set_all(request, GW_RETRY, code);
+	clean_outcomes(request);
+	rest = note_answer(request, sign, 0, request->outcomes[0].code);
+	doubt_repeated(request);
+	tell_sent(request, &rest);
+}
+
+static void
+send_write(struct request *request)
+{
+	struct gateway *gateway = request->gateway;
+	struct gw_request wire = {0};
+	struct gw_call call;
+	int status;
+
+	request_call(gateway, request->config, request->arena, &call);
+	status = gateway->api->send(
+	    &call, request->messages, request->count, &wire, request->outcomes);
+	request_call_end(gateway);
+	request->repeatable = wire.repeatable;
+	if (status == 0 && request_url_allowed(request, wire.url)) {
+		request_start(request, &wire, send_on_response);
+		return;
+	}
+	if (status == 0) {
+		log_error("gateway.url_refused", log_s(GATEWAY, gateway->name));
+		set_all(request, GW_RETRY, "url_refused");
+	}
+	loop_defer(gateway->gateways->loop, send_deferred, request);
+}
+
 void
 gateway_send(struct gateway *gateway, const struct gw_message *messages,
     size_t count, int64_t begin_until,
@@ -504,9 +599,6 @@ gateway_send(struct gateway *gateway, const struct gw_message *messages,
     void *arg)
 {
 	struct request *request = request_begin(gateway, arg);
-	struct gw_request wire = {0};
-	struct gw_call call;
-	int status;
 
 	assert(count > 0 && count <= gateway->batch_max);
 	request->messages = messages;
@@ -515,19 +607,9 @@ gateway_send(struct gateway *gateway, const struct gw_message *messages,
 	request->sent = done;
 	request->outcomes =
 	    arena_array(request->arena, count, sizeof(*request->outcomes));
-	call_init(gateway, request->config, request->arena, &call);
-	status = gateway->api->send(
-	    &call, messages, count, &wire, request->outcomes);
-	call_end(gateway);
-	if (status == 0 && url_allowed(request, wire.url)) {
-		start_http(request, &wire, send_on_response);
-		return;
-	}
-	if (status == 0) {
-		log_error("gateway.url_refused", log_s(GATEWAY, gateway->name));
-		set_all(request, GW_RETRY, "url_refused");
-	}
-	loop_defer(gateway->gateways->loop, send_deferred, request);
+	request->write = send_write;
+	request->give_up = send_give_up;
+	request_write(request);
 }
 
 /* ---- asking ---- */
@@ -560,17 +642,17 @@ query_on_response(const struct http_response *http, void *arg)
 	struct gw_call call;
 	int32_t wait_s = 0;
 
-	call_init(request->gateway, request->config, request->arena, &call);
+	request_call(request->gateway, request->config, request->arena, &call);
 	if (http->end == HTTP_ANSWERED) {
 		const struct gw_response *response =
-		    make_response(request, http);
+		    request_response(request, http);
 
 		wait_s = gateway_call_retry_after_s(response, call.now_us);
 		request->gateway->api->queried(
 		    &call, request->query, response, &result);
 	}
-	call_end(request->gateway);
-	result.code = clean_code(request->arena, result.code);
+	request_call_end(request->gateway);
+	result.code = request_code(request->arena, result.code);
 	if (result.found < GW_FOUND_NOTHING || result.found > GW_FOUND_UNSURE)
 		result.found = GW_FOUND_UNSURE;
 	rest = note_question(request, http, &result, wait_s);
@@ -586,6 +668,32 @@ query_deferred(void *arg)
 	tell_found(request, &result, &(struct gateway_rest){0});
 }
 
+static void
+query_give_up(struct request *request, enum pace_sign sign, const char *code)
+{
+	struct gw_query_result result = {.found = GW_FOUND_UNSURE};
+	struct gateway_rest rest = note_answer(request, sign, 0, code);
+
+	tell_found(request, &result, &rest);
+}
+
+static void
+query_write(struct request *request)
+{
+	struct gateway *gateway = request->gateway;
+	struct gw_request wire = {0};
+	struct gw_call call;
+
+	request_call(gateway, request->config, request->arena, &call);
+	if (gateway->api->query != NULL)
+		gateway->api->query(&call, request->query, &wire);
+	request_call_end(gateway);
+	if (request_url_allowed(request, wire.url))
+		request_start(request, &wire, query_on_response);
+	else
+		loop_defer(gateway->gateways->loop, query_deferred, request);
+}
+
 void
 gateway_query(struct gateway *gateway, const struct gw_query *query,
     void (*done)(const struct gw_query_result *result,
@@ -593,20 +701,13 @@ gateway_query(struct gateway *gateway, const struct gw_query *query,
     void *arg)
 {
 	struct request *request = request_begin(gateway, arg);
-	struct gw_request wire = {0};
-	struct gw_call call;
 
 	request->query = query;
 	request->begin_until = AT_NEVER;
 	request->queried = done;
-	call_init(gateway, request->config, request->arena, &call);
-	if (gateway->api->query != NULL)
-		gateway->api->query(&call, query, &wire);
-	call_end(gateway);
-	if (url_allowed(request, wire.url))
-		start_http(request, &wire, query_on_response);
-	else
-		loop_defer(gateway->gateways->loop, query_deferred, request);
+	request->write = query_write;
+	request->give_up = query_give_up;
+	request_write(request);
 }
 
 /* ---- what is left ---- */
@@ -643,32 +744,50 @@ balance_on_response(const struct http_response *http, void *arg)
 	struct gw_call call;
 	int64_t left;
 
-	call_init(gateway, request->config, request->arena, &call);
+	request_call(gateway, request->config, request->arena, &call);
 	if (http->end == HTTP_ANSWERED &&
 	    gateway->api->balanced(
-		&call, make_response(request, http), &left) == 0)
+		&call, request_response(request, http), &left) == 0)
 		take_balance(gateway, left);
-	call_end(gateway);
+	request_call_end(gateway);
 	end_balance(request);
+}
+
+static void
+balance_give_up(struct request *request, enum pace_sign sign, const char *code)
+{
+	(void)sign;
+	(void)code;
+	end_balance(request);
+}
+
+static void
+balance_write(struct request *request)
+{
+	struct gateway *gateway = request->gateway;
+	struct gw_request wire = {0};
+	struct gw_call call;
+
+	request_call(gateway, request->config, request->arena, &call);
+	gateway->api->balance(&call, &wire);
+	request_call_end(gateway);
+	if (request_url_allowed(request, wire.url))
+		request_start(request, &wire, balance_on_response);
+	else
+		end_balance(request);
 }
 
 static void
 ask_balance(struct gateway *gateway)
 {
 	struct request *request = request_begin(gateway, NULL);
-	struct gw_request wire = {0};
-	struct gw_call call;
 
 	gateway->balance_asked_at = clock_boot();
 	gateway->asking_balance = true;
 	request->begin_until = AT_NEVER;
-	call_init(gateway, request->config, request->arena, &call);
-	gateway->api->balance(&call, &wire);
-	call_end(gateway);
-	if (url_allowed(request, wire.url))
-		start_http(request, &wire, balance_on_response);
-	else
-		end_balance(request);
+	request->write = balance_write;
+	request->give_up = balance_give_up;
+	request_write(request);
 }
 
 void
@@ -703,9 +822,9 @@ gateway_receive(struct gateway *gateway, const struct gw_callback *callback,
 	*answer = (struct gw_answer){.status = 404};
 	if (gateway->api->receive == NULL)
 		return -1;
-	call_init(gateway, gateway->own->config, arena, &call);
+	request_call(gateway, gateway->own->config, arena, &call);
 	count = gateway->api->receive(&call, callback, events, answer);
-	call_end(gateway);
+	request_call_end(gateway);
 	return count;
 }
 

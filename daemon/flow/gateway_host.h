@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/http_client.h"
+#include "base/keyring.h"
 #include "care/dossier.h"
 #include "flow/account.h"
 #include "flow/settings.h"
@@ -106,6 +107,14 @@ bool gateways_all_paused(const struct gateways *gateways);
 void gateways_remember(struct gateways *gateways, struct state_file *state);
 /* The accounts of all gateways. */
 struct accounts *gateways_accounts(const struct gateways *gateways);
+/*
+ * Before anything is sent: where the tokens of providers are shared, and what
+ * seals them.
+ */
+void gateways_use_tokens(
+    struct gateways *gateways, struct db *db, struct keyring *keyring);
+/* Have tokens that end soon refreshed: call each second. */
+void gateways_look_at_tokens(struct gateways *gateways);
 /* How long a scope that refuses rests before it is tried again. */
 int64_t gateways_probe_us(const struct gateways *gateways);
 
@@ -120,7 +129,8 @@ struct gateway_rest {     /* what a request asks of the gateway as a whole */
  * which is called exactly once, from the loop.  The caller keeps in_flight
  * below the window, and takes the messages from the account; in_flight is
  * counted here.  After begin_until (unmoved) no request begins: it then
- * surely did not leave.
+ * surely did not leave.  Where the plug-in wants a token, it waits for one;
+ * one that was refused is replaced once.
  */
 void gateway_send(struct gateway *gateway, const struct gw_message *messages,
     size_t count, int64_t begin_until,

@@ -13,13 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crypto.h"
 #include "base/watchdog.h"
 #include "flow/gateway_call.h"
 #include "flow/gateway_check.h"
 #include "flow/gateway_load.h"
+#include "flow/gateway_token.h"
 #include "flow/plugin.h"
 
-#define SECRET_CHARACTERS_MIN 22 /* 128 bits in base64 */
+#define SETTINGS_BYTES_MAX (1u << 20) /* of one section */
+#define SECRET_CHARACTERS_MIN 22      /* 128 bits in base64 */
 
 struct candidate { /* what a gateway will be */
 	const struct gateway_settings *from;
@@ -94,12 +97,13 @@ config_create(void)
 
 /* ---- the shared object ---- */
 
-/* Only what this host can serve: no tokens, no sessions. */
+/* Only what this host can serve: no sessions. */
 static int
 check_needs(const struct loading *loading, const struct gw_api *api)
 {
 	if (api->send == NULL || api->sent == NULL || api->batch_max < 1 ||
-	    api->session != NULL || api->auth != NULL ||
+	    api->session != NULL ||
+	    (api->auth == NULL) != (api->authed == NULL) ||
 	    (api->query == NULL) != (api->queried == NULL) ||
 	    (api->balance == NULL) != (api->balanced == NULL))
 		return fail(loading, "plugin",
@@ -227,6 +231,22 @@ is_listener(const struct loading *loading)
 	return loading->change->settings->role == ROLE_INBOX;
 }
 
+static void
+digest_settings(struct gateway_config *config)
+{
+	struct buf all = BUF_INIT(SETTINGS_BYTES_MAX);
+
+	for (size_t i = 0; i < config->setting_count; i++) {
+		const char *value = config->settings[i].value;
+
+		buf_u32(&all, value == NULL ? 0 : (uint32_t)strlen(value) + 1);
+		buf_text(&all, value == NULL ? "" : value);
+	}
+	crypto_sha256(all.data, all.bytes, config->digest);
+	crypto_wipe(all.data, all.bytes);
+	buf_free(&all);
+}
+
 static int
 take_settings(const struct loading *loading)
 {
@@ -254,6 +274,7 @@ take_settings(const struct loading *loading)
 	}
 	config->settings = settings;
 	config->setting_count = api->option_count;
+	digest_settings(config);
 	config->plain_http = loading->from->plain_http;
 	config->ca_file =
 	    loading->from->ca_file == NULL
@@ -538,6 +559,8 @@ create_gateway(struct gateways *gateways, const struct candidate *candidate)
 	pace_init(&gateway->pace, (uint32_t)candidate->from->window,
 	    gateways->probe_us);
 	gateway->balance = BALANCE_UNKNOWN;
+	if (gateway->api->auth != NULL)
+		gateway->own->token = token_create(gateway);
 	return gateway;
 }
 
@@ -652,8 +675,10 @@ gateways_load(struct conf *conf, const struct settings *settings,
 void
 gateways_free(struct gateways *gateways)
 {
-	for (size_t i = 0; i < gateways_count(gateways); i++)
+	for (size_t i = 0; i < gateways_count(gateways); i++) {
 		gateway_config_release(gateways_at(gateways, i)->own->config);
+		token_free(gateways_at(gateways, i)->own->token);
+	}
 	accounts_free(gateways->accounts);
 	arena_free(gateways->pause_arena);
 	arena_free(gateways->arena);

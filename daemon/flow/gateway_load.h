@@ -12,12 +12,16 @@ struct gateway_config { /* what the file says of a gateway; replaced whole */
 	bool plain_http;
 	const char *ca_file;
 	const char *callback_secret, *callback_old_secret;
+	uint8_t digest[32]; /* of the settings: what a token is bound to */
 };
+
+struct token;
 
 struct gateway_private {
 	struct gw_api api; /* a copy: fields that it lacks are zero */
 	struct gateway_config *config;
-	int64_t took_us; /* a request, moving average */
+	int64_t took_us;     /* a request, moving average */
+	struct token *token; /* NULL: the plug-in wants none */
 };
 
 /* A request keeps the config that it began with. */
@@ -43,6 +47,8 @@ struct gateways {
 	const struct clock *clock;
 	struct accounts *accounts;
 	struct state_file *state; /* NULL: nothing is remembered */
+	struct db *token_db;      /* NULL: there are no tokens */
+	struct keyring *keyring;  /* that seals them */
 	int64_t lease_us, request_us, connect_us, probe_us;
 };
 

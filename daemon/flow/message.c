@@ -259,7 +259,10 @@ static void
 approve(const struct catalogue *catalogue, const struct audience *audience,
     const struct gateway *gateway, struct phrase *phrase)
 {
-	if (take_code(catalogue, audience, gateway, phrase) ||
+	bool free_answer = phrase->template->kind == KIND_ANSWER &&
+			   (gateway->api->flags & GW_FREE_ANSWERS) != 0;
+
+	if (take_code(catalogue, audience, gateway, phrase) || free_answer ||
 	    (gateway->api->flags & GW_TEMPLATES) == 0)
 		return;
 	log_warning("template.unapproved", log_s(GATEWAY, gateway->name),

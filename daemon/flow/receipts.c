@@ -1,8 +1,9 @@
 /*
  * Receipts: found by our reference, which encodes the delivery's key; in a
- * batch, where one reference covers a request, by the batch and the address.
- * One that comes before the send's answer waits and is tried again; one that
- * fits nothing for a week is left as unmatched.
+ * batch, where one reference covers a request, by the batch and the address;
+ * where there is no reference, by the provider's id and the address.  One
+ * that comes before the send's answer waits and is tried again; one that fits
+ * nothing for a week is left as unmatched.
  */
 #include "flow/receipts.h"
 
@@ -18,6 +19,9 @@
 
 #define WORK_MAX 500
 #define KEPT_US (7 * DAY_US)
+/* what only the provider's id names may be another program's message */
+#define KEPT_BY_ID_US HOUR_US
+#define BY_ID_DAYS 31          /* so old is no delivery that it may name */
 #define TRY_US (SECOND_US / 2) /* doubled at each try, to an hour */
 #define LOCKED_SHIFT_MAX 4     /* no row is held for long */
 
@@ -38,6 +42,7 @@ struct item { /* an event being worked on */
 	enum delivery_state state;
 	int64_t batch_ref; /* of the delivery that the reference names */
 	bool by_address;   /* another member of that request is meant */
+	bool by_id;        /* no reference: by address and provider_id */
 	bool applies;      /* its state changes now */
 	bool given_up;     /* it fits nothing */
 };
@@ -170,7 +175,7 @@ count_given_up(const struct receipts *receipts)
 	const struct item *items = receipts->items.data;
 
 	for (size_t i = 0; i < receipts->items.count; i++)
-		if (items[i].given_up)
+		if (items[i].given_up && !items[i].by_id)
 			metric_add(METRIC_RECEIPTS_UNMATCHED, NULL, NULL, 1);
 }
 
@@ -217,10 +222,11 @@ state_told(const struct item *item)
 static bool
 must_wait(const struct item *item, int64_t now)
 {
-	if (item->applies || now - item->received_at > KEPT_US)
+	if (item->applies ||
+	    now - item->received_at > (item->by_id ? KEPT_BY_ID_US : KEPT_US))
 		return false;
 	if (!item->has_key)
-		return false;
+		return item->by_id;
 	return !item->locked || !item->found ||
 	       item->state == DELIVERY_SENDING || item->state == DELIVERY_RETRY;
 }
@@ -532,6 +538,77 @@ on_states(enum db_outcome outcome, const char *sqlstate, void *arg)
 }
 
 static void
+take_by_id(const struct db_result *result, void *arg)
+{
+	struct receipts *receipts = arg;
+	struct item *items = receipts->items.data;
+	int64_t position = 0;
+
+	for (size_t i = 0; i < receipts->items.count; i++) {
+		if (!items[i].by_id)
+			continue;
+		position++;
+		for (int row = 0; row < db_rows(result); row++) {
+			if (db_i64(result, row, 0) != position)
+				continue;
+			items[i].key = delivery_key_read(result, row, 1);
+			items[i].has_key = true;
+			break;
+		}
+	}
+}
+
+static void
+on_found_by_id(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct receipts *receipts = arg;
+
+	if (outcome == DB_OK)
+		look_at(receipts, on_states);
+	else
+		give_up(receipts, outcome, sqlstate);
+}
+
+static void
+find_by_id(struct receipts *receipts)
+{
+	const struct item *items = receipts->items.data;
+	struct db_unit *unit = db_unit_begin(receipts->db);
+	struct db_array id, index, tenant;
+
+	db_array_init(&id, DB_TEXT);
+	db_array_init(&index, DB_BYTES);
+	db_array_init(&tenant, DB_I32);
+	for (size_t i = 0; i < receipts->items.count; i++)
+		if (items[i].by_id) {
+			db_array_text(&id, items[i].provider_id);
+			db_array_bytes(&index, items[i].address_index, 16);
+			db_array_i64(&tenant, items[i].tenant_id);
+		}
+	db_unit_add(unit, "delivery_by_provider", take_by_id, receipts);
+	db_param_array(unit, &id);
+	db_param_array(unit, &index);
+	db_param_array(unit, &tenant);
+	db_param_on(
+	    unit, (int32_t)(clock_care(receipts->clock) / DAY_US) - BY_ID_DAYS);
+	db_array_free(&id);
+	db_array_free(&index);
+	db_array_free(&tenant);
+	db_unit_send(unit, on_found_by_id, receipts);
+}
+
+static bool
+any_by_id(const struct receipts *receipts)
+{
+	const struct item *items = receipts->items.data;
+
+	for (size_t i = 0; i < receipts->items.count; i++)
+		if (items[i].by_id)
+			return true;
+	return false;
+}
+
+static void
 on_claimed(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct receipts *receipts = arg;
@@ -543,7 +620,10 @@ on_claimed(enum db_outcome outcome, const char *sqlstate, void *arg)
 	}
 	if (receipts->items.count > 0) {
 		receipts->members = false;
-		look_at(receipts, on_states);
+		if (any_by_id(receipts))
+			find_by_id(receipts);
+		else
+			look_at(receipts, on_states);
 		return;
 	}
 	unit = db_unit_begin(receipts->db);
@@ -580,6 +660,8 @@ take_items(const struct db_result *result, void *arg)
 		item->tries = db_i64(result, row, 10);
 		item->has_key = reference != NULL &&
 				delivery_reference_read(reference, &item->key);
+		item->by_id = reference == NULL && item->provider_id != NULL &&
+			      item->address_index != NULL;
 	}
 }
 

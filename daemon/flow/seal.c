@@ -112,6 +112,49 @@ seal_open_inbox_text(struct keyring *keyring, int32_t tenant_id,
 	    keyring, tenant_id, context, sealed, bytes, arena);
 }
 
+static void
+context_of_token(int32_t tenant_id, const char *gateway,
+    const uint8_t settings[32], char context[CONTEXT_MAX])
+{
+	struct buf both = BUF_INIT(0);
+	uint8_t digest[32];
+	char hex[33];
+	int bytes;
+
+	buf_text(&both, gateway);
+	buf_char(&both, '\0');
+	buf_add(&both, settings, 32);
+	crypto_sha256(both.data, both.bytes, digest);
+	buf_free(&both);
+	crypto_hex(digest, 16, hex);
+	bytes = snprintf(context, CONTEXT_MAX, "%" PRId32 "/gateway_token/%s",
+	    tenant_id, hex);
+	assert(bytes > 0 && bytes < CONTEXT_MAX);
+	(void)bytes;
+}
+
+void
+seal_token(struct keyring *keyring, int32_t tenant_id, const char *gateway,
+    const uint8_t settings[32], const char *token, struct buf *out)
+{
+	char context[CONTEXT_MAX];
+
+	context_of_token(tenant_id, gateway, settings, context);
+	keyring_seal(keyring, tenant_id, context, token, out);
+}
+
+const char *
+seal_open_token(struct keyring *keyring, int32_t tenant_id, const char *gateway,
+    const uint8_t settings[32], const uint8_t *sealed, size_t bytes,
+    struct arena *arena)
+{
+	char context[CONTEXT_MAX];
+
+	context_of_token(tenant_id, gateway, settings, context);
+	return keyring_open_text(
+	    keyring, tenant_id, context, sealed, bytes, arena);
+}
+
 void
 seal_address_index(struct keyring *keyring, int32_t tenant_id,
     enum channel channel, const char *address, uint8_t out[16])

@@ -2,7 +2,7 @@
 -- $1 bytea[]        event key
 -- $2 integer        tenant
 -- $3 text           gateway
--- $4 smallint[]     type: 1 receipt, 2 reply, 3 credit
+-- $4 smallint[]     type: 1 receipt, 2 reply, 3 credit, 4 address
 -- $5 timestamptz    received at, unmoved
 -- $6 timestamptz[]  of the event, as the provider says, or null
 -- $7 text[]         our reference, or null

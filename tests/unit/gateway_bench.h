@@ -22,7 +22,7 @@
 #include "read_json.h"
 
 #define MESSAGES_MAX 8
-#define SETTINGS_MAX 8
+#define SETTINGS_MAX 16
 #define NOW "2026-01-05T00:30:00Z"
 #define NONCE "0f8fad5bd9cb469fa16570867728950e"
 
@@ -34,6 +34,7 @@ struct subject { /* a plug-in, and what its tests have to know */
 	const char *stored;          /* says that events are; "" by 204 */
 	const char *acceptance;      /* no body without this word accepts any */
 	bool silence_accepts;        /* but an empty one does */
+	const char *token;           /* of auth(), or NULL */
 	/* sign what was bent, as the provider would; or NULL */
 	void (*sign)(struct bench *bench, struct gw_callback *callback);
 };
@@ -110,7 +111,7 @@ bench_init(struct bench *bench, const struct subject *subject,
 			    (struct gw_pair){api->options[i].name, value};
 	}
 	gateway_call_init(&bench->call, arena, "test", bench->settings, count,
-	    instant_of(now != NULL ? now : NOW), NULL);
+	    instant_of(now != NULL ? now : NOW), subject->token);
 	bench_host = gateway_call_host;
 	bench_host.random = bench_random;
 	bench->call.host = &bench_host;
@@ -166,11 +167,13 @@ outcome_line(struct arena *arena, const struct gw_outcome *outcome)
 	assert_non_null(outcome->code);
 	if (outcome->retry_after_s != 0)
 		wait = arena_printf(arena, " wait=%d", outcome->retry_after_s);
-	return arena_printf(arena, "%s %s %s%s%s%s%s",
+	return arena_printf(arena, "%s %s %s%s%s%s%s%s%s",
 	    verdicts[outcome->verdict], scopes[outcome->scope], outcome->code,
 	    outcome->provider_id != NULL ? " id=" : "",
 	    outcome->provider_id != NULL ? outcome->provider_id : "", wait,
-	    outcome->opted_out ? " opted_out" : "");
+	    outcome->opted_out ? " opted_out" : "",
+	    outcome->token_refused ? " token_refused" : "",
+	    outcome->no_receipt ? " no_receipt" : "");
 }
 
 static inline const char *
@@ -200,6 +203,8 @@ event_line(struct arena *arena, const struct gw_event *event)
 		kind = "reply";
 	else if (event->type == GW_EVENT_CREDIT)
 		kind = arena_printf(arena, "credit %d", event->credits);
+	else if (event->type == GW_EVENT_ADDRESS)
+		kind = event->address_bad ? "address bad" : "address good";
 	else
 		assert_int_equal(event->type, GW_EVENT_RECEIPT);
 	return arena_printf(arena, "%s%s%s%s%s%s%s%s%s%s%s", kind,
@@ -209,7 +214,9 @@ event_line(struct arena *arena, const struct gw_event *event)
 	    field(arena, "to", event->address),
 	    field(arena, "ext", event->extension),
 	    field(arena, "code", event->code), at_field(arena, event->at_us),
-	    event->address_bad ? " address_bad" : "",
+	    event->address_bad && event->type == GW_EVENT_RECEIPT
+		? " address_bad"
+		: "",
 	    event->opted_out ? " opted_out" : "",
 	    field(arena, "text", event->text));
 }
@@ -343,16 +350,31 @@ message_count(const struct bench *bench)
 	return (size_t)count;
 }
 
+/* What was sent: a text, or a template where the case names one. */
+static inline void
+sent_messages(const struct bench *bench, struct gw_message *messages)
+{
+	for (size_t i = 0; i < COUNT(numbered); i++) {
+		messages[i] = numbered[i];
+		messages[i].template_code =
+		    json_get_text(bench->item, "template_code");
+		messages[i].repeated =
+		    json_is(json_get(bench->item, "repeated"), JSON_TRUE);
+	}
+}
+
 static inline void
 case_response(struct bench *bench)
 {
+	struct gw_message messages[COUNT(numbered)];
 	struct gw_response response = read_response(bench);
 	struct gw_outcome outcomes[COUNT(numbered)] = {0};
 	const char *all = json_get_text(bench->item, "outcome");
 	const struct json *each = json_get(bench->item, "outcomes");
 	size_t count = message_count(bench);
 
-	bench->api->sent(&bench->call, numbered, count, &response, outcomes);
+	sent_messages(bench, messages);
+	bench->api->sent(&bench->call, messages, count, &response, outcomes);
 	for (uint32_t i = 0; i < count; i++)
 		expect(bench, "outcome",
 		    all != NULL ? all : json_text(json_at(each, i)),
@@ -377,6 +399,7 @@ static inline struct gw_callback
 read_callback(const struct bench *bench)
 {
 	const char *method = json_get_text(bench->item, "method");
+	const char *query = json_get_text(bench->item, "query");
 	const struct json *body = json_get(bench->item, "body");
 	const struct json *headers = json_get(bench->item, "headers");
 	struct gw_pair *pairs = arena_array(
@@ -384,7 +407,7 @@ read_callback(const struct bench *bench)
 	struct gw_callback callback = {
 	    .method = method != NULL ? method : "POST",
 	    .path = "",
-	    .query = "",
+	    .query = query != NULL ? query : "",
 	    .headers = pairs,
 	    .body = body->text,
 	    .body_bytes = body->bytes};
@@ -398,7 +421,8 @@ read_callback(const struct bench *bench)
 static inline void
 check_answer(const struct bench *bench, const struct gw_answer *answer)
 {
-	const char *stored = bench->subject->stored;
+	const char *own = json_get_text(bench->item, "answer_ok");
+	const char *stored = own != NULL ? own : bench->subject->stored;
 
 	assert_int_equal(answer->status, stored[0] != '\0' ? 200 : 204);
 	expect(bench, "answer", stored, answer->body);
@@ -513,13 +537,15 @@ may_accept(const struct bench *bench, const struct gw_response *response)
 static inline void
 bent_response(struct bench *bench, const char *body, size_t bytes)
 {
+	struct gw_message messages[COUNT(numbered)];
 	struct gw_response response = read_response(bench);
 	struct gw_outcome outcomes[COUNT(numbered)] = {0};
 	size_t count = message_count(bench);
 
+	sent_messages(bench, messages);
 	response.body = body;
 	response.body_bytes = bytes;
-	bench->api->sent(&bench->call, numbered, count, &response, outcomes);
+	bench->api->sent(&bench->call, messages, count, &response, outcomes);
 	for (size_t i = 0; i < count; i++) {
 		(void)outcome_line(bench->call.host_data, &outcomes[i]);
 		if (outcomes[i].verdict == GW_ACCEPTED)
