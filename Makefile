@@ -83,7 +83,9 @@ $(BUILD)/adherctl: $(CTL) $(ROOMS)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -ldl
 $(BUILD)/gateways/%.so: $(BUILD)/gateways/%.o
 	$(call say,CC $@)
-	$(Q)$(CC) -shared $(LDFLAGS_ALL) -o $@ $<
+	$(Q)$(CC) -shared $(LDFLAGS_ALL) -o $@ $< $(GATEWAY_LIBS)
+# what one plug-in needs, and nothing else does
+$(BUILD)/gateways/wechat_oa.so: GATEWAY_LIBS := -lexpat
 
 # ---- what a newcomer types ----
 
@@ -131,7 +133,7 @@ STATIC_GATEWAYS := $(patsubst gateways/%.c,$(BUILD)/gateways/%.static.o,$(wildca
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(STATIC_GATEWAYS) $(ROOMS)
 	@mkdir -p $(dir $@)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(in_order) $(PKG_LIBS) -lcmocka -ldl -lm
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(in_order) $(PKG_LIBS) -lexpat -lcmocka -ldl -lm
 $(BUILD)/tests/sim/views.o: tests/sim/phones.html
 $(BUILD)/tests/adherd-sim: $(SIM) $(BUILD)/libbase.a
 	@mkdir -p $(dir $@)
@@ -141,7 +143,7 @@ $(BUILD)/tests/adherd-sim: $(SIM) $(BUILD)/libbase.a
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(STATIC_GATEWAYS) $(ROOMS)
 	@mkdir -p $(dir $@)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(in_order) $(PKG_LIBS) -ldl -lm
+	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(in_order) $(PKG_LIBS) -lexpat -ldl -lm
 
 # random lives stand behind a fuzzer and a test
 $(BUILD)/tests/test_lives $(BUILD)/fuzz/fuzz_plan: $(BUILD)/tests/life/life.o

@@ -5,7 +5,7 @@
 set -eu
 
 build='gcc make pkg-config libc6-dev libpq-dev libcurl4-openssl-dev
-	libevent-dev libmbedtls-dev libjsmn-dev libglib2.0-dev libutf8proc-dev
+	libevent-dev libexpat1-dev libmbedtls-dev libjsmn-dev libglib2.0-dev libutf8proc-dev
 	postgresql-15 postgresql-client-15 curl python3 tzdata'
 test='libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck
 	shellcheck mandoc procps util-linux pgbouncer systemd libfaketime

@@ -18,7 +18,9 @@ import urllib.parse
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECRETS = ("an-access-key-secret", "a-callback-secret-of-22-characters",
            "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=",
-           "MzQ1Njc4OTo7PD0+P0BBQkNERUZHSElKS0xNTk9QUVI=")
+           "MzQ1Njc4OTo7PD0+P0BBQkNERUZHSElKS0xNTk9QUVI=",
+           "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+           "AccessTokenOfTheSimulator", "oTest000000000000")
 DRUGS = ("氨氯地平", "雷米普利", "amlodipine")
 # of rendered messages: what no log line has another reason to say
 TEXTS = ("示例医院", "续方", "取药", "退订")

@@ -28,6 +28,9 @@ SAMPLES = ROOT / "tests/samples"
 SIGNATURE = "示例医院"
 WEBHOOK_SIGNS = "whsec_AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
 WEBHOOK_CALLS = "whsec_MzQ1Njc4OTo7PD0+P0BBQkNERUZHSElKS0xNTk9QUVI="
+# the official sample; its last character has bits to spare
+WECHAT_AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+WECHAT_TOKEN = "spamtest"
 CHINA = datetime.timezone(datetime.timedelta(hours=8))
 # how a plug-in finds the simulator, and its keys; others take a url
 PROVIDERS = {
@@ -38,9 +41,18 @@ endpoint = {sim}""",
 secret-key-file = {folder}/secret
 sdk-app-id = 1400006666
 endpoint = {sim}""",
+    "wechat_oa": """appid = wxb11529c136998cb6
+app-secret-file = {folder}/secret
+callback-token-file = {folder}/push-token
+callback-aes-key-file = {folder}/aes-key
+endpoint = {sim}""",
     "webhook": """signing-secret-file = {folder}/signs
 verify-secret-file = {folder}/calls
 url = {sim}/webhook"""}
+
+CHANNELS = {"wechat_oa": "wechat_oa"}
+# whose rules the texts are registered by
+REGISTERED_AT = {"sms_tencent": ["tencent"], "wechat_oa": ["wechat"]}
 
 
 def build_folder():
@@ -222,6 +234,8 @@ class Stack:
         self.write_secret("callback", "a-callback-secret-of-22-characters")
         self.write_secret("signs", WEBHOOK_SIGNS)
         self.write_secret("calls", WEBHOOK_CALLS)
+        self.write_secret("push-token", WECHAT_TOKEN)
+        self.write_secret("aes-key", WECHAT_AES_KEY)
         self.copies = [Copy(self, number) for number in range(copies)]
         self.ctl("keyring", "create", self.folder / "keyring")
         self.ctl("migrate")
@@ -260,7 +274,7 @@ state-dir = {self.folder}
 {self.settings}
 [gateway "sms"]
 plugin = {self.gateway}
-channel = sms
+channel = {CHANNELS.get(self.gateway, "sms")}
 {where}
 plain-http = yes
 callback-secret-file = {self.folder}/callback
@@ -275,7 +289,7 @@ callback-secret-file = {self.folder}/callback
             [ROOT / "tests/demo/registrations.py",
              self.folder / "sim-templates.json",
              self.folder / "registrations.json",
-             *(["tencent"] if self.gateway == "sms_tencent" else [])],
+             *REGISTERED_AT.get(self.gateway, [])],
             input=listed, text=True, check=True)
         self.ctl("template", "register", "sms",
                  self.folder / "registrations.json")
@@ -298,6 +312,10 @@ callback-secret-file = {self.folder}/callback
              "--webhook-callback", callback,
              "--webhook-secret-file", self.folder / "signs",
              "--webhook-callback-secret-file", self.folder / "calls",
+             "--wechat-secret-file", self.folder / "secret",
+             "--wechat-callback", callback,
+             "--wechat-token-file", self.folder / "push-token",
+             "--wechat-aes-key-file", self.folder / "aes-key",
              *options], stdout=subprocess.DEVNULL)
         wait_until(self.sim_answers, 10, "the simulator answers")
 

@@ -23,7 +23,7 @@
 
 #define BODY_BYTES_MAX (8u << 20)
 #define HEADER_BYTES_MAX (64 << 10)
-#define ROUTES_MAX 16
+#define ROUTES_MAX 32
 #define HELD_MAX 20000
 #define SILENT_US (300 * SECOND_US)
 

@@ -21,6 +21,7 @@
 #include "tests/sim/reply.h"
 #include "tests/sim/sms_template.h"
 #include "tests/sim/webhook.h"
+#include "tests/sim/wechat.h"
 
 #define SECRET_BYTES_MAX 256
 #define CHINA_OFFSET_US (8 * HOUR_US)
@@ -37,6 +38,8 @@ struct arguments {
 	const char *webhook_secret_file;
 	const char *webhook_callback;
 	const char *webhook_callback_secret_file;
+	struct wechat_settings wechat; /* secrets: their files */
+	const char *wechat_callback;
 	const char *ledger;
 	int64_t receipt_delay_ms;
 	int64_t retry_scale_micro;
@@ -49,8 +52,8 @@ struct arguments {
 const char *
 endpoint_word(enum endpoint endpoint)
 {
-	static const char *const words[] = {
-	    "aliyun", "loopback", "tencent", "webhook"};
+	static const char *const words[] = {"aliyun", "loopback", "tencent",
+	    "webhook", "wechat", "wechat_token"};
 
 	return words[endpoint];
 }
@@ -130,12 +133,18 @@ usage(int status)
 	    "    [--tencent-callback URL] [--sdk-app-id ID (1400006666)]\n"
 	    "    [--webhook-secret-file FILE] [--webhook-callback URL\n"
 	    "     --webhook-callback-secret-file FILE]\n"
+	    "    [--wechat-secret-file FILE] [--wechat-appid ID]\n"
+	    "    [--wechat-callback URL --wechat-token-file FILE]\n"
+	    "    [--wechat-mode plain|compatible|safe (safe)]\n"
+	    "    [--wechat-aes-key-file FILE]\n"
 	    "    [--receipt-delay-ms N (500)] [--retry-scale X (1)]\n"
 	    "    [--day-limit N (50, 0: none)] [--ledger FILE] [--seed N (1)]\n"
 	    "    [--clock-ahead-s N (0, may be negative)] [--balance N "
 	    "(1000000)]\n"
 	    "Listens on 127.0.0.1 and prints where; port 0 is any free one.\n"
-	    "/ Aliyun and Tencent SMS, /loopback, /webhook, /control, /reply,\n"
+	    "/ Aliyun and Tencent SMS, /loopback, /webhook, /cgi-bin, "
+	    "/wechat,\n"
+	    "/control, /reply,\n"
 	    "/ledger, /ledger/duplicates, /ledger/summary, /callbacks,\n"
 	    "/phones.\n");
 	exit(status);
@@ -193,6 +202,18 @@ text_option(struct arguments *arguments, int option)
 		return &arguments->webhook_callback;
 	case 'v':
 		return &arguments->webhook_callback_secret_file;
+	case 'x':
+		return &arguments->wechat.secret;
+	case 'X':
+		return &arguments->wechat.appid;
+	case 'y':
+		return &arguments->wechat_callback;
+	case 'Y':
+		return &arguments->wechat.callback_token;
+	case 'z':
+		return &arguments->wechat.mode;
+	case 'Z':
+		return &arguments->wechat.aes_key;
 	case 'l':
 		return &arguments->ledger;
 	default:
@@ -252,6 +273,12 @@ read_arguments(int argc, char **argv, struct arguments *arguments)
 	    {"webhook-secret-file", required_argument, NULL, 'w'},
 	    {"webhook-callback", required_argument, NULL, 'W'},
 	    {"webhook-callback-secret-file", required_argument, NULL, 'v'},
+	    {"wechat-secret-file", required_argument, NULL, 'x'},
+	    {"wechat-appid", required_argument, NULL, 'X'},
+	    {"wechat-callback", required_argument, NULL, 'y'},
+	    {"wechat-token-file", required_argument, NULL, 'Y'},
+	    {"wechat-mode", required_argument, NULL, 'z'},
+	    {"wechat-aes-key-file", required_argument, NULL, 'Z'},
 	    {"ledger", required_argument, NULL, 'l'},
 	    {"receipt-delay-ms", required_argument, NULL, 'd'},
 	    {"retry-scale", required_argument, NULL, 'r'},
@@ -270,7 +297,9 @@ read_arguments(int argc, char **argv, struct arguments *arguments)
 	    arguments->templates == NULL || arguments->access_key_id == NULL ||
 	    arguments->secret_file == NULL ||
 	    (arguments->webhook_callback == NULL) !=
-		(arguments->webhook_callback_secret_file == NULL))
+		(arguments->webhook_callback_secret_file == NULL) ||
+	    (arguments->wechat_callback == NULL) !=
+		(arguments->wechat.callback_token == NULL))
 		usage(EXIT_USAGE_);
 }
 
@@ -327,6 +356,7 @@ take_settings(struct sim *sim, const struct arguments *arguments)
 	sim->callback[ENDPOINT_LOOPBACK] = arguments->loopback_callback;
 	sim->callback[ENDPOINT_TENCENT] = arguments->tencent_callback;
 	sim->callback[ENDPOINT_WEBHOOK] = arguments->webhook_callback;
+	sim->callback[ENDPOINT_WECHAT] = arguments->wechat_callback;
 	sim->receipt_delay_us = arguments->receipt_delay_ms * 1000;
 	sim->retry_scale_micro = arguments->retry_scale_micro;
 	sim->clock_ahead_us = arguments->clock_ahead_s * SECOND_US;
@@ -347,11 +377,29 @@ open_webhook(const struct arguments *arguments)
 	return webhook;
 }
 
+static struct wechat *
+open_wechat(struct sim *sim, const struct arguments *arguments)
+{
+	const struct wechat_settings *files = &arguments->wechat;
+	char *secret = read_secret(files->secret);
+	char *token = read_secret(files->callback_token);
+	char *key = read_secret(files->aes_key);
+	struct wechat *wechat =
+	    wechat_create(sim, &(struct wechat_settings){files->appid, secret,
+				   token, key, files->mode});
+
+	free(secret);
+	free(token);
+	free(key);
+	return wechat;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct arguments arguments = {.port = -1,
 	    .sdk_app_id = "1400006666",
+	    .wechat = {.appid = "wxb11529c136998cb6", .mode = "safe"},
 	    .receipt_delay_ms = 500,
 	    .retry_scale_micro = 1000000,
 	    .day_limit = 50,
@@ -372,8 +420,10 @@ main(int argc, char **argv)
 	sim.replies = replies_create(&sim);
 	sim.nonces = nonces_create();
 	sim.webhook = open_webhook(&arguments);
+	sim.wechat = open_wechat(&sim, &arguments);
 	loopback_serve(&sim);
 	webhook_serve(&sim);
+	wechat_serve(&sim);
 	views_serve(&sim);
 	loop_on_signal(sim.loop, SIGTERM, on_stop, sim.loop);
 	loop_on_signal(sim.loop, SIGINT, on_stop, sim.loop);
@@ -389,6 +439,7 @@ main(int argc, char **argv)
 	faults_free(sim.faults);
 	nonces_free(sim.nonces);
 	webhook_free(sim.webhook);
+	wechat_free(sim.wechat);
 	sms_templates_free(sim.templates);
 	loop_free(sim.loop);
 	free(secret);

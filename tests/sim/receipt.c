@@ -1,8 +1,8 @@
 /*
  * Receipts.  Owns a heap of receipts by due time for each endpoint, the
  * posts under way and a ring of past posts.  A post carries what is due, at
- * most 100 (webhook: one); each receipt that was not acknowledged comes back
- * later.
+ * most 100 (webhook, WeChat: one); each receipt that was not acknowledged comes
+ * back later.
  */
 #include "tests/sim/receipt.h"
 
@@ -14,6 +14,7 @@
 #include "tests/sim/fault.h"
 #include "tests/sim/sms_template.h"
 #include "tests/sim/webhook.h"
+#include "tests/sim/wechat.h"
 
 #define QUEUE_MAX 600000 /* per endpoint */
 #define BATCH_MAX 100
@@ -24,6 +25,7 @@
 #define EARLY_ANSWER_US (300 * 1000)
 #define TRIES_MAX 4 /* at once, then after 1, 5 and 10 min */
 #define TENCENT_TRIES_MAX 3
+#define WECHAT_TRIES_MAX 3 /* one after the other */
 #define CODES_MAX 64
 
 struct receipt {
@@ -252,7 +254,9 @@ receipts_plan(struct receipts *receipts, struct entry *entry)
 	    .seq = entry->seq,
 	    .endpoint = endpoint,
 	    .delivered = true,
-	    .code = endpoint == ENDPOINT_TENCENT ? "DELIVRD" : "DELIVERED"};
+	    .code = endpoint == ENDPOINT_TENCENT  ? "DELIVRD"
+		    : endpoint == ENDPOINT_WECHAT ? "success"
+						  : "DELIVERED"};
 	const struct fault *bad =
 	    fault_strikes(faults, FAULT_RECEIPTS_UNDELIVERED, endpoint);
 	bool early =
@@ -298,9 +302,12 @@ entry_of(struct receipts *receipts, const struct receipt *receipt,
 
 	if (entry != NULL)
 		return *entry;
+	if (receipt->endpoint == ENDPOINT_WECHAT)
+		unknown.address = "oNobodyKnowsThisOne000000000";
 	unknown.reference = arena_printf(
 	    arena, "unknown%u", (unsigned)(receipt->order % 1000000000));
-	unknown.message_id = arena_printf(arena, "9%017llu^0",
+	unknown.message_id = arena_printf(arena,
+	    receipt->endpoint == ENDPOINT_WECHAT ? "9%017llu" : "9%017llu^0",
 	    (unsigned long long)receipt->order % 100000000000000000ull);
 	return unknown;
 }
@@ -484,6 +491,8 @@ receipts_acknowledged(
 	if (endpoint == ENDPOINT_TENCENT)
 		return response->status == 200 &&
 		       read_number(response, "result", &value) && value == 0;
+	if (endpoint == ENDPOINT_WECHAT)
+		return wechat_acknowledged(response);
 	return response->status / 100 == 2;
 }
 
@@ -494,6 +503,8 @@ receipts_wait_us(const struct sim *sim, enum endpoint endpoint, int tries)
 	    0, 1 * MINUTE_US, 5 * MINUTE_US, 10 * MINUTE_US};
 	int most = endpoint == ENDPOINT_TENCENT ? TENCENT_TRIES_MAX : TRIES_MAX;
 
+	if (endpoint == ENDPOINT_WECHAT)
+		return tries >= WECHAT_TRIES_MAX ? -1 : 0;
 	if (tries >= most)
 		return -1;
 	return wait_us[tries] / 1000 * sim->retry_scale_micro / 1000;
@@ -547,6 +558,24 @@ post_done(const struct http_response *response, void *arg)
 		receipts->acknowledged += (int64_t)post->count;
 	free_post(post);
 	rearm(receipts);
+}
+
+/* Signed at each try anew; returns where it goes. */
+static const char *
+write_wechat_post(
+    struct post *post, struct buf *body, struct buf *log, struct arena *arena)
+{
+	struct receipt *receipt = &post->items[0];
+	struct entry entry = entry_of(post->receipts, receipt, arena);
+	struct json_writer note;
+
+	receipt->tries++;
+	json_write_init(&note, log);
+	json_write_array(&note);
+	write_log(&note, receipt, &entry);
+	json_write_end_array(&note);
+	return wechat_receipt(post->receipts->sim->wechat, receipt->delivered,
+	    receipt->code, &entry, body, arena);
 }
 
 static void
@@ -609,7 +638,13 @@ send_post(struct post *post)
 	    .header_count = 1,
 	    .plain_allowed = true};
 
-	write_post(post, &body, &log);
+	if (post->endpoint == ENDPOINT_WECHAT) {
+		headers[0].value = "text/xml";
+		request.url = write_wechat_post(post, &body, &log, arena);
+		request.timeout_us = 5 * SECOND_US;
+	} else {
+		write_post(post, &body, &log);
+	}
 	if (post->endpoint == ENDPOINT_WEBHOOK)
 		request.header_count =
 		    webhook_headers(post, &body, arena, headers);
@@ -640,7 +675,9 @@ add_item(struct post *post, struct receipt receipt)
 static size_t
 items_max(enum endpoint endpoint)
 {
-	return endpoint == ENDPOINT_WEBHOOK ? 1 : BATCH_MAX;
+	return endpoint == ENDPOINT_WEBHOOK || endpoint == ENDPOINT_WECHAT
+		   ? 1
+		   : BATCH_MAX;
 }
 
 /* Post what is due on this endpoint, as far as there are slots. */

@@ -17,12 +17,15 @@ struct replies;
 struct sms_templates;
 struct nonces;
 struct webhook;
+struct wechat;
 
 enum endpoint {
 	ENDPOINT_ALIYUN = 0,
 	ENDPOINT_LOOPBACK = 1,
 	ENDPOINT_TENCENT = 2,
 	ENDPOINT_WEBHOOK = 3,
+	ENDPOINT_WECHAT = 4,
+	ENDPOINT_WECHAT_TOKEN = 5, /* faults only */
 	ENDPOINT_COUNT
 };
 
@@ -36,6 +39,7 @@ struct sim {
 	struct sms_templates *templates;
 	struct nonces *nonces;
 	struct webhook *webhook;
+	struct wechat *wechat;
 	const char *access_key_id;
 	const char *access_key_secret;
 	const char *sdk_app_id;

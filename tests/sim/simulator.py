@@ -132,7 +132,9 @@ class Receiver:
             def do_POST(self):
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.posts.append(
-                    (time.monotonic(), self.path, json.loads(raw)))
+                    (time.monotonic(), self.path,
+                     json.loads(raw) if raw[:1] in (b"{", b"[")
+                     else raw.decode()))
                 receiver.raw.append((dict(self.headers), raw))
                 self.send_response(receiver.status)
                 self.send_header("Content-Length", str(len(receiver.body)))

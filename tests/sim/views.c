@@ -9,6 +9,7 @@
 #include "tests/sim/ledger.h"
 #include "tests/sim/receipt.h"
 #include "tests/sim/reply.h"
+#include "tests/sim/wechat.h"
 
 #define PAGE_STANDARD 1000
 #define PAGE_MAX 10000
@@ -82,6 +83,7 @@ summary_on_request(
 	ledger_write_summary(sim->ledger, &writer);
 	receipts_write_summary(sim->receipts, &writer);
 	replies_write_summary(sim->replies, &writer);
+	wechat_write_summary(sim->wechat, &writer);
 	json_write_key(&writer, "signed_acs3");
 	json_write_i64(&writer, sim->signed_acs3);
 	json_write_key(&writer, "signed_rpc");

@@ -1,0 +1,1217 @@
+/*
+ * The interface of an official account: /cgi-bin/token and stable_token,
+ * message/template/send and message/custom/send; /wechat/push has a follower
+ * do something, which is pushed; /wechat/pushes shows the last pushes byte
+ * for byte, for whoever opens them with a library of others.  Owns tokens,
+ * followers, the client_msg_ids that were taken, and pushes under way.
+ */
+#include "tests/sim/wechat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "tests/sim/fault.h"
+#include "tests/sim/receipt.h"
+#include "tests/sim/sms_template.h"
+#include "tests/sim/table.h"
+
+#define TOKEN_S 7200
+#define TOKEN_OVERLAP_US (5 * MINUTE_US)
+#define TOKEN_BYTES 96
+#define TOKENS_KEPT 64
+#define FOLLOWERS_MAX 100000
+#define TAKEN_MAX 1000000
+#define TWIN_US MINUTE_US        /* told as 40241 */
+#define SAME_US (10 * MINUTE_US) /* delivered once */
+#define WINDOW_US (48 * HOUR_US) /* of answers to what was said */
+#define WINDOW_SENDS 5
+#define OPENID_BYTES_MAX 64
+#define CLIENT_ID_BYTES_MAX 32
+#define CONTENT_BYTES_MAX 2048
+#define PUSHES_KEPT 64
+#define PUSHES_MAX 1000 /* under way */
+#define PUSH_TRIES 3
+#define PUSH_TIMEOUT_US (5 * SECOND_US)
+#define FIRST_MSGID UINT64_C(3557254367693750000) /* more than 2^53 */
+#define KEY_BYTES 32
+#define BLOCK_BYTES 32 /* of the padding */
+
+enum mode { MODE_PLAIN, MODE_COMPATIBLE, MODE_SAFE };
+
+struct issued { /* a token */
+	char text[TOKEN_BYTES];
+	int64_t until; /* clock_boot() */
+	bool stable;
+};
+
+struct follower {
+	char openid[OPENID_BYTES_MAX + 1];
+	bool left;       /* does not follow any more */
+	bool off;        /* switched messages off */
+	int64_t said_at; /* clock_boot(); AT_UNKNOWN */
+	int answers;     /* since then */
+	struct follower *next;
+};
+
+struct push { /* of what a follower did; owned by wechat */
+	struct wechat *wechat;
+	char *url, *body;
+	struct loop_timer *timer;
+	struct http_call *call; /* NULL: it waits */
+	int64_t began_at;
+	int tries;
+	struct push *next;
+};
+
+struct wechat {
+	struct sim *sim;
+	char *appid, *secret, *callback_token;
+	uint8_t key[KEY_BYTES + 2];
+	bool has_key;
+	enum mode mode;
+	struct issued tokens[TOKENS_KEPT];
+	size_t token_count; /* issued so far; a ring */
+	int64_t token_requests;
+	struct follower *followers;
+	size_t follower_count;
+	struct table *taken; /* openid and client_msg_id to the ledger */
+	size_t taken_count;
+	struct http_client *client;
+	struct push *first; /* under way */
+	size_t push_count;
+	int64_t acknowledged, dropped;
+	uint64_t numbered;         /* messages of followers */
+	char *pushes[PUSHES_KEPT]; /* JSON; a ring */
+	size_t pushed;
+};
+
+struct call { /* one request */
+	struct wechat *wechat;
+	struct sim *sim;
+	const struct door_request *request;
+	const struct json *body;
+	struct arena *arena;
+	struct door_reply *reply;
+	struct fault_choice choice;
+};
+
+struct refusal { /* errcode 0: none */
+	int64_t code;
+	const char *message;
+};
+
+/* ---- settings ---- */
+
+static void
+read_key(struct wechat *wechat, const char *text)
+{
+	char padded[64];
+
+	(void)snprintf(padded, sizeof(padded), "%s=", text);
+	if (strlen(text) != 43 ||
+	    crypto_base64_decode(padded, strlen(padded), wechat->key,
+		sizeof(wechat->key)) != KEY_BYTES)
+		fatal(EXIT_CONFIGURATION,
+		    "an EncodingAESKey has 43 characters of base64");
+	wechat->has_key = true;
+}
+
+struct wechat *
+wechat_create(struct sim *sim, const struct wechat_settings *settings)
+{
+	static const char *const words[] = {"plain", "compatible", "safe"};
+	struct wechat *wechat = mem_alloc(sizeof(*wechat));
+
+	wechat->sim = sim;
+	wechat->taken = table_create(TAKEN_MAX);
+	wechat->client = http_client_create(sim->loop);
+	if (settings->secret == NULL)
+		return wechat;
+	wechat->appid = mem_text(settings->appid);
+	wechat->secret = mem_text(settings->secret);
+	if (settings->callback_token != NULL)
+		wechat->callback_token = mem_text(settings->callback_token);
+	if (settings->aes_key != NULL)
+		read_key(wechat, settings->aes_key);
+	for (wechat->mode = MODE_PLAIN;
+	     strcmp(words[wechat->mode], settings->mode) != 0; wechat->mode++)
+		if (wechat->mode == MODE_SAFE)
+			fatal(EXIT_CONFIGURATION,
+			    "--wechat-mode: plain, compatible or safe");
+	if (wechat->mode != MODE_PLAIN && !wechat->has_key)
+		fatal(EXIT_CONFIGURATION, "--wechat-aes-key-file: missing");
+	return wechat;
+}
+
+static void
+push_free(struct push *push)
+{
+	loop_timer_free(push->timer);
+	free(push->url);
+	free(push->body);
+	free(push);
+}
+
+void
+wechat_free(struct wechat *wechat)
+{
+	while (wechat->first != NULL) {
+		struct push *push = wechat->first;
+
+		wechat->first = push->next;
+		if (push->call != NULL)
+			http_client_cancel(push->call);
+		push_free(push);
+	}
+	while (wechat->followers != NULL) {
+		struct follower *follower = wechat->followers;
+
+		wechat->followers = follower->next;
+		free(follower);
+	}
+	for (size_t i = 0; i < PUSHES_KEPT; i++)
+		free(wechat->pushes[i]);
+	http_client_free(wechat->client);
+	table_free(wechat->taken);
+	free(wechat->appid);
+	free(wechat->secret);
+	free(wechat->callback_token);
+	free(wechat);
+}
+
+/* ---- answers ---- */
+
+/* {"errcode":N,"errmsg":"… rid: …"}, always with status 200. */
+static void
+answer(struct call *call, int64_t code, const char *message)
+{
+	struct json_writer writer;
+
+	json_write_init(&writer, &call->reply->body);
+	json_write_object(&writer);
+	json_write_key(&writer, "errcode");
+	json_write_i64(&writer, code);
+	json_write_member(&writer, "errmsg",
+	    code == 0 ? message
+		      : arena_printf(call->arena, "%s rid: %08x-%08x", message,
+			    (unsigned)sim_random(call->sim),
+			    (unsigned)sim_random(call->sim)));
+	json_write_end_object(&writer);
+}
+
+/* A parameter of the query as it stands, or NULL. */
+static const char *
+query_text(const struct call *call, const char *name)
+{
+	const char *at = call->request->query;
+	size_t bytes = strlen(name);
+
+	while (strncmp(at, name, bytes) != 0 || at[bytes] != '=') {
+		at += strcspn(at, "&");
+		if (*at++ == '\0')
+			return NULL;
+	}
+	at += bytes + 1;
+	return arena_text_n(call->arena, at, strcspn(at, "&"));
+}
+
+/* ---- tokens ---- */
+
+static struct issued *
+newest_token(struct wechat *wechat, bool stable)
+{
+	for (size_t i = 0; i < TOKENS_KEPT && i < wechat->token_count; i++) {
+		struct issued *token =
+		    &wechat
+			 ->tokens[(wechat->token_count - 1 - i) % TOKENS_KEPT];
+
+		if (token->stable == stable)
+			return token;
+	}
+	return NULL;
+}
+
+static struct issued *
+issue_token(struct wechat *wechat, bool stable)
+{
+	struct issued *before = newest_token(wechat, stable);
+	struct issued *token;
+	int64_t now = clock_boot();
+
+	if (before != NULL && before->until > now + TOKEN_OVERLAP_US)
+		before->until = now + TOKEN_OVERLAP_US;
+	token = &wechat->tokens[wechat->token_count++ % TOKENS_KEPT];
+	token->stable = stable;
+	token->until = now + TOKEN_S * SECOND_US;
+	(void)snprintf(token->text, sizeof(token->text),
+	    "AccessTokenOfTheSimulator_%zu_%016llx%016llx-",
+	    wechat->token_count, (unsigned long long)sim_random(wechat->sim),
+	    (unsigned long long)sim_random(wechat->sim));
+	return token;
+}
+
+static void
+write_token(struct call *call, const struct issued *token)
+{
+	struct json_writer writer;
+
+	json_write_init(&writer, &call->reply->body);
+	json_write_object(&writer);
+	json_write_member(&writer, "access_token", token->text);
+	json_write_key(&writer, "expires_in");
+	json_write_i64(&writer, (token->until - clock_boot()) / SECOND_US);
+	json_write_end_object(&writer);
+}
+
+/* Right account, right secret; or it was refused. */
+static bool
+check_account(
+    struct call *call, const char *grant, const char *appid, const char *secret)
+{
+	if (grant == NULL || strcmp(grant, "client_credential") != 0)
+		answer(call, 40002, "invalid grant_type");
+	else if (appid == NULL)
+		answer(call, 41002, "appid missing");
+	else if (secret == NULL)
+		answer(call, 41004, "appsecret missing");
+	else if (strcmp(appid, call->wechat->appid) != 0)
+		answer(call, 40013, "invalid appid");
+	else if (strcmp(secret, call->wechat->secret) != 0)
+		answer(call, 40125, "invalid appsecret");
+	else
+		return true;
+	return false;
+}
+
+/* The older interface: each asking makes another token. */
+static void
+run_token(struct call *call)
+{
+	if (strcmp(call->request->method, "GET") != 0)
+		answer(call, 43001, "require GET method");
+	else if (check_account(call, query_text(call, "grant_type"),
+		     query_text(call, "appid"), query_text(call, "secret")))
+		write_token(call, issue_token(call->wechat, false));
+}
+
+static void
+run_stable_token(struct call *call)
+{
+	const struct json *body = call->body;
+	bool force = json_is(json_get(body, "force_refresh"), JSON_TRUE);
+	struct issued *token;
+
+	if (!check_account(call, json_get_text(body, "grant_type"),
+		json_get_text(body, "appid"), json_get_text(body, "secret")))
+		return;
+	token = newest_token(call->wechat, true);
+	if (token == NULL || force ||
+	    token->until <= clock_boot() + TOKEN_OVERLAP_US) {
+		if (token != NULL && force)
+			token->until = 0;
+		token = issue_token(call->wechat, true);
+	}
+	write_token(call, token);
+}
+
+/* Is the token in the query one of ours, and still good? */
+static struct refusal
+check_token(const struct call *call)
+{
+	const char *text = query_text(call, "access_token");
+	const struct wechat *wechat = call->wechat;
+
+	if (text == NULL || text[0] == '\0')
+		return (struct refusal){41001, "access_token missing"};
+	for (size_t i = 0; i < TOKENS_KEPT; i++)
+		if (strcmp(wechat->tokens[i].text, text) == 0)
+			return wechat->tokens[i].until > clock_boot()
+				   ? (struct refusal){0}
+				   : (struct refusal){
+					 42001, "access_token expired"};
+	return (struct refusal){
+	    40001, "invalid credential, access_token is invalid or not latest"};
+}
+
+/* ---- followers ---- */
+
+static struct follower *
+find_follower(struct wechat *wechat, const char *openid)
+{
+	struct follower *follower = wechat->followers;
+
+	while (follower != NULL && strcmp(follower->openid, openid) != 0)
+		follower = follower->next;
+	return follower;
+}
+
+static struct follower *
+make_follower(struct wechat *wechat, const char *openid)
+{
+	struct follower *follower = find_follower(wechat, openid);
+
+	if (follower != NULL || wechat->follower_count == FOLLOWERS_MAX)
+		return follower;
+	follower = mem_alloc(sizeof(*follower));
+	(void)snprintf(
+	    follower->openid, sizeof(follower->openid), "%s", openid);
+	follower->said_at = AT_UNKNOWN;
+	follower->next = wechat->followers;
+	wechat->followers = follower;
+	wechat->follower_count++;
+	return follower;
+}
+
+/* Openids begin with an o. */
+static bool
+is_openid(const char *text)
+{
+	return text != NULL && text[0] == 'o' && strlen(text) >= 6 &&
+	       strlen(text) <= OPENID_BYTES_MAX &&
+	       text[strspn(text, "abcdefghijklmnopqrstuvwxyz"
+				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")] ==
+		   '\0';
+}
+
+/* Can this person be written to? */
+static struct refusal
+check_recipient(struct call *call, const char *openid)
+{
+	const struct follower *follower;
+
+	if (!is_openid(openid))
+		return (struct refusal){40003, "invalid openid"};
+	follower = find_follower(call->wechat, openid);
+	if (follower != NULL && follower->left)
+		return (struct refusal){43004, "require subscribe"};
+	if (follower != NULL && follower->off)
+		return (struct refusal){48002, "user reject msg"};
+	return (struct refusal){0};
+}
+
+/* ---- values ---- */
+
+static size_t
+characters(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text != '\0'; text++)
+		count += ((unsigned char)*text & 0xc0) != 0x80;
+	return count;
+}
+
+static bool
+only_ascii(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text >= 0x80)
+			return false;
+	return true;
+}
+
+/* Does the value keep to the type that its key begins with? */
+static bool
+value_fits(const char *key, const char *value)
+{
+	static const struct {
+		const char *type;
+		size_t most;
+		bool ascii;
+	} types[] = {{"thing", 20, false}, {"const", 20, false},
+	    {"character_string", 32, true}, {"number", 32, true},
+	    {"letter", 32, true}, {"symbol", 5, true}, {"phrase", 5, false},
+	    {"phone_number", 17, true}, {"car_number", 8, false}};
+
+	for (const char *at = value; *at != '\0'; at++)
+		if ((unsigned char)*at < ' ')
+			return false;
+	for (size_t i = 0; i < COUNT(types); i++) {
+		size_t bytes = strlen(types[i].type);
+
+		if (strncmp(key, types[i].type, bytes) == 0 &&
+		    key[bytes] >= '0' && key[bytes] <= '9')
+			return characters(value) <= types[i].most &&
+			       (!types[i].ascii || only_ascii(value));
+	}
+	return true;
+}
+
+/* "…{{thing1.DATA}}…" with its values; what is wrong with them. */
+static struct refusal
+render(struct call *call, const struct sms_template *template,
+    const struct json *data, struct buf *out)
+{
+	const char *at = template->text;
+	uint32_t used = 0;
+
+	json_each (member, data) {
+		const char *value = json_get_text(member, "value");
+
+		if (value == NULL || value[0] == '\0' ||
+		    !value_fits(member->key, value))
+			return (struct refusal){47003,
+			    arena_printf(call->arena,
+				"argument invalid! data.%s.value invalid",
+				member->key)};
+	}
+	while (*at != '\0') {
+		const char *end = strstr(at, ".DATA}}");
+		const char *value;
+
+		if (strncmp(at, "{{", 2) != 0 || end == NULL) {
+			buf_add(out, at++, 1);
+			continue;
+		}
+		value = json_get_text(
+		    json_get(data, arena_text_n(call->arena, at + 2,
+				       (size_t)(end - at - 2))),
+		    "value");
+		if (value == NULL)
+			return (struct refusal){47003,
+			    "argument invalid! data: a value is missing"};
+		buf_text(out, value);
+		used++;
+		at = end + 7;
+	}
+	return used == data->count
+		   ? (struct refusal){0}
+		   : (struct refusal){
+			 47003, "argument invalid! data: not in the template"};
+}
+
+/* Only these members? */
+static bool
+has_only(const struct json *object, const char *const *keys)
+{
+	if (!json_is(object, JSON_OBJECT))
+		return false;
+	json_each (member, object) {
+		const char *const *key = keys;
+
+		while (*key != NULL && strcmp(*key, member->key) != 0)
+			key++;
+		if (*key == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* ---- sending ---- */
+
+static const char *
+json_of(const struct call *call, const struct json *value)
+{
+	struct buf text = BUF_INIT(64u << 10);
+	struct json_writer writer;
+	const char *copy;
+
+	json_write_init(&writer, &text);
+	json_write_tree(&writer, value);
+	copy = arena_text(call->arena, buf_string(&text));
+	buf_free(&text);
+	return copy;
+}
+
+static struct entry *
+take(struct call *call, const char *openid, const char *template,
+    const char *text, const char *params, const char *reference)
+{
+	struct sim *sim = call->sim;
+	struct entry entry = {.at = clock_wall(),
+	    .endpoint = ENDPOINT_WECHAT,
+	    .request = ++sim->requests,
+	    .reference = reference,
+	    .address = openid,
+	    .channel = "wechat_oa",
+	    .template = template,
+	    .signature = "",
+	    .text = text,
+	    .params = params,
+	    .outcome = fault_outcome_word(&call->choice)};
+
+	entry.message_id = arena_printf(call->arena, "%llu",
+	    (unsigned long long)(FIRST_MSGID + ledger_last(sim->ledger) + 1));
+	return ledger_add(sim->ledger, &entry);
+}
+
+static void
+answer_msgid(struct call *call, const char *msgid)
+{
+	struct json_writer writer;
+
+	json_write_init(&writer, &call->reply->body);
+	json_write_object(&writer);
+	json_write_key(&writer, "errcode");
+	json_write_i64(&writer, 0);
+	json_write_member(&writer, "errmsg", "ok");
+	json_write_key(&writer, "msgid");
+	json_write_raw(&writer, msgid);
+	json_write_end_object(&writer);
+}
+
+/* The one that was taken under this id in the last minutes, or NULL. */
+static struct entry *
+find_twin(const struct call *call, const char *openid, const char *id)
+{
+	const char *const texts[] = {openid, id};
+	struct entry *entry =
+	    id == NULL
+		? NULL
+		: ledger_get(call->sim->ledger,
+		      table_get(call->wechat->taken, sim_hash(texts, 2)));
+
+	return entry != NULL && entry->at > clock_wall() - SAME_US ? entry
+								   : NULL;
+}
+
+static void
+remember_twin(
+    struct call *call, const char *openid, const char *id, uint64_t seq)
+{
+	const char *const texts[] = {openid, id};
+	struct wechat *wechat = call->wechat;
+
+	if (id == NULL || wechat->taken_count >= TAKEN_MAX)
+		return;
+	table_put(wechat->taken, sim_hash(texts, 2), seq);
+	wechat->taken_count++;
+}
+
+/* Shape of a template message. */
+static struct refusal
+check_template(const struct call *call)
+{
+	static const char *const keys[] = {"touser", "template_id", "url",
+	    "miniprogram", "client_msg_id", "data", "color", "topcolor", NULL};
+	static const char *const program_keys[] = {"appid", "pagepath", NULL};
+	const struct json *program = json_get(call->body, "miniprogram");
+	const char *id = json_get_text(call->body, "client_msg_id");
+
+	if (!has_only(call->body, keys) ||
+	    !json_is(json_get(call->body, "data"), JSON_OBJECT))
+		return (struct refusal){47001, "data format error"};
+	if (program != NULL && (!has_only(program, program_keys) ||
+				   json_get_text(program, "appid") == NULL))
+		return (struct refusal){40165, "invalid weapp pagepath"};
+	if (json_get(call->body, "client_msg_id") != NULL &&
+	    (id == NULL || strlen(id) > CLIENT_ID_BYTES_MAX ||
+		id[strspn(id, "abcdefghijklmnopqrstuvwxyz"
+			      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")] !=
+		    '\0'))
+		return (struct refusal){45067, "clientmsgid is too long"};
+	return (struct refusal){0};
+}
+
+static void
+send_template(struct call *call, const struct sms_template *template)
+{
+	const struct json *data = json_get(call->body, "data");
+	const char *openid = json_get_text(call->body, "touser");
+	const char *id = json_get_text(call->body, "client_msg_id");
+	struct buf text = BUF_INIT(16384);
+	struct refusal refusal = render(call, template, data, &text);
+	struct entry *entry;
+	int64_t wait;
+
+	if (refusal.code != 0) {
+		answer(call, refusal.code, refusal.message);
+	} else {
+		entry = take(call, openid, template->code,
+		    arena_text(call->arena, buf_string(&text)),
+		    json_of(call, data), id != NULL ? id : "");
+		remember_twin(call, openid, id, entry->seq);
+		answer_msgid(call, entry->message_id);
+		wait = receipts_plan(call->sim->receipts, entry);
+		if (wait > call->reply->delay_us)
+			call->reply->delay_us = wait;
+		ledger_flush(call->sim->ledger);
+	}
+	buf_free(&text);
+}
+
+static void
+run_template(struct call *call)
+{
+	const char *openid = json_get_text(call->body, "touser");
+	const char *code = json_get_text(call->body, "template_id");
+	const struct sms_template *template =
+	    code == NULL ? NULL : sms_template_find(call->sim->templates, code);
+	struct refusal refusal = check_template(call);
+	const struct entry *twin;
+
+	if (refusal.code == 0)
+		refusal = check_recipient(call, openid);
+	if (refusal.code == 0 && template == NULL)
+		refusal = (struct refusal){40037, "invalid template_id"};
+	if (refusal.code != 0) {
+		answer(call, refusal.code, refusal.message);
+		return;
+	}
+	twin =
+	    find_twin(call, openid, json_get_text(call->body, "client_msg_id"));
+	if (twin == NULL)
+		send_template(call, template);
+	else if (twin->at > clock_wall() - TWIN_US)
+		answer(call, 40241, "duplicate in 60 seconds");
+	else
+		answer_msgid(call, twin->message_id);
+}
+
+/* Only to somebody who said something lately, and not too often. */
+static void
+run_custom(struct call *call)
+{
+	static const char *const keys[] = {
+	    "touser", "msgtype", "text", "customservice", NULL};
+	const char *openid = json_get_text(call->body, "touser");
+	const char *type = json_get_text(call->body, "msgtype");
+	const char *content =
+	    json_get_text(json_get(call->body, "text"), "content");
+	struct refusal refusal = check_recipient(call, openid);
+	struct follower *follower =
+	    refusal.code == 0 ? find_follower(call->wechat, openid) : NULL;
+
+	if (!has_only(call->body, keys) || type == NULL ||
+	    strcmp(type, "text") != 0)
+		refusal = (struct refusal){47001, "data format error"};
+	else if (content == NULL || content[0] == '\0')
+		refusal = (struct refusal){44004, "empty content"};
+	else if (strlen(content) > CONTENT_BYTES_MAX)
+		refusal = (struct refusal){45002, "content size out of limit"};
+	else if (refusal.code == 0 &&
+		 (follower == NULL || follower->said_at == AT_UNKNOWN ||
+		     clock_boot() > follower->said_at + WINDOW_US))
+		refusal = (struct refusal){45015,
+		    "response out of time limit or subscription is canceled"};
+	else if (refusal.code == 0 && follower->answers >= WINDOW_SENDS)
+		refusal =
+		    (struct refusal){45047, "out of response count limit"};
+	if (refusal.code != 0) {
+		answer(call, refusal.code, refusal.message);
+		return;
+	}
+	follower->answers++;
+	(void)take(call, openid, "", content, "{}", "");
+	ledger_flush(call->sim->ledger);
+	answer(call, 0, "ok");
+}
+
+/* ---- requests ---- */
+
+/* The object in the body, in characters that are not escaped. */
+static bool
+read_body(struct call *call)
+{
+	const struct json_limits limits = {.bytes_max = 1u << 20};
+	struct json_error error;
+
+	if (strcmp(call->request->method, "POST") != 0) {
+		answer(call, 43002, "require POST method");
+		return false;
+	}
+	if (strstr(call->request->body, "\\u") != NULL) {
+		answer(call, 40033,
+		    "invalid charset. please check your "
+		    "request, if include \\uxxxx will create "
+		    "fail!");
+		return false;
+	}
+	call->body = json_parse(call->request->body, call->request->body_bytes,
+	    &limits, call->arena, &error);
+	if (json_is(call->body, JSON_OBJECT))
+		return true;
+	answer(call, 47001, "data format error");
+	return false;
+}
+
+static void
+run_message(struct call *call, void (*run)(struct call *call))
+{
+	const struct fault *fault = call->choice.code;
+	struct refusal refusal = check_token(call);
+
+	if (refusal.code != 0)
+		answer(call, refusal.code, refusal.message);
+	else if (!read_body(call))
+		return;
+	else if (fault != NULL)
+		answer(call, strtoll(fault->code, NULL, 10), fault->message);
+	else
+		run(call);
+}
+
+static void
+on_request(const struct door_request *request, struct door_reply *reply,
+    struct sim *sim, enum endpoint endpoint, void (*run)(struct call *call))
+{
+	struct call call = {.wechat = sim->wechat,
+	    .sim = sim,
+	    .request = request,
+	    .arena = request->arena,
+	    .reply = reply};
+
+	if (sim->wechat->secret == NULL) {
+		reply->status = 404;
+		buf_text(&reply->body, "no --wechat-secret-file was given");
+		return;
+	}
+	call.choice = fault_choose(sim->faults, endpoint);
+	if (call.choice.refusal != NULL) {
+		fault_refuse(&call.choice, reply);
+		return;
+	}
+	if (endpoint == ENDPOINT_WECHAT) {
+		run_message(&call, run);
+	} else {
+		sim->wechat->token_requests++;
+		if (call.choice.code != NULL)
+			answer(&call, strtoll(call.choice.code->code, NULL, 10),
+			    call.choice.code->message);
+		else if (run == run_token || read_body(&call))
+			run(&call);
+	}
+	fault_spoil(&call.choice, reply);
+}
+
+static void
+on_token(
+    const struct door_request *request, struct door_reply *reply, void *arg)
+{
+	on_request(request, reply, arg, ENDPOINT_WECHAT_TOKEN, run_token);
+}
+
+static void
+on_stable_token(
+    const struct door_request *request, struct door_reply *reply, void *arg)
+{
+	on_request(
+	    request, reply, arg, ENDPOINT_WECHAT_TOKEN, run_stable_token);
+}
+
+static void
+on_template(
+    const struct door_request *request, struct door_reply *reply, void *arg)
+{
+	on_request(request, reply, arg, ENDPOINT_WECHAT, run_template);
+}
+
+static void
+on_custom(
+    const struct door_request *request, struct door_reply *reply, void *arg)
+{
+	on_request(request, reply, arg, ENDPOINT_WECHAT, run_custom);
+}
+
+/* ---- pushing ---- */
+
+/* How a push is made wrong, for whoever must not believe it. */
+struct wrong {
+	bool signature, appid, padding, altered, plain;
+};
+
+static int
+compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static const char *
+sign(const char *const *parts, size_t count, struct arena *arena)
+{
+	const char *sorted[4];
+	struct buf all = BUF_INIT(0);
+	char *hex = arena_alloc(arena, 41);
+	uint8_t digest[20];
+
+	memcpy(sorted, parts, count * sizeof(*sorted));
+	qsort(sorted, count, sizeof(*sorted), compare_texts);
+	for (size_t i = 0; i < count; i++)
+		buf_text(&all, sorted[i]);
+	crypto_sha1(all.data, all.bytes, digest);
+	buf_free(&all);
+	crypto_hex(digest, sizeof(digest), hex);
+	return hex;
+}
+
+/* Random bytes, length, message, appid, padding; encrypted, in base64. */
+static const char *
+seal(struct wechat *wechat, const char *message, const struct wrong *wrong,
+    struct arena *arena)
+{
+	struct buf plain = BUF_INIT(0), text = BUF_INIT(0);
+	uint8_t *sealed;
+	size_t pad;
+	bool good;
+	const char *copy;
+
+	for (int i = 0; i < 2; i++)
+		buf_u64(&plain, sim_random(wechat->sim));
+	buf_u32(&plain, (uint32_t)strlen(message)); /* big-endian */
+	buf_text(&plain, message);
+	buf_text(&plain, wrong->appid ? "wx0000000000000000" : wechat->appid);
+	pad = BLOCK_BYTES - plain.bytes % BLOCK_BYTES;
+	for (size_t i = 0; i < pad; i++)
+		buf_char(
+		    &plain, (char)(wrong->padding && i == 0 ? pad + 1 : pad));
+	sealed = arena_alloc(arena, plain.bytes);
+	good = crypto_aes_cbc_encrypt(wechat->key, wechat->key,
+	    (const uint8_t *)plain.data, plain.bytes, sealed);
+	if (!good)
+		abort();
+	crypto_base64(sealed, plain.bytes, &text);
+	copy = arena_text(arena, buf_string(&text));
+	buf_free(&plain);
+	buf_free(&text);
+	return copy;
+}
+
+/* Put the body of a push into `body`; its URL, signed, is returned. */
+static const char *
+dress(struct wechat *wechat, const char *url, const char *openid,
+    const char *xml, const struct wrong *wrong, struct buf *body,
+    struct arena *arena)
+{
+	const char *timestamp =
+	    arena_printf(arena, "%lld", (long long)(clock_wall() / SECOND_US));
+	const char *nonce = arena_printf(
+	    arena, "%u", (unsigned)(sim_random(wechat->sim) % 1000000000));
+	const char *parts[] = {
+	    wrong->signature ? "another-token" : wechat->callback_token,
+	    timestamp, nonce, NULL};
+	const char *query =
+	    arena_printf(arena, "signature=%s&timestamp=%s&nonce=%s&openid=%s",
+		sign(parts, 3, arena), timestamp, nonce, openid);
+
+	if (wechat->mode == MODE_PLAIN || wrong->plain) {
+		buf_text(body, xml);
+		return arena_printf(arena, "%s?%s", url, query);
+	}
+	parts[3] = seal(wechat, xml, wrong, arena);
+	/* compatible: what is clear stands beside what is encrypted */
+	if (wechat->mode == MODE_COMPATIBLE)
+		buf_add(body, xml, strlen(xml) - strlen("</xml>"));
+	else
+		buf_text(body, "<xml>\n    <ToUserName><![CDATA[gh_0]]>"
+			       "</ToUserName>\n");
+	buf_printf(body, "    <Encrypt><![CDATA[%s%s]]></Encrypt>\n</xml>",
+	    parts[3], wrong->altered ? "AAAA" : "");
+	return arena_printf(arena, "%s?%s&encrypt_type=aes&msg_signature=%s",
+	    url, query, sign(parts, 4, arena));
+}
+
+static const char *
+begin_xml(const char *openid, const char *type, struct arena *arena)
+{
+	return arena_printf(arena,
+	    "<xml><ToUserName><![CDATA[gh_0]]></ToUserName>\n"
+	    "<FromUserName><![CDATA[%s]]></FromUserName>\n"
+	    "<CreateTime>%lld</CreateTime>\n"
+	    "<MsgType><![CDATA[%s]]></MsgType>\n",
+	    openid, (long long)(clock_wall() / SECOND_US), type);
+}
+
+const char *
+wechat_receipt(struct wechat *wechat, bool delivered, const char *code,
+    const struct entry *entry, struct buf *body, struct arena *arena)
+{
+	const char *status = delivered ? "success"
+			     : strncmp(code, "failed", 6) == 0
+				 ? code
+				 : "failed: system failed";
+	const char *xml = arena_printf(arena,
+	    "%s<Event><![CDATA[TEMPLATESENDJOBFINISH]]></Event>\n"
+	    "<MsgID>%s</MsgID>\n<Status><![CDATA[%s]]></Status>\n</xml>",
+	    begin_xml(entry->address, "event", arena), entry->message_id,
+	    status);
+
+	return dress(wechat, wechat->sim->callback[ENDPOINT_WECHAT],
+	    entry->address, xml, &(struct wrong){0}, body, arena);
+}
+
+/* What a follower does, as XML; NULL: nothing of the kind. */
+static const char *
+xml_of(struct wechat *wechat, const char *what, const char *openid,
+    const char *text, struct arena *arena)
+{
+	static const char *const events[] = {
+	    "subscribe", "unsubscribe", "CLICK", "SCAN", "VIEW"};
+	uint64_t number = 23987654321098765u + ++wechat->numbered;
+
+	if (strcmp(what, "text") == 0)
+		return arena_printf(arena,
+		    "%s<Content><![CDATA[%s]]></Content>\n"
+		    "<MsgId>%llu</MsgId>\n</xml>",
+		    begin_xml(openid, what, arena), text,
+		    (unsigned long long)number);
+	if (strcmp(what, "voice") == 0 || strcmp(what, "image") == 0)
+		return arena_printf(arena,
+		    "%s<MediaId><![CDATA[media]]></MediaId>\n"
+		    "<MsgId>%llu</MsgId>\n</xml>",
+		    begin_xml(openid, what, arena), (unsigned long long)number);
+	if (strcmp(what, "doctype") == 0)
+		return arena_printf(arena,
+		    "<!DOCTYPE xml [<!ENTITY e \"x\">]>"
+		    "%s<Content>&e;</Content>\n<MsgId>%llu</MsgId>\n</xml>",
+		    begin_xml(openid, "text", arena),
+		    (unsigned long long)number);
+	for (size_t i = 0; i < COUNT(events); i++)
+		if (strcmp(what, events[i]) == 0)
+			return arena_printf(arena,
+			    "%s<Event><![CDATA[%s]]></Event>\n"
+			    "<EventKey><![CDATA[%s]]></EventKey>\n</xml>",
+			    begin_xml(openid, "event", arena), what, text);
+	return NULL;
+}
+
+/* What it changes here. */
+static void
+note_deed(struct wechat *wechat, const char *what, const char *openid)
+{
+	struct follower *follower = make_follower(wechat, openid);
+
+	if (follower == NULL)
+		return;
+	if (strcmp(what, "unsubscribe") == 0)
+		follower->left = true;
+	else if (strcmp(what, "subscribe") == 0)
+		follower->left = follower->off = false;
+	else if (strcmp(what, "off") == 0)
+		follower->off = true;
+	else if (strcmp(what, "text") == 0 || strcmp(what, "voice") == 0 ||
+		 strcmp(what, "image") == 0) {
+		follower->said_at = clock_boot();
+		follower->answers = 0;
+	}
+}
+
+bool
+wechat_acknowledged(const struct http_response *response)
+{
+	return response->end == HTTP_ANSWERED && response->status == 200 &&
+	       (response->body_bytes == 0 ||
+		   strcmp(response->body, "success") == 0);
+}
+
+static void
+keep_push(const struct push *push, const struct http_response *response)
+{
+	struct wechat *wechat = push->wechat;
+	char **slot = &wechat->pushes[wechat->pushed++ % PUSHES_KEPT];
+	struct buf text = BUF_INIT(0);
+	struct json_writer writer;
+
+	json_write_init(&writer, &text);
+	json_write_object(&writer);
+	json_write_member(&writer, "query", strchr(push->url, '?') + 1);
+	json_write_member(&writer, "body", push->body);
+	json_write_key(&writer, "try");
+	json_write_i64(&writer, push->tries);
+	json_write_key(&writer, "status");
+	json_write_i64(
+	    &writer, response->end == HTTP_ANSWERED ? response->status : 0);
+	json_write_member(&writer, "answer",
+	    response->end == HTTP_ANSWERED ? response->body : "");
+	json_write_key(&writer, "ms");
+	json_write_i64(&writer, (clock_boot() - push->began_at) / 1000);
+	json_write_end_object(&writer);
+	free(*slot);
+	*slot = mem_text(buf_string(&text));
+	buf_free(&text);
+}
+
+static void
+forget_push(struct push *push)
+{
+	struct push **link = &push->wechat->first;
+
+	while (*link != push)
+		link = &(*link)->next;
+	*link = push->next;
+	push->wechat->push_count--;
+	push_free(push);
+}
+
+static void post_push(void *arg);
+
+static void
+on_pushed(const struct http_response *response, void *arg)
+{
+	struct push *push = arg;
+
+	push->call = NULL;
+	keep_push(push, response);
+	if (wechat_acknowledged(response)) {
+		push->wechat->acknowledged++;
+		forget_push(push);
+	} else if (push->tries == PUSH_TRIES) {
+		push->wechat->dropped++;
+		forget_push(push);
+	} else {
+		loop_timer_arm(push->timer, 0);
+	}
+}
+
+static void
+post_push(void *arg)
+{
+	struct push *push = arg;
+	const struct http_header type = {"Content-Type", "text/xml"};
+	const struct http_request request = {.method = "POST",
+	    .url = push->url,
+	    .headers = &type,
+	    .header_count = 1,
+	    .body = push->body,
+	    .body_bytes = strlen(push->body),
+	    .timeout_us = PUSH_TIMEOUT_US,
+	    .plain_allowed = true};
+
+	push->tries++;
+	push->began_at = clock_boot();
+	push->call =
+	    http_client_send(push->wechat->client, &request, on_pushed, push);
+}
+
+static bool
+flag(const struct json *object, const char *key)
+{
+	const char *word = json_get_text(object, "wrong");
+
+	return word != NULL && strcmp(word, key) == 0;
+}
+
+static void
+begin_push(struct wechat *wechat, const struct json *object, const char *openid,
+    const char *xml, struct arena *arena)
+{
+	const struct wrong wrong = {flag(object, "signature"),
+	    flag(object, "appid"), flag(object, "padding"),
+	    flag(object, "altered"), flag(object, "plain")};
+	struct push *push = mem_alloc(sizeof(*push));
+	struct buf body = BUF_INIT(0);
+
+	push->wechat = wechat;
+	push->url =
+	    mem_text(dress(wechat, wechat->sim->callback[ENDPOINT_WECHAT],
+		openid, xml, &wrong, &body, arena));
+	push->body = mem_text(buf_string(&body));
+	push->timer = loop_timer_create(wechat->sim->loop, post_push, push);
+	push->next = wechat->first;
+	wechat->first = push;
+	wechat->push_count++;
+	buf_free(&body);
+	post_push(push);
+}
+
+/* NULL, or why this cannot be pushed. */
+static const char *
+do_deed(struct wechat *wechat, const struct json *object, struct arena *arena)
+{
+	const char *what = json_get_text(object, "event");
+	const char *openid = json_get_text(object, "from");
+	const char *text = json_get_text(object, "text");
+	const char *xml;
+
+	if (what == NULL || !is_openid(openid))
+		return "event, and from: an openid";
+	if (strcmp(what, "off") == 0) {
+		note_deed(wechat, what, openid);
+		return NULL;
+	}
+	if (wechat->sim->callback[ENDPOINT_WECHAT] == NULL ||
+	    wechat->callback_token == NULL)
+		return "there is no callback";
+	if (wechat->push_count == PUSHES_MAX)
+		return "too many are under way";
+	xml = json_get_text(object, "xml");
+	if (xml == NULL)
+		xml = xml_of(
+		    wechat, what, openid, text != NULL ? text : "", arena);
+	if (xml == NULL)
+		return "event: text, voice, image, subscribe, unsubscribe, "
+		       "CLICK, SCAN, VIEW, doctype or off";
+	note_deed(wechat, what, openid);
+	begin_push(wechat, object, openid, xml, arena);
+	return NULL;
+}
+
+static void
+push_on_request(
+    const struct door_request *request, struct door_reply *reply, void *arg)
+{
+	struct sim *sim = arg;
+	struct json_error error = {.reason = "not an object"};
+	struct json_writer writer;
+	const struct json *object = json_parse(
+	    request->body, request->body_bytes, NULL, request->arena, &error);
+	const char *reason = json_is(object, JSON_OBJECT)
+				 ? do_deed(sim->wechat, object, request->arena)
+				 : error.reason;
+
+	reply->status = reason == NULL ? 202 : 400;
+	json_write_init(&writer, &reply->body);
+	json_write_object(&writer);
+	json_write_member(&writer, "code", reason == NULL ? "OK" : "invalid");
+	if (reason != NULL)
+		json_write_member(&writer, "message", reason);
+	json_write_end_object(&writer);
+}
+
+static void
+pushes_on_request(
+    const struct door_request *request, struct door_reply *reply, void *arg)
+{
+	const struct wechat *wechat = ((struct sim *)arg)->wechat;
+	size_t first =
+	    wechat->pushed > PUSHES_KEPT ? wechat->pushed - PUSHES_KEPT : 0;
+	struct json_writer writer;
+
+	(void)request;
+	json_write_init(&writer, &reply->body);
+	json_write_array(&writer);
+	for (size_t i = first; i < wechat->pushed; i++)
+		json_write_raw(&writer, wechat->pushes[i % PUSHES_KEPT]);
+	json_write_end_array(&writer);
+}
+
+/* Every token ends now, as when somebody refreshes with force. */
+static void
+expire_on_request(
+    const struct door_request *request, struct door_reply *reply, void *arg)
+{
+	struct wechat *wechat = ((struct sim *)arg)->wechat;
+
+	(void)request;
+	for (size_t i = 0; i < TOKENS_KEPT; i++)
+		wechat->tokens[i].until = 0;
+	buf_text(&reply->body, "{}");
+}
+
+void
+wechat_write_summary(const struct wechat *wechat, struct json_writer *writer)
+{
+	json_write_key(writer, "wechat_token_requests");
+	json_write_i64(writer, wechat->token_requests);
+	json_write_key(writer, "wechat_tokens");
+	json_write_i64(writer, (int64_t)wechat->token_count);
+	json_write_key(writer, "wechat_pushes_acknowledged");
+	json_write_i64(writer, wechat->acknowledged);
+	json_write_key(writer, "wechat_pushes_dropped");
+	json_write_i64(writer, wechat->dropped);
+}
+
+void
+wechat_serve(struct sim *sim)
+{
+	door_route(sim->door, "/cgi-bin/token", on_token, sim);
+	door_route(sim->door, "/cgi-bin/stable_token", on_stable_token, sim);
+	door_route(
+	    sim->door, "/cgi-bin/message/template/send", on_template, sim);
+	door_route(sim->door, "/cgi-bin/message/custom/send", on_custom, sim);
+	door_route(sim->door, "/wechat/push", push_on_request, sim);
+	door_route(sim->door, "/wechat/pushes", pushes_on_request, sim);
+	door_route(sim->door, "/wechat/expire", expire_on_request, sim);
+}
