@@ -125,10 +125,13 @@ CREATE TABLE contact_index (
 
 CREATE SEQUENCE patient_id_seq;
 
+-- Members of the care team have rows as well: whoever is written to has an
+-- agenda row.
 CREATE TABLE patient (
 	bucket          smallint NOT NULL CHECK (bucket BETWEEN 0 AND 1023),
 	patient_id      bigint NOT NULL,
 	tenant_id       integer NOT NULL,
+	care_role       smallint NOT NULL DEFAULT 0,   -- 0: a patient; enum care_role
 	source_id       text,                  -- the resource's id, for people
 	zone            text NOT NULL,
 	locale          text NOT NULL,
@@ -149,6 +152,7 @@ CREATE TABLE patient (
 	next_no         integer NOT NULL DEFAULT 1,    -- numbers within the patient
 	PRIMARY KEY (bucket, patient_id)
 );
+CREATE INDEX patient_care_team ON patient (tenant_id) WHERE care_role > 0;
 
 -- Where each thing of a patient came from: identifiers to numbers, and the
 -- version last taken, so that an older one never overwrites a newer.
@@ -479,9 +483,31 @@ CREATE TABLE task (                            -- for people
 	items          integer[] NOT NULL,
 	due_at         timestamptz NOT NULL,
 	created_at     timestamptz NOT NULL,
+	rung           smallint NOT NULL DEFAULT 0,    -- how often the team was told
+	escalate_at    timestamptz NOT NULL DEFAULT '-infinity', -- the next rung, care time
+	taken_at       timestamptz,                    -- somebody sees to it
+	taken_by       text,
 	done_at        timestamptz,
 	done_by        text,
 	PRIMARY KEY (bucket, patient_id, occurrence_on, kind, source, slot)
+);
+-- Urgent are those about an emergency or harm: enum reply_label.
+CREATE INDEX task_escalation ON task ((kind = 5 AND slot <= 1), escalate_at)
+	WHERE done_at IS NULL AND taken_at IS NULL;
+
+-- Who of the care team was told of which task, and when the message went.
+CREATE TABLE notice (
+	bucket           smallint NOT NULL,    -- of the member
+	patient_id       bigint NOT NULL,
+	told_at          timestamptz NOT NULL, -- care time
+	task_bucket      smallint NOT NULL,
+	task_patient_id  bigint NOT NULL,
+	task_on          date NOT NULL,
+	task_kind        smallint NOT NULL,
+	task_source      integer NOT NULL,
+	task_slot        integer NOT NULL,
+	PRIMARY KEY (bucket, patient_id, told_at, task_bucket, task_patient_id,
+		task_on, task_kind, task_source, task_slot)
 );
 -- What patients wrote, and what it was taken for.
 CREATE TABLE reply (

@@ -97,6 +97,8 @@ static const struct row rows[METRIC_COUNT] = {
 	NULL, "Receipts that were given up: they fit no message."},
     [METRIC_REPLIES] = {"replies_total", COUNTER, {"label"}, NULL,
 	"Replies, by what they were taken for; unmatched: a stranger's."},
+    [METRIC_ESCALATIONS] = {"escalations_total", COUNTER, {"to"}, NULL,
+	"Tasks that the care team was told of: team, doctor or nobody."},
     [METRIC_DOOR_REFUSED] = {"http_door_refused_total", COUNTER, {"reason"},
 	NULL, "Requests and connections refused before any handler saw them."},
     [METRIC_HTTP_CALLS_FAILED] = {"http_calls_failed_total", COUNTER,

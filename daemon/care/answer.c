@@ -4,7 +4,10 @@
  */
 #include "care/answer.h"
 
+#include <string.h>
+
 #include "care/again.h"
+#include "care/policy.h"
 
 #define BLOCKED_US (10 * MINUTE_US) /* a paused gateway is tried again */
 
@@ -23,17 +26,34 @@ answer_owe(int32_t reply_no, enum stage stage, int32_t contact_no, int64_t at)
 	};
 }
 
+const struct said *
+answer_owing(const struct said *said, uint32_t *count, struct said owed,
+    struct arena *arena)
+{
+	uint32_t kept =
+	    *count < SAID_ENTRIES_MAX ? *count : SAID_ENTRIES_MAX - 1;
+	struct said *list = arena_array(arena, kept + 1, sizeof(*list));
+
+	if (kept > 0)
+		memcpy(list, said + (*count - kept), kept * sizeof(*list));
+	list[kept] = owed;
+	*count = kept + 1;
+	return list;
+}
+
 static bool
 is_harm(int32_t stage)
 {
-	return stage == STAGE_EMERGENCY || stage == STAGE_ADVERSE_EVENT;
+	return stage == STAGE_EMERGENCY || stage == STAGE_ADVERSE_EVENT ||
+	       stage == STAGE_CAREGIVER || stage == STAGE_TEAM_EMERGENCY ||
+	       stage == STAGE_TEAM_ADVERSE_EVENT;
 }
 
-/* Emergencies, other harm and the rest are counted apart. */
-static int
+/* What tells of harm is counted apart, each by itself. */
+static int32_t
 sort_of(int32_t stage)
 {
-	return stage == STAGE_EMERGENCY ? 2 : stage == STAGE_ADVERSE_EVENT;
+	return is_harm(stage) ? stage : STAGE_NONE;
 }
 
 bool
@@ -156,6 +176,10 @@ settle(struct look *look, struct said *owed)
 		    reason == REASON_NONE ? REASON_EXPIRED : reason);
 		return;
 	}
+	if (owed->at > look->now) {
+		look_wake(look, owed->at);
+		return;
+	}
 	look_wake(look, owed->at + ANSWER_VALID_US);
 	if (reason != REASON_NONE || look->gateways->channels[channel].full) {
 		look_trace(look, "answer %s to Reply/%d: waits, %s",
@@ -175,14 +199,72 @@ settle(struct look *look, struct said *owed)
 	    (int)owed->source, channel_word(channel));
 }
 
+/* ---- the caregiver ---- */
+
+/* One whom the patient wants to hear of it; not the one who wrote. */
+static const struct contact *
+find_caregiver(const struct look *look, int32_t writer_no)
+{
+	const struct dossier *d = look->dossier;
+	const struct contact *best = NULL;
+
+	for (uint32_t i = 0; i < d->contact_count; i++) {
+		const struct contact *c = &d->contacts[i];
+
+		if (c->owner != OWNER_CAREGIVER || !c->usable ||
+		    c->from_at > look->now || c->until_at <= look->now ||
+		    !look->gateways->channels[c->channel].exists ||
+		    !policy_consented(look, TOPIC_CAREGIVER, c->channel))
+			continue;
+		if (c->no == writer_no)
+			return NULL;
+		if (best == NULL || c->channel < best->channel ||
+		    (c->channel == best->channel && c->rank < best->rank))
+			best = c;
+	}
+	return best;
+}
+
+static bool
+told_caregiver(const struct look *look, int32_t reply_no)
+{
+	const struct said *said = look->said.data;
+
+	for (size_t i = 0; i < look->said.count; i++)
+		if (said[i].kind == KIND_ANSWER && said[i].source == reply_no &&
+		    said[i].slot == STAGE_CAREGIVER)
+			return true;
+	return false;
+}
+
+static void
+owe_caregiver(struct look *look, const struct said *owed)
+{
+	const struct contact *caregiver;
+	struct said entry;
+
+	if (owed->slot != STAGE_EMERGENCY || told_caregiver(look, owed->source))
+		return;
+	caregiver = find_caregiver(look, owed->contact_no);
+	if (caregiver == NULL)
+		return;
+	entry =
+	    answer_owe(owed->source, STAGE_CAREGIVER, caregiver->no, owed->at);
+	*(struct said *)list_add(&look->said) = entry;
+}
+
 void
 answer_collect(struct look *look)
 {
-	struct said *said = look->said.data;
+	/* those that are added are settled, too; the list may move */
+	for (size_t i = 0; i < look->said.count; i++) {
+		struct said owed = ((struct said *)look->said.data)[i];
 
-	for (size_t i = 0; i < look->said.count; i++)
-		if (is_owed(&said[i]))
-			settle(look, &said[i]);
+		if (!is_owed(&owed))
+			continue;
+		owe_caregiver(look, &owed);
+		settle(look, (struct said *)look->said.data + i);
+	}
 }
 
 bool

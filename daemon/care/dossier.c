@@ -454,6 +454,11 @@ static const char *const answer_words[STAGE_COUNT - STAGE_ANSWERS] = {
     [STAGE_NOTED - STAGE_ANSWERS] = "noted",
     [STAGE_ORDER - STAGE_ANSWERS] = "order",
     [STAGE_ORDER_CANCELLED - STAGE_ANSWERS] = "order_cancelled",
+    [STAGE_CAREGIVER - STAGE_ANSWERS] = "caregiver",
+    [STAGE_TEAM_EMERGENCY - STAGE_ANSWERS] = "team_emergency",
+    [STAGE_TEAM_ADVERSE_EVENT - STAGE_ANSWERS] = "team_adverse_event",
+    [STAGE_TEAM_TASKS - STAGE_ANSWERS] = "team_tasks",
+    [STAGE_TEAM_TAKEN - STAGE_ANSWERS] = "team_taken",
 };
 
 static const char *const reason_words[REASON_COUNT] = {
@@ -619,8 +624,8 @@ stage_fits(enum kind kind, enum stage stage)
 uint32_t
 topic_from_word(const char *word)
 {
-	static const char *const words[] = {
-	    "dose", "refill", "follow_up", "marketing", "any-hour", "abroad"};
+	static const char *const words[] = {"dose", "refill", "follow_up",
+	    "marketing", "any-hour", "abroad", "caregiver"};
 
 	for (unsigned i = 0; i < COUNT(words) && word != NULL; i++)
 		if (strcmp(words[i], word) == 0)

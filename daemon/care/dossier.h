@@ -36,7 +36,8 @@ enum topic { /* bits of a consent's topics */
 	TOPIC_FOLLOW_UP = 4,
 	TOPIC_MARKETING = 8,
 	TOPIC_ANY_HOUR = 16, /* doses at any hour */
-	TOPIC_ABROAD = 32    /* by a gateway that carries data abroad */
+	TOPIC_ABROAD = 32,   /* by a gateway that carries data abroad */
+	TOPIC_CAREGIVER = 64 /* the caregiver may hear of an emergency */
 };
 #define TOPIC_ALL \
 	(TOPIC_DOSE | TOPIC_REFILL | TOPIC_FOLLOW_UP | TOPIC_MARKETING)
@@ -58,7 +59,7 @@ enum stage { /* values are stored */
 	STAGE_MISSED = 11,
 	STAGE_SUPPLY = 12,   /* SUPPLY: task */
 	STAGE_DAYS = 13,     /* -60d; the other days follow: stage_of_day() */
-	STAGE_ANSWERS = 134, /* from here: what is said back to a reply */
+	STAGE_ANSWERS = 134, /* from here: what is said because of a reply */
 	STAGE_EMERGENCY = STAGE_ANSWERS,
 	STAGE_ADVERSE_EVENT = 135,
 	STAGE_SORRY = 136, /* deceased, wrong number */
@@ -68,7 +69,12 @@ enum stage { /* values are stored */
 	STAGE_NOTED = 140,
 	STAGE_ORDER = 141, /* echoed, and cancellable for a while */
 	STAGE_ORDER_CANCELLED = 142,
-	STAGE_COUNT = 143
+	STAGE_CAREGIVER = 143,      /* to the caregiver, of an emergency */
+	STAGE_TEAM_EMERGENCY = 144, /* to the care team */
+	STAGE_TEAM_ADVERSE_EVENT = 145,
+	STAGE_TEAM_TASKS = 146, /* what waits for them, in one message */
+	STAGE_TEAM_TAKEN = 147, /* back to the one who answered */
+	STAGE_COUNT = 148
 };
 #define STAGE_DAY_MAX 60 /* either side of a run-out or visit */
 

@@ -27,3 +27,20 @@ text = We have your refill request; {{clinic}} will begin in 15 minutes. To canc
 
 [stage "order_cancelled"]
 text = Your refill request is cancelled. When you need it, please contact {{clinic}}.
+
+[stage "caregiver"]
+text = The person you care for told us of what may be an emergency. Please reach them now; if needed call 120. {{clinic}} has the message.
+
+# To the care team: no patient is named, the tasks are in the system.
+
+[stage "team_emergency"]
+text = URGENT: a patient reports what may be an emergency. Please see to it now. Reply OK to take it. {{clinic}}
+
+[stage "team_adverse_event"]
+text = A patient reports a suspected adverse event. Please see to it soon. Reply OK to take it. {{clinic}}
+
+[stage "team_tasks"]
+text = Tasks about patients are waiting for you. Please look at them. Reply OK to take them. {{clinic}}
+
+[stage "team_taken"]
+text = Noted as yours. When it is done, please end the task in the system.

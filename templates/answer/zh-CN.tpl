@@ -27,3 +27,20 @@ text = 续药申请已收到，{{clinic}}会在15分钟后开始处理。如要�
 
 [stage "order_cancelled"]
 text = 续药申请已取消。今后需要时，请联系{{clinic}}。
+
+[stage "caregiver"]
+text = 您关心的人刚刚回复说身体可能有紧急情况，请马上联系TA，必要时拨打120。{{clinic}}已收到消息。
+
+# To the care team: no patient is named, the tasks are in the system.
+
+[stage "team_emergency"]
+text = 紧急：有患者反馈可能的紧急情况，请立即处理。回复“收到”表示由您负责。{{clinic}}
+
+[stage "team_adverse_event"]
+text = 有患者反馈疑似不良反应，请尽快处理。回复“收到”表示由您负责。{{clinic}}
+
+[stage "team_tasks"]
+text = 有患者事项等待处理，请登录查看。回复“收到”表示由您负责。{{clinic}}
+
+[stage "team_taken"]
+text = 已登记由您负责。处理完成后，请在系统中结束该事项。

@@ -167,6 +167,70 @@ answer_is_attempted_again_and_repeated_only_for_danger(void **state)
 }
 
 static void
+answer_waits_for_its_instant(void **state)
+{
+	(void)state;
+	world();
+	owe(9, STAGE_TEAM_TASKS, 1, "2026-03-02 10:00");
+	daemon_look("2026-03-02 09:00", &plan);
+	assert_int_equal(plan.step_count, 0);
+	assert_true(plan.next_at <= at("2026-03-02 10:00"));
+	daemon_look("2026-03-02 10:00", &plan);
+	assert_sent(1, w.contacts[0].channel, STAGE_TEAM_TASKS);
+}
+
+/* A caregiver's address, and what the patient says about it. */
+static struct contact *
+caregiver(bool permitted)
+{
+	struct contact *c = contact(CHANNEL_SMS);
+
+	c->owner = OWNER_CAREGIVER;
+	consent("2026-01-01", permitted, TOPIC_CAREGIVER, CHANNEL_ALL);
+	return c;
+}
+
+static void
+caregiver_hears_of_an_emergency_where_the_patient_wants_it(void **state)
+{
+	struct contact *c;
+
+	(void)state;
+	world();
+	c = caregiver(true);
+	owe(9, STAGE_EMERGENCY, 1, "2026-03-02 03:00");
+	daemon_look("2026-03-02 03:00", &plan);
+	assert_int_equal(plan.step_count, 2);
+	assert_int_equal(plan.steps[0].stage, STAGE_EMERGENCY);
+	assert_int_equal(plan.steps[1].stage, STAGE_CAREGIVER);
+	assert_int_equal(plan.steps[1].contact_no, c->no);
+	assert_int_equal(plan.steps[1].source, 9);
+	daemon_look("2026-03-02 03:01", &plan);
+	assert_int_equal(plan.step_count, 0);
+
+	/* harm that is no emergency is not theirs to hear */
+	world();
+	(void)caregiver(true);
+	owe(9, STAGE_ADVERSE_EVENT, 1, "2026-03-02 03:00");
+	daemon_look("2026-03-02 03:00", &plan);
+	assert_int_equal(plan.step_count, 1);
+
+	world();
+	(void)caregiver(false);
+	owe(9, STAGE_EMERGENCY, 1, "2026-03-02 03:00");
+	daemon_look("2026-03-02 03:00", &plan);
+	assert_int_equal(plan.step_count, 1);
+
+	/* the one who wrote knows */
+	world();
+	c = caregiver(true);
+	owe(9, STAGE_EMERGENCY, c->no, "2026-03-02 03:00");
+	daemon_look("2026-03-02 03:00", &plan);
+	assert_int_equal(plan.step_count, 1);
+	assert_int_equal(plan.steps[0].stage, STAGE_EMERGENCY);
+}
+
+static void
 three_answers_a_day_and_those_to_harm_apart(void **state)
 {
 	struct said said = answer_owe(9, STAGE_NOTED, 1, DAY_US);
@@ -337,6 +401,9 @@ main(void)
 	    cmocka_unit_test(answer_to_an_address_that_is_gone_ends),
 	    cmocka_unit_test(
 		answer_is_attempted_again_and_repeated_only_for_danger),
+	    cmocka_unit_test(answer_waits_for_its_instant),
+	    cmocka_unit_test(
+		caregiver_hears_of_an_emergency_where_the_patient_wants_it),
 	    cmocka_unit_test(three_answers_a_day_and_those_to_harm_apart),
 	    cmocka_unit_test(every_label_has_an_effect_and_an_answer),
 	    cmocka_unit_test(manual_has_each_label_with_its_answer),
