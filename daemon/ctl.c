@@ -15,13 +15,14 @@
 
 static const struct ctl_verb *const verbs[] = {&ctl_migrate, &ctl_maintain,
     &ctl_check_dossiers, &ctl_import_fhir, &ctl_plan, &ctl_why, &ctl_consent,
-    &ctl_tasks, &ctl_task_done, &ctl_release, &ctl_stop, &ctl_stop_list,
-    &ctl_resume, &ctl_queue, &ctl_program_check, &ctl_program_store,
-    &ctl_program_list, &ctl_program_show, &ctl_product_set, &ctl_product_list,
-    &ctl_template_list, &ctl_template_render, &ctl_template_register,
-    &ctl_template_check, &ctl_gateway_list, &ctl_gateway_pauses,
-    &ctl_gateway_pause, &ctl_gateway_resume, &ctl_keyring_create, &ctl_timing,
-    &ctl_supply, &ctl_reply};
+    &ctl_tasks, &ctl_task_done, &ctl_task_take, &ctl_staff_add, &ctl_staff_list,
+    &ctl_staff_end, &ctl_release, &ctl_stop, &ctl_stop_list, &ctl_resume,
+    &ctl_queue, &ctl_program_check, &ctl_program_store, &ctl_program_list,
+    &ctl_program_show, &ctl_product_set, &ctl_product_list, &ctl_template_list,
+    &ctl_template_render, &ctl_template_register, &ctl_template_check,
+    &ctl_gateway_list, &ctl_gateway_pauses, &ctl_gateway_pause,
+    &ctl_gateway_resume, &ctl_keyring_create, &ctl_timing, &ctl_supply,
+    &ctl_reply};
 
 void
 ctl_fail(int status, const char *format, ...)

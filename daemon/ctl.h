@@ -88,7 +88,10 @@ extern const struct ctl_verb ctl_timing, ctl_supply, ctl_reply;
 extern const struct ctl_verb ctl_maintain;
 extern const struct ctl_verb ctl_queue;
 /* ctl_task.c */
-extern const struct ctl_verb ctl_tasks, ctl_task_done, ctl_release;
+extern const struct ctl_verb ctl_tasks, ctl_task_done, ctl_task_take,
+    ctl_release;
+/* ctl_staff.c */
+extern const struct ctl_verb ctl_staff_add, ctl_staff_list, ctl_staff_end;
 /* ctl_patient.c */
 extern const struct ctl_verb ctl_consent;
 /* ctl_schema.c */

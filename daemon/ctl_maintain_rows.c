@@ -110,6 +110,8 @@ fill_slice(struct db_unit *unit, int tried, void *arg)
 	db_param_at(unit, rows->run->care_now);
 	add_slice(unit, rows, "maintain_replies", &rows->replies);
 	db_param_at(unit, rows->run->care_now);
+	add_slice(unit, rows, "maintain_notices", &rows->other);
+	db_param_at(unit, rows->run->care_now);
 	add_slice(unit, rows, "maintain_sweep_default", &rows->deliveries);
 	db_param_on(unit, kept_from_on(rows, rows->longest_days));
 	for (size_t i = 0; i < rows->groups.count; i++) {

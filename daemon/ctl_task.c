@@ -19,6 +19,7 @@
 
 static int run_tasks(struct ctl *ctl, int argc, char **argv);
 static int run_done(struct ctl *ctl, int argc, char **argv);
+static int run_take(struct ctl *ctl, int argc, char **argv);
 static int run_release(struct ctl *ctl, int argc, char **argv);
 
 const struct ctl_verb ctl_tasks = {
@@ -39,6 +40,13 @@ const struct ctl_verb ctl_task_done = {
     .help = "somebody did it\n"
 	    "  TASK           as `adherctl tasks` names it",
     .run = run_done,
+};
+const struct ctl_verb ctl_task_take = {
+    .words = "task take",
+    .usage = "TASK… --by WHO",
+    .help = "somebody sees to it: nobody else of the care team is told\n"
+	    "  TASK           as `adherctl tasks` names it",
+    .run = run_take,
 };
 const struct ctl_verb ctl_release = {
     .words = "release",
@@ -86,7 +94,9 @@ text_of(struct listing *listing, const struct db_result *result, int row)
 }
 
 struct task_line {
-	const char *id, *patient, *kind, *about, *reason, *text, *done_by;
+	const char *id, *patient, *kind, *about, *reason, *text, *done_by,
+	    *taken_by;
+	int64_t told;      /* how often the care team was */
 	bool urgent, held; /* held: an order of somebody unwell */
 	const struct zone *zone;
 	int64_t due_at, done_at;
@@ -112,6 +122,8 @@ print_task(struct listing *listing, const struct task_line *task)
 		json_write_member(&w, "reason", task->reason);
 		if (listing->text)
 			json_write_member(&w, "text", task->text);
+		ctl_line_number(&w, "told", task->told);
+		json_write_member(&w, "taken_by", task->taken_by);
 		ctl_line_at(&w, "done", task->zone, task->done_at);
 		json_write_member(&w, "done_by", task->done_by);
 		ctl_line_end(&w);
@@ -125,6 +137,12 @@ print_task(struct listing *listing, const struct task_line *task)
 	    task->kind, task->about, task->patient,
 	    task->reason == NULL ? "" : "  ",
 	    task->reason == NULL ? "" : task->reason, task->id);
+	if (task->taken_by != NULL) {
+		buf_text(&listing->out, "  taken by ");
+		ctl_line_foreign(&listing->out, task->taken_by);
+	} else if (task->told > 0)
+		buf_printf(
+		    &listing->out, "  told %" PRId64 " times", task->told);
 	if (task->done_at != AT_NEVER) {
 		buf_printf(&listing->out, "  done %s by ",
 		    ctl_show_at(task->zone, task->done_at, done));
@@ -161,6 +179,8 @@ take_tasks(const struct db_result *result, void *arg)
 		    .done_at = db_at_or(result, row, 9, AT_NEVER),
 		    .done_by = db_text(result, row, 10),
 		    .patient = db_text(result, row, 11),
+		    .told = db_i64(result, row, 17),
+		    .taken_by = db_text(result, row, 18),
 		    .text = text_of(listing, result, row),
 		};
 		char on[11];
@@ -232,7 +252,7 @@ run_tasks(struct ctl *ctl, int argc, char **argv)
 	return 0;
 }
 
-/* ---- done ---- */
+/* ---- done, taken ---- */
 
 struct task_keys {
 	struct db_array bucket, patient_id, on, kind, source, slot;
@@ -280,9 +300,9 @@ take_affected(const struct db_result *result, void *arg)
 }
 
 static int
-run_done(struct ctl *ctl, int argc, char **argv)
+change_tasks(struct ctl *ctl, const struct ctl_verb *verb,
+    const char *statement, const char *what, int argc, char **argv)
 {
-	const struct ctl_verb *verb = &ctl_task_done;
 	const char *by = NULL, *value;
 	struct task_keys keys = {.count = 0};
 	struct db_array *arrays[] = {&keys.bucket, &keys.patient_id, &keys.on,
@@ -306,7 +326,7 @@ run_done(struct ctl *ctl, int argc, char **argv)
 		ctl_usage(verb);
 	now = ctl_now(ctl, NULL);
 	unit = db_unit_begin(ctl_database(ctl));
-	db_unit_add(unit, "ctl_task_done", take_affected, &done);
+	db_unit_add(unit, statement, take_affected, &done);
 	for (unsigned i = 0; i < COUNT(arrays); i++) {
 		db_param_array(unit, arrays[i]);
 		db_array_free(arrays[i]);
@@ -315,9 +335,23 @@ run_done(struct ctl *ctl, int argc, char **argv)
 	db_param_text(unit, by);
 	ctl_run(unit);
 	if (done < keys.count)
-		ctl_fail(EXIT_DATA, "%" PRId64 " of %d were open and are done",
-		    done, keys.count);
+		ctl_fail(EXIT_DATA, "%" PRId64 " of %d were open and are %s",
+		    done, keys.count, what);
 	return 0;
+}
+
+static int
+run_done(struct ctl *ctl, int argc, char **argv)
+{
+	return change_tasks(
+	    ctl, &ctl_task_done, "ctl_task_done", "done", argc, argv);
+}
+
+static int
+run_take(struct ctl *ctl, int argc, char **argv)
+{
+	return change_tasks(
+	    ctl, &ctl_task_take, "ctl_task_take", "taken", argc, argv);
 }
 
 /* ---- release ---- */

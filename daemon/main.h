@@ -7,6 +7,7 @@
 #include "flow/addresses.h"
 #include "flow/clock_sync.h"
 #include "flow/copies.h"
+#include "flow/escalation.h"
 #include "flow/receipts.h"
 #include "flow/replies.h"
 #include "flow/rescue.h"
@@ -46,6 +47,7 @@ struct daemon {
 	struct receipts *receipts;
 	struct replies *replies;
 	struct addresses *addresses;
+	struct escalations *escalations;
 	struct copies *copies;
 	struct state_file *state; /* NULL: nothing is remembered */
 	struct aftermath *aftermath;

@@ -15,6 +15,7 @@
 
 #define TICK_US SECOND_US
 #define CHORE_US (200 * 1000)
+#define CHORES 4
 #define HEARTBEAT_TICKS (COPIES_BEAT_US / TICK_US)
 #define REFRESH_TICKS 15
 #define LEAVE_US SECOND_US /* of the drain, for the last word */
@@ -165,6 +166,22 @@ on_tick(void *arg)
 		rescue_look(daemon->rescue);
 }
 
+/* False: it has nothing to do now, or the connection is busy. */
+static bool
+begin_chore(struct daemon *daemon, unsigned chore)
+{
+	switch (chore) {
+	case 0:
+		return receipts_look(daemon->receipts);
+	case 1:
+		return replies_look(daemon->replies);
+	case 2:
+		return addresses_look(daemon->addresses);
+	default:
+		return escalations_look(daemon->escalations);
+	}
+}
+
 static void
 on_chores(void *arg)
 {
@@ -175,16 +192,9 @@ on_chores(void *arg)
 	if (!daemon->loaded || daemon->settings.role == ROLE_INBOX)
 		return;
 	/* by turns: each has the connection to itself */
-	switch (daemon->turns % 3) {
-	case 0:
-		daemon->turns += receipts_look(daemon->receipts);
-		break;
-	case 1:
-		daemon->turns += replies_look(daemon->replies);
-		break;
-	default:
-		daemon->turns += addresses_look(daemon->addresses);
-	}
+	for (unsigned i = 0; i < CHORES; i++)
+		if (begin_chore(daemon, (unsigned)(daemon->turns++ % CHORES)))
+			return;
 }
 
 /* On each connection, before any work: nothing is done by another schema. */
@@ -386,6 +396,8 @@ daemon_start(struct daemon *daemon)
 	    daemon->keyring, daemon->gateways);
 	daemon->addresses =
 	    addresses_create(daemon->db[DB_CHORES], &daemon->clock);
+	daemon->escalations =
+	    escalations_create(daemon->db[DB_CHORES], &daemon->clock);
 	db_listen(daemon->db[DB_CHORES], "agenda", on_notify, daemon);
 	daemon->tick = loop_timer_create(daemon->loop, on_tick, daemon);
 	daemon->chores = loop_timer_create(daemon->loop, on_chores, daemon);
@@ -416,7 +428,8 @@ all_idle(const struct daemon *daemon)
 	       outcomes_idle(daemon->outcomes) && rescue_idle(daemon->rescue) &&
 	       receipts_idle(daemon->receipts) &&
 	       replies_idle(daemon->replies) &&
-	       addresses_idle(daemon->addresses) && !daemon->refreshing &&
+	       addresses_idle(daemon->addresses) &&
+	       escalations_idle(daemon->escalations) && !daemon->refreshing &&
 	       !daemon->reading_clock;
 }
 

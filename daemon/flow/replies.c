@@ -190,7 +190,8 @@ on_committed(enum db_outcome outcome, const char *sqlstate, void *arg)
 	}
 	fault_point(REPLY_AFTER_COMMIT);
 	metric_add(METRIC_REPLIES,
-	    replies->work.people.count == 0
+	    replies->work.from_team ? "care_team"
+	    : replies->work.people.count == 0
 		? "unmatched"
 		: reply_label_row(replies->work.reply.primary)->name,
 	    NULL, 1);
@@ -276,6 +277,24 @@ understand(struct replies *replies, const struct reply_person *meant)
 	};
 }
 
+/* Members of the care team are no patients; false: nobody else is there. */
+static bool
+hear_team(struct reply_work *work, struct db_unit *unit)
+{
+	struct reply_person *people = work->people.data;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < work->people.count; i++)
+		if (people[i].team)
+			reply_write_team(work, &people[i], unit);
+	for (size_t i = 0; i < work->people.count; i++)
+		if (!people[i].team)
+			people[kept++] = people[i];
+	work->people.count = kept;
+	work->from_team = kept == 0;
+	return kept > 0;
+}
+
 static void
 on_known(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
@@ -288,13 +307,17 @@ on_known(enum db_outcome outcome, const char *sqlstate, void *arg)
 		give_up(replies, outcome, sqlstate);
 		return;
 	}
+	unit = db_unit_begin(replies->db);
+	if (!hear_team(&replies->work, unit)) {
+		commit(replies, unit, INBOX_DONE);
+		return;
+	}
 	for (size_t i = 0; i < replies->work.people.count; i++)
 		reply_find_questions(&people[i], replies->work.received_at);
 	meant = reply_meant(&replies->work);
 	understand(replies, meant);
 	if (replies->work.cancels && reply_who_ordered(&replies->work) != NULL)
 		meant = reply_who_ordered(&replies->work);
-	unit = db_unit_begin(replies->db);
 	reply_write(&replies->work, meant, unit);
 	commit(replies, unit, INBOX_DONE);
 }
@@ -347,6 +370,7 @@ take_numbers(const struct db_result *result, void *arg)
 		person->product =
 		    arena_text(replies->work.arena, db_text(result, row, 3));
 		person->held = db_bool(result, row, 4);
+		person->team = db_bool(result, row, 5);
 	}
 }
 
@@ -580,6 +604,7 @@ claim(struct replies *replies)
 	    sizeof(struct reply_person));
 	replies->found = false;
 	replies->work.now = clock_care(replies->clock);
+	replies->work.from_team = false;
 	replies->work.address_index = replies->work.text_sealed = NULL;
 	db_unit_add(unit, "begin", NULL, NULL);
 	db_unit_add(unit, "reply_claim", take_event, replies);

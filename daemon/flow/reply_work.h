@@ -10,6 +10,7 @@
  * address, what it means.  Everything lives in the arena.
  */
 #define REPLY_QUESTION_US (48 * HOUR_US) /* so long is a question open */
+#define REPLY_TOLD_US DAY_US /* what the team was told, a word is about */
 
 struct reply_person { /* whose address it is */
 	int16_t bucket;
@@ -19,6 +20,7 @@ struct reply_person { /* whose address it is */
 	enum owner owner;
 	bool usable; /* its address was not given up: it may order, opt in */
 	bool held;   /* orders wait: unwell */
+	bool team;   /* of the care team, no patient */
 	const struct said *said;
 	uint32_t said_count;
 	int64_t answered_at[KIND_ANSWER + 1]; /* the last, of each kind */
@@ -48,7 +50,8 @@ struct reply_work {
 	/* what comes of it */
 	struct list people; /* struct reply_person */
 	struct reply reply;
-	bool cancels; /* it says no to what was ordered of late */
+	bool from_team; /* nobody but members of the care team is there */
+	bool cancels;   /* it says no to what was ordered of late */
 };
 
 /* ---- reply_person.c ---- */
@@ -71,5 +74,8 @@ void reply_keys(struct reply_work *work, struct db_unit *unit);
  */
 void reply_write(struct reply_work *work, const struct reply_person *meant,
     struct db_unit *unit);
+/* What that member of the care team was told of is taken up. */
+void reply_write_team(struct reply_work *work,
+    const struct reply_person *member, struct db_unit *unit);
 
 #endif

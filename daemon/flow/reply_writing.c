@@ -3,7 +3,6 @@
  * its task, holds, pauses, consent, corrections, and the answer that is owed.
  */
 #include <assert.h>
-#include <string.h>
 
 #include "care/answer.h"
 #include "care/reply_effect.h"
@@ -208,18 +207,12 @@ add_answer(struct reply_work *work, struct db_unit *unit,
     const struct reply_person *person, enum stage answer)
 {
 	uint32_t count = person->said_count;
-	struct said *said = arena_array(work->arena, count + 1, sizeof(*said));
+	const struct said *said = answer_owing(person->said, &count,
+	    answer_owe(person->next_no, answer, person->contact_no, work->now),
+	    work->arena);
 	struct buf recent = BUF_INIT(0);
 
-	/* the oldest makes room */
-	if (count >= SAID_ENTRIES_MAX)
-		count = SAID_ENTRIES_MAX - 1;
-	if (count > 0)
-		memcpy(said, person->said + (person->said_count - count),
-		    count * sizeof(*said));
-	said[count] =
-	    answer_owe(person->next_no, answer, person->contact_no, work->now);
-	said_encode(said, count + 1, &recent);
+	said_encode(said, count, &recent);
 	db_unit_add(unit, "agenda_remember", NULL, NULL);
 	db_param_i16(unit, person->bucket);
 	db_param_i64(unit, person->patient_id);
@@ -288,6 +281,35 @@ effects_on_others(const struct reply_work *work)
 			effects |= REPLY_HOLDS_ALL | REPLY_TASK;
 	}
 	return effects;
+}
+
+/* The team's word is no patient's: it says that somebody sees to it. */
+void
+reply_write_team(struct reply_work *work, const struct reply_person *member,
+    struct db_unit *unit)
+{
+	struct db_array bucket, patient_id;
+
+	db_unit_add(unit, "notice_answer", NULL, NULL);
+	db_param_i16(unit, member->bucket);
+	db_param_i64(unit, member->patient_id);
+	db_param_at(unit, work->received_at - REPLY_TOLD_US);
+	db_param_at(unit, work->received_at);
+	if (!may_answer(work, STAGE_TEAM_TAKEN))
+		return;
+	db_array_init(&bucket, DB_I16);
+	db_array_init(&patient_id, DB_I64);
+	db_array_i64(&bucket, member->bucket);
+	db_array_i64(&patient_id, member->patient_id);
+	db_unit_add(unit, "care_number", NULL, NULL);
+	db_param_array(unit, &bucket);
+	db_param_array(unit, &patient_id);
+	add_answer(work, unit, member, STAGE_TEAM_TAKEN);
+	db_unit_add(unit, "agenda_notify_people", NULL, NULL);
+	db_param_array(unit, &bucket);
+	db_param_array(unit, &patient_id);
+	db_array_free(&bucket);
+	db_array_free(&patient_id);
 }
 
 /*

@@ -6,11 +6,12 @@
 -- $5 integer   at most so many
 -- Returns bucket, patient_id, occurrence_on, kind, source, slot, stage,
 -- reason, due_at, done_at, done_by, source_id, zone, tenant_id, event_key,
--- text_sealed, whether the patient is on hold.  Locks: none.  Index: task_open; task_pkey of a patient.
+-- text_sealed, whether the patient is on hold, how often the care team was told,
+-- who sees to it.  Locks: none.  Index: task_open; task_pkey of a patient.
 SELECT t.bucket, t.patient_id, t.occurrence_on, t.kind, t.source, t.slot,
 	t.stage, t.reason, t.due_at, t.done_at, t.done_by, p.source_id, p.zone,
 	t.tenant_id, r.event_key, r.text_sealed,
-	p.safety_hold OR p.adverse_event
+	p.safety_hold OR p.adverse_event, t.rung, t.taken_by
 FROM task t
 JOIN patient p ON p.bucket = t.bucket AND p.patient_id = t.patient_id
 LEFT JOIN reply r ON t.kind = 5 AND r.bucket = t.bucket

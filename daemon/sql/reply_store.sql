@@ -47,8 +47,9 @@ WITH numbered AS (
 	FROM numbered
 )
 INSERT INTO task (bucket, patient_id, occurrence_on, kind, source, slot,
-	tenant_id, stage, items, due_at, created_at)
+	tenant_id, stage, items, due_at, created_at, escalate_at)
 SELECT bucket, patient_id, $21::date, $22::smallint, no, $20::smallint,
-	tenant_id, $14::smallint, '{}', $24::timestamptz, $3::timestamptz
+	tenant_id, $14::smallint, '{}', $24::timestamptz, $3::timestamptz,
+	$24::timestamptz
 FROM numbered
 WHERE $20::smallint >= 0

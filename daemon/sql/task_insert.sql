@@ -9,11 +9,12 @@
 -- $15 integer[]      version of the program it was decided under
 -- Returns nothing.  Index: task_pkey.
 INSERT INTO task (bucket, patient_id, occurrence_on, kind, source, slot,
-	tenant_id, stage, reason, items, due_at, created_at, program_version)
+	tenant_id, stage, reason, items, due_at, created_at, escalate_at,
+	program_version)
 SELECT u.bucket, u.patient_id, u.occurrence_on, u.kind, u.source, u.slot,
 	u.tenant_id, u.stage, u.reason,
 	($10::integer[])[u.items_from:u.items_to], u.due_at, $14::timestamptz,
-	u.program_version
+	u.due_at, u.program_version
 FROM unnest($1::smallint[], $2::bigint[], $3::date[], $4::smallint[],
 	$5::integer[], $6::integer[], $7::integer[], $8::smallint[],
 	$9::smallint[], $11::integer[], $12::integer[], $13::timestamptz[],

@@ -20,7 +20,7 @@ TRANSACTION = {"begin", "commit", "rollback"}
 HOT = re.compile(
     r"agenda_(claim.*|store|lock|touch|wake|set_aside)$|dossier_load$"
     r"|maintain_(sweep|sweep_default|inbox)$|(delivery|inbox|batch|reply)_"
-    r"|metrics_")
+    r"|(task|notice|care)_|metrics_")
 # few rows by nature: the rounds under way, what stands once for all copies
 SMALL = {"batch", "copy", "gateway_pause", "gateway_token", "maintenance"}
 PLANNER = """SET plan_cache_mode = force_generic_plan;
@@ -87,10 +87,19 @@ FROM generate_series(1, {ROWS}) n;
 INSERT INTO batch (batch_ref, owner, lease_until, buckets, patient_ids)
 SELECT n, 'copy', '2026-03-01', '{{1}}', '{{1}}' FROM generate_series(1, 20) n;
 INSERT INTO task (bucket, patient_id, occurrence_on, kind, source, slot,
-	tenant_id, stage, items, due_at, created_at, done_at)
+	tenant_id, stage, items, due_at, created_at, escalate_at, done_at)
 SELECT n % 1024, n, '2026-02-01', 1 + n % 5, 1, 0, 1, 1, ARRAY[1, 20000, 0],
-	'2026-02-01', '2026-02-01',
+	'2026-02-01', '2026-02-01', timestamptz '2026-02-01' + n * interval '1 s',
 	CASE WHEN n % 100 = 0 THEN NULL ELSE timestamptz '2026-02-02' END
+FROM generate_series(1, {ROWS}) n;
+INSERT INTO patient (bucket, patient_id, tenant_id, care_role, source_id, zone,
+	locale)
+SELECT n, 1000000 + n, 1, 1 + n % 3, 'n', 'Asia/Shanghai', 'zh-CN'
+FROM generate_series(1, 20) n;
+INSERT INTO notice (bucket, patient_id, told_at, task_bucket, task_patient_id,
+	task_on, task_kind, task_source, task_slot)
+SELECT 1 + n % 20, 1000001 + n % 20, '2026-02-01', n % 1024, n, '2026-02-01',
+	1 + n % 5, 1, 0
 FROM generate_series(1, {ROWS}) n;
 INSERT INTO stop (tenant_id, kind, began_at, began_by, ended_at)
 SELECT n, 1, '2026-02-01', 'x',

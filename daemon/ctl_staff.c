@@ -1,0 +1,354 @@
+/*
+ * adherctl staff: who is of the care team, and where they hear of tasks.  A
+ * member has an agenda row as everybody has who is written to.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "care/escalation.h"
+#include "ctl_line.h"
+#include "ctl_person.h"
+#include "door/fhir.h"
+#include "flow/seal.h"
+#include "flow/statements.h"
+
+#define SOURCE "staff" /* of the identity */
+#define ID_BYTES_MAX 64
+#define ADDRESSES_MAX 4
+#define ADDRESS_BYTES_MAX 128
+
+static int run_add(struct ctl *ctl, int argc, char **argv);
+static int run_list(struct ctl *ctl, int argc, char **argv);
+static int run_end(struct ctl *ctl, int argc, char **argv);
+
+const struct ctl_verb ctl_staff_add = {
+    .words = "staff add",
+    .usage = "ID --role ROLE --address CHANNEL:ADDRESS… [--zone ZONE]\n"
+	     "           [--locale LOCALE] [--tenant NAME]",
+    .help = "somebody of the care team, who hears of tasks\n"
+	    "  ID           as tasks will name them\n"
+	    "  --role       nurse, pharmacist or doctor\n"
+	    "  --address    sms:+8613800000000; the first one is used",
+    .run = run_add,
+};
+const struct ctl_verb ctl_staff_list = {
+    .words = "staff list",
+    .usage = "[--tenant NAME] [--json]",
+    .help = "the care team",
+    .run = run_list,
+};
+const struct ctl_verb ctl_staff_end = {
+    .words = "staff end",
+    .usage = "ID [--again] [--tenant NAME]",
+    .help = "write to that one no more\n"
+	    "  --again      or again",
+    .run = run_end,
+};
+
+/* ---- add ---- */
+
+struct address {
+	enum channel channel;
+	const char *text; /* as its channel writes it */
+};
+
+struct joining {
+	const char *id, *zone, *locale, *tenant;
+	enum care_role role;
+	struct address addresses[ADDRESSES_MAX];
+	int32_t address_count;
+	int16_t bucket;
+	int64_t patient_id;
+};
+
+static void
+add_address(struct ctl *ctl, const char *text, struct joining *joining)
+{
+	const char *colon = strchr(text, ':');
+	enum channel channel = colon == NULL
+				   ? CHANNEL_NONE
+				   : channel_from_word(arena_text_n(ctl->arena,
+					 text, (size_t)(colon - text)));
+	const char *address = colon == NULL ? NULL : colon + 1;
+
+	if (channel == CHANNEL_NONE || *address == '\0' ||
+	    strlen(address) > ADDRESS_BYTES_MAX)
+		ctl_fail(EXIT_USAGE_,
+		    "--address takes CHANNEL:ADDRESS, such as "
+		    "sms:+8613800000000");
+	if (channel == CHANNEL_SMS)
+		address = fhir_phone(address, true, ctl->arena);
+	if (address == NULL)
+		ctl_fail(EXIT_USAGE_, "--address: no telephone number");
+	if (joining->address_count == ADDRESSES_MAX)
+		ctl_fail(EXIT_USAGE_, "more than %d addresses", ADDRESSES_MAX);
+	joining->addresses[joining->address_count++] =
+	    (struct address){channel, address};
+}
+
+static void
+take_id(const struct db_result *result, void *arg)
+{
+	((struct joining *)arg)->patient_id = db_i64(result, 0, 0);
+}
+
+static void
+draw_numbers(struct ctl *ctl, struct joining *joining)
+{
+	struct db_unit *unit = db_unit_begin(ctl_database(ctl));
+	uint16_t random;
+
+	crypto_random(&random, sizeof(random));
+	joining->bucket = (int16_t)(random % BUCKETS);
+	db_unit_add(unit, "intake_patient_ids", take_id, joining);
+	db_param_i32(unit, 1);
+	ctl_run(unit);
+}
+
+/* A statement about the member: $1 bucket, $2 patient id. */
+static void
+add(struct db_unit *unit, const struct joining *joining, const char *statement)
+{
+	db_unit_add(unit, statement, NULL, NULL);
+	db_param_i16(unit, joining->bucket);
+	db_param_i64(unit, joining->patient_id);
+}
+
+static void
+add_contact(struct ctl *ctl, struct db_unit *unit,
+    const struct joining *joining, int32_t tenant_id, int32_t no)
+{
+	const struct address *address = &joining->addresses[no - 1];
+	struct seal_person owner = {
+	    tenant_id, joining->bucket, joining->patient_id};
+	struct buf sealed = BUF_INIT(0);
+	struct db_array stated_by;
+	uint8_t index[16];
+
+	seal_address(ctl_keyring(ctl), &owner, no, address->text, &sealed);
+	seal_address_index(ctl_keyring(ctl), tenant_id, address->channel,
+	    address->text, index);
+	db_array_init(&stated_by, DB_I32);
+	add(unit, joining, "intake_contact");
+	db_param_i32(unit, no);
+	db_param_i32(unit, tenant_id);
+	db_param_i16(unit, (int16_t)address->channel);
+	db_param_bytes(unit, sealed.data, sealed.bytes);
+	db_param_bytes(unit, index, sizeof(index));
+	db_param_i16(unit, OWNER_SELF);
+	db_param_i32(unit, no);
+	db_param_at(unit, AT_UNKNOWN);
+	db_param_at(unit, AT_NEVER);
+	db_param_array(unit, &stated_by);
+	db_unit_add(unit, "intake_contact_index", NULL, NULL);
+	db_param_bytes(unit, index, sizeof(index));
+	db_param_i32(unit, tenant_id);
+	db_param_i16(unit, joining->bucket);
+	db_param_i64(unit, joining->patient_id);
+	db_param_i32(unit, no);
+	db_array_free(&stated_by);
+	buf_free(&sealed);
+}
+
+/* The identity decides: the same member is not made twice. */
+static void
+join(struct ctl *ctl, struct joining *joining)
+{
+	struct ctl_tenant tenant = ctl_tenant(ctl, joining->tenant);
+	struct ctl_person person = {.label = joining->id};
+	int64_t now = ctl_now(ctl, NULL);
+	struct db_unit *unit;
+
+	draw_numbers(ctl, joining);
+	person.bucket = joining->bucket;
+	person.patient_id = joining->patient_id;
+	unit = db_unit_begin(ctl_database(ctl));
+	db_unit_add(unit, "intake_identity", NULL, NULL);
+	db_param_i32(unit, tenant.tenant_id);
+	db_param_text(unit, SOURCE);
+	db_param_text(unit, "");
+	db_param_text(unit, joining->id);
+	db_param_i16(unit, joining->bucket);
+	db_param_i64(unit, joining->patient_id);
+	add(unit, joining, "ctl_staff_add");
+	db_param_i32(unit, tenant.tenant_id);
+	db_param_i16(unit, (int16_t)joining->role);
+	db_param_text(unit, joining->id);
+	db_param_text(unit, joining->zone != NULL ? joining->zone
+			    : tenant.zone != NULL ? zone_name(tenant.zone)
+						  : "UTC");
+	db_param_text(
+	    unit, joining->locale != NULL ? joining->locale : tenant.locale);
+	for (int32_t no = 1; no <= joining->address_count; no++)
+		add_contact(ctl, unit, joining, tenant.tenant_id, no);
+	add(unit, joining, "intake_agenda");
+	db_param_i32(unit, tenant.tenant_id);
+	db_param_at(unit, now);
+	db_unit_add(unit, "dossier_rebuild", NULL, NULL);
+	ctl_person_keys(unit, &person);
+	ctl_run(unit);
+}
+
+static int
+run_add(struct ctl *ctl, int argc, char **argv)
+{
+	const struct ctl_verb *verb = &ctl_staff_add;
+	struct joining joining = {.tenant = "default"};
+	const char *value;
+
+	for (int i = 0; i < argc; i++) {
+		if ((value = ctl_option(verb, argc, argv, &i, "--role"))) {
+			joining.role = care_role_from_word(value);
+			if (joining.role == 0)
+				ctl_fail(EXIT_USAGE_, "no role \"%s\"", value);
+		} else if ((value = ctl_option(
+				verb, argc, argv, &i, "--address")))
+			add_address(ctl, value, &joining);
+		else if ((value = ctl_option(verb, argc, argv, &i, "--zone")))
+			joining.zone = value;
+		else if ((value = ctl_option(verb, argc, argv, &i, "--locale")))
+			joining.locale = value;
+		else if ((value = ctl_option(verb, argc, argv, &i, "--tenant")))
+			joining.tenant = value;
+		else if (joining.id == NULL && argv[i][0] != '-')
+			joining.id = argv[i];
+		else
+			ctl_stray(verb, argv[i]);
+	}
+	if (joining.id == NULL || joining.role == 0 ||
+	    joining.address_count == 0)
+		ctl_usage(verb);
+	if (*joining.id == '\0' || strlen(joining.id) > ID_BYTES_MAX ||
+	    strpbrk(joining.id, "/|\n") != NULL)
+		ctl_fail(EXIT_USAGE_, "ID: 1 to %d bytes, without / or |",
+		    ID_BYTES_MAX);
+	if (joining.zone != NULL && zone_open(joining.zone) == NULL)
+		ctl_fail(EXIT_USAGE_, "no zone \"%s\"", joining.zone);
+	join(ctl, &joining);
+	return 0;
+}
+
+/* ---- list ---- */
+
+static void
+print_member(
+    struct ctl *ctl, const struct db_result *result, int row, struct buf *out)
+{
+	enum care_role role = (enum care_role)db_i64(result, row, 2);
+	bool active = db_bool(result, row, 3);
+	int64_t channels = db_i64(result, row, 4);
+	struct buf words = BUF_INIT(0);
+
+	for (enum channel c = CHANNEL_WECHAT_MINI; c < CHANNEL_COUNT; c++)
+		if ((channels & CHANNEL_BIT(c)) != 0)
+			buf_printf(&words, "%s%s", words.bytes > 0 ? "," : "",
+			    channel_word(c));
+	if (ctl->json) {
+		struct json_writer w = ctl_line_begin(out, NULL);
+
+		json_write_member(&w, "tenant", db_text(result, row, 0));
+		json_write_member(&w, "id", db_text(result, row, 1));
+		json_write_member(&w, "role", care_role_word(role));
+		json_write_key(&w, "active");
+		json_write_bool(&w, active);
+		json_write_member(&w, "channels", buf_string(&words));
+		ctl_line_number(&w, "open", db_i64(result, row, 5));
+		ctl_line_end(&w);
+	} else {
+		buf_printf(out, "%s  %s  ", db_text(result, row, 0),
+		    care_role_word(role));
+		ctl_line_foreign(out, db_text(result, row, 1));
+		buf_printf(out, "  %s  %" PRId64 " open%s",
+		    words.bytes > 0 ? buf_string(&words) : "no address",
+		    db_i64(result, row, 5), active ? "" : "  ended");
+		ctl_line_print(out);
+	}
+	buf_free(&words);
+}
+
+static void
+take_members(const struct db_result *result, void *arg)
+{
+	struct ctl *ctl = arg;
+	struct buf out = BUF_INIT(0);
+
+	for (int row = 0; row < db_rows(result); row++)
+		print_member(ctl, result, row, &out);
+	if (db_rows(result) == 0 && !ctl->json)
+		(void)puts("nobody");
+	buf_free(&out);
+}
+
+static int
+run_list(struct ctl *ctl, int argc, char **argv)
+{
+	const struct ctl_verb *verb = &ctl_staff_list;
+	const char *tenant = NULL, *value;
+	struct db_unit *unit;
+
+	for (int i = 0; i < argc; i++) {
+		if ((value = ctl_option(verb, argc, argv, &i, "--tenant")))
+			tenant = value;
+		else
+			ctl_stray(verb, argv[i]);
+	}
+	if (tenant != NULL)
+		(void)ctl_tenant(ctl, tenant); /* it must be there */
+	unit = db_unit_begin(ctl_database(ctl));
+	db_unit_add(unit, "ctl_staff_list", take_members, ctl);
+	db_param_text(unit, tenant);
+	ctl_run(unit);
+	return 0;
+}
+
+/* ---- end ---- */
+
+static void
+take_ended(const struct db_result *result, void *arg)
+{
+	*(bool *)arg = db_rows(result) == 1;
+}
+
+static int
+run_end(struct ctl *ctl, int argc, char **argv)
+{
+	const struct ctl_verb *verb = &ctl_staff_end;
+	const char *id = NULL, *tenant = NULL, *value;
+	bool again = false, found = false;
+	struct ctl_person person;
+	struct db_unit *unit;
+	int64_t now;
+
+	for (int i = 0; i < argc; i++) {
+		if ((value = ctl_option(verb, argc, argv, &i, "--tenant")))
+			tenant = value;
+		else if (strcmp(argv[i], "--again") == 0)
+			again = true;
+		else if (id == NULL && argv[i][0] != '-')
+			id = argv[i];
+		else
+			ctl_stray(verb, argv[i]);
+	}
+	if (id == NULL)
+		ctl_usage(verb);
+	ctl_person_find(ctl, tenant, id, &person);
+	now = ctl_now(ctl, NULL);
+	unit = db_unit_begin(ctl_database(ctl));
+	db_unit_add(unit, "agenda_touch", NULL, NULL);
+	ctl_person_keys(unit, &person);
+	db_param_at(unit, now);
+	db_param_i16(unit, CLASS_TIMED);
+	db_unit_add(unit, "ctl_staff_end", take_ended, &found);
+	db_param_i16(unit, person.bucket);
+	db_param_i64(unit, person.patient_id);
+	db_param_bool(unit, again);
+	db_unit_add(unit, "dossier_rebuild", NULL, NULL);
+	ctl_person_keys(unit, &person);
+	ctl_run(unit);
+	if (!found)
+		ctl_fail(EXIT_DATA, "\"%s\" is not of the care team", id);
+	return 0;
+}
