@@ -636,11 +636,16 @@ CREATE TABLE inbox (
 	delivered      boolean NOT NULL DEFAULT false,
 	opted_out      boolean NOT NULL DEFAULT false,
 	address_bad    boolean NOT NULL DEFAULT false,
+	urgency        smallint NOT NULL DEFAULT -1,   -- of a reply: -1 not read, 1 harm, 2 an emergency
 	state          smallint NOT NULL DEFAULT 0,    -- 0 new, 1 done, 2 unmatched
 	tries          smallint NOT NULL DEFAULT 0,
 	next_at        timestamptz NOT NULL
 ) WITH (fillfactor = 70);
 CREATE INDEX inbox_due ON inbox (type, next_at) WHERE state = 0;
+CREATE INDEX inbox_unsorted ON inbox (next_at)
+	WHERE type = 2 AND state = 0 AND urgency < 0;
+CREATE INDEX inbox_danger ON inbox (urgency DESC, next_at)
+	WHERE type = 2 AND state = 0 AND urgency > 0;
 
 -- The compiled dossier, from the tables: format 1, big endian, read by
 -- dossier_decode() in daemon/care/dossier.c.  dossier_rebuild.sql stores

@@ -1,8 +1,8 @@
 /*
  * Replies.  The event's row is locked first, then the agenda rows of all
  * whose address it is, as by an import; what is written about them is
- * written before their next plan.  One that fails is tried again, less and
- * less often, and set aside in the end; the others go on.
+ * written before their next plan.  Danger goes first.  One that fails is tried
+ * again, less and less often, and set aside in the end; the others go on.
  */
 #include "flow/replies.h"
 
@@ -16,6 +16,7 @@
 #include "care/reply_effect.h"
 #include "care/reply_rules.h"
 #include "flow/inbox.h"
+#include "flow/reply_sorting.h"
 #include "flow/reply_work.h"
 #include "flow/seal.h"
 #include "flow/statements.h"
@@ -37,6 +38,7 @@ struct replies {
 	bool busy;
 	bool found; /* an event: work is about it */
 	size_t locked;
+	struct sorting sorting;
 	struct reply_work work;
 };
 
@@ -59,6 +61,7 @@ replies_create(struct db *db, const struct clock *clock,
 	replies->rules =
 	    reply_rules_read(reply_files, reply_file_count, &findings);
 	assert(findings.error_count == 0); /* a test reads them, too */
+	sorting_init(&replies->sorting, db, keyring, replies->rules);
 	return replies;
 }
 
@@ -612,6 +615,12 @@ claim(struct replies *replies)
 	db_unit_send(unit, on_claimed, replies);
 }
 
+static void
+on_sorted(void *arg)
+{
+	claim(arg);
+}
+
 bool
 replies_look(struct replies *replies)
 {
@@ -619,6 +628,7 @@ replies_look(struct replies *replies)
 		return false;
 	replies->busy = true;
 	replies->until = clock_boot() + REPLIES_US;
-	claim(replies);
+	sorting_run(&replies->sorting, clock_unmoved(replies->clock), on_sorted,
+	    replies);
 	return true;
 }

@@ -7,7 +7,8 @@ import json
 import subprocess
 import sys
 
-from stack import PSQL, Stack, Tap, patient, refill_patients, wait_until
+from stack import (
+    PSQL, Stack, Tap, patient, post, refill_patients, wait_until)
 
 BEGIN = "2026-03-02T09:58:00+08:00"
 DUE = "2026-03-02T10:00:00+08:00"
@@ -500,6 +501,24 @@ def test_number_out_of_reason_corrects_nothing():
         stack.hear(1, "还剩20000天的药")
         assert [t["about"] for t in stack.tasks(1)] == ["have_supply"]
         assert stack.number("SELECT count(*) FROM correction") == 0
+
+
+def test_danger_does_not_wait_for_the_others():
+    with asked() as stack:
+        others = [{
+            "phone_number": f"1980{n:07d}", "send_time": "2026-03-02 10:05:00",
+            "content": "自动回复：您好，我正在开会", "sign_name": "示例医院",
+            "dest_code": "1234", "sequence_id": 100 + n} for n in range(2000)]
+        for begin in range(0, len(others), 100):
+            status, answer = post(stack.callback_url(), json.dumps(
+                others[begin:begin + 100], ensure_ascii=False))
+            assert status == 200, answer
+        stack.say(1, "胸痛喘不上气")
+        wait_until(lambda: stack.person(1)[0], 20, "it is heard")
+        left = stack.number(
+            "SELECT count(*) FROM inbox WHERE type = 2 AND state = 0")
+        assert left > 300, left
+        stack.settle_replies(60)
 
 
 def test_stranger_in_danger_is_told_to_operators():
