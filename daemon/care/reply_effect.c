@@ -30,10 +30,12 @@ static const struct reply_effect_row rows[] = {
 	"a task with the items that were chosen"},
     [REPLY_TAKEN] = {0, STAGE_NOTED, "recorded"},
     [REPLY_NOT_TAKEN] = {0, STAGE_NOTED, "recorded"},
-    [REPLY_REFILL_YES] = {TASK | REPLY_ORDERS, STAGE_ORDER,
-	"a task: the order, echoed; it waits 15 minutes, cancellable"},
+    [REPLY_REFILL_YES] = {TASK | REPLY_ORDERS | REPLY_ENDS_CYCLE, STAGE_ORDER,
+	"a task: the order, echoed; it waits 15 minutes, cancellable; the "
+	"refill is asked for no more"},
     [REPLY_REFILL_NO] = {0, STAGE_NOTED,
-	"recorded; an order that waits is cancelled"},
+	"recorded; an order that waits is cancelled; bought elsewhere: the "
+	"refill is asked for no more"},
     [REPLY_FOLLOWUP_CONFIRM] = {0, STAGE_NOTED, "recorded"},
     [REPLY_FOLLOWUP_RESCHEDULE] = {TASK, STAGE_HANDED_OVER,
 	"a task: another appointment"},
@@ -81,6 +83,8 @@ reply_effect_word(uint32_t effect)
 		return "order";
 	case REPLY_CANCELS:
 		return "order_cancelled";
+	case REPLY_ENDS_CYCLE:
+		return "cycle_ended";
 	default:
 		return NULL;
 	}
@@ -150,10 +154,21 @@ reply_effects_with_order(
 	if ((effects->effects & REPLY_ORDERS) == 0)
 		return;
 	/* what else it asks still wants a person */
-	effects->effects &= ~(uint32_t)(REPLY_ORDERS | TASK);
+	effects->effects &= ~(uint32_t)(REPLY_ORDERS | REPLY_ENDS_CYCLE | TASK);
 	for (unsigned i = 0; i < reply->intent_count; i++)
 		if (reply->intents[i].label != REPLY_REFILL_YES)
 			add_task(reply->intents[i].label, effects);
+}
+
+/* Not declined for now: the tables name the rules that mean it so. */
+static bool
+has_it_elsewhere(const struct reply_intent *intent)
+{
+	static const char rule[] = "got-it-elsewhere";
+	size_t bytes = strlen(intent->rule);
+
+	return intent->label == REPLY_REFILL_NO && bytes >= sizeof(rule) - 1 &&
+	       strcmp(intent->rule + bytes - (sizeof(rule) - 1), rule) == 0;
 }
 
 void
@@ -166,6 +181,9 @@ reply_effects(
 	};
 	for (unsigned i = 0; i < reply->intent_count; i++)
 		take_label(reply->intents[i].label, certain, effects);
+	for (unsigned i = 0; i < reply->intent_count && certain; i++)
+		if (has_it_elsewhere(&reply->intents[i]))
+			effects->effects |= REPLY_ENDS_CYCLE;
 	if ((effects->effects & REPLY_DENIES_PART) != 0)
 		deny_part(&reply->slots, effects);
 	if ((effects->effects & REPLY_DENIES) != 0) {

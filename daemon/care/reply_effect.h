@@ -22,7 +22,9 @@ enum reply_effect {                  /* bits */
 	/* concerns every patient at the address where it is not clear whom */
 	REPLY_OF_ALL = 512,
 	REPLY_ORDERS = 1024, /* the task waits, cancellable, ORDER_WAIT_US */
-	REPLY_CANCELS = 2048 /* the order that waits */
+	REPLY_CANCELS = 2048, /* the order that waits */
+	/* nothing more is asked about these run-outs until the next fill */
+	REPLY_ENDS_CYCLE = 4096
 };
 
 struct reply_effect_row {

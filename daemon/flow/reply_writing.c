@@ -12,6 +12,8 @@
 
 /* What a patient says is left: more is a mistake, and a person asks. */
 #define DAYS_LEFT_MAX 180
+/* A question about a refill is answered so late. */
+#define CYCLE_US (21 * DAY_US)
 #define UNITS_LEFT_MAX (INT64_C(1000) * 1000000)
 
 /*
@@ -201,23 +203,107 @@ may_answer(const struct reply_work *work, enum stage stage)
 	return count < ANSWERS_A_DAY;
 }
 
-/* The answer is remembered as owed: the next plan sends it. */
+/* What was said of late, with what is owed or over now. */
 static void
-add_answer(struct reply_work *work, struct db_unit *unit,
-    const struct reply_person *person, enum stage answer)
+add_recent(struct db_unit *unit, const struct reply_person *person)
 {
-	uint32_t count = person->said_count;
-	const struct said *said = answer_owing(person->said, &count,
-	    answer_owe(person->next_no, answer, person->contact_no, work->now),
-	    work->arena);
 	struct buf recent = BUF_INIT(0);
 
-	said_encode(said, count, &recent);
+	said_encode(person->said, person->said_count, &recent);
 	db_unit_add(unit, "agenda_remember", NULL, NULL);
 	db_param_i16(unit, person->bucket);
 	db_param_i64(unit, person->patient_id);
 	db_param_bytes(unit, recent.data, recent.bytes);
 	buf_free(&recent);
+}
+
+static void
+remember(struct reply_work *work, struct reply_person *person, struct said said)
+{
+	person->said =
+	    answer_owing(person->said, &person->said_count, said, work->arena);
+}
+
+/* The answer is owed: the next plan sends it. */
+static void
+owe_answer(
+    struct reply_work *work, struct reply_person *person, enum stage answer)
+{
+	remember(work, person,
+	    answer_owe(person->next_no, answer, person->contact_no, work->now));
+}
+
+static bool
+is_refill(const struct said *said)
+{
+	return (said->kind == KIND_REFILL || said->kind == KIND_RENEWAL) &&
+	       !said->task && said->channel != CHANNEL_NONE;
+}
+
+/* The last message about a refill, of the last CYCLE_US; NULL: none. */
+static const struct said *
+last_refill(const struct reply_work *work, const struct reply_person *person)
+{
+	const struct said *last = NULL;
+
+	for (uint32_t i = 0; i < person->said_count; i++) {
+		const struct said *said = &person->said[i];
+
+		if (is_refill(said) && said->at > work->now - CYCLE_US &&
+		    (last == NULL || said->at > last->at))
+			last = said;
+	}
+	return last;
+}
+
+/*
+ * Each product of that message leaves its ladder, as it does at the task at
+ * the ladder's end; false: nothing was asked.
+ */
+static bool
+end_cycles(struct reply_work *work, struct reply_person *person)
+{
+	const struct said *last = last_refill(work, person);
+	const struct said *said = person->said;
+	uint32_t count = person->said_count;
+
+	for (uint32_t i = 0; i < count && last != NULL; i++) {
+		struct said over = said[i];
+
+		if (!is_refill(&said[i]) || said[i].at != last->at ||
+		    said[i].kind != last->kind ||
+		    said[i].channel != last->channel)
+			continue;
+		over.state = DELIVERY_EXPIRED;
+		over.channel = CHANNEL_NONE;
+		over.reason = REASON_NONE;
+		over.task = true;
+		over.leads = false;
+		over.slot = STAGE_P14;
+		over.contact_no = 0;
+		over.at = work->received_at;
+		remember(work, person, over);
+	}
+	return last != NULL;
+}
+
+/* The order that ended them is cancelled. */
+static void
+reopen_cycles(struct reply_work *work, struct reply_person *person)
+{
+	struct said *kept =
+	    arena_array(work->arena, person->said_count + 1, sizeof(*kept));
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < person->said_count; i++) {
+		const struct said *said = &person->said[i];
+
+		if (!(said->task && said->state == DELIVERY_EXPIRED &&
+			said->at == person->order_at))
+			kept[count++] = *said;
+	}
+	person->said = kept;
+	person->said_count = count;
 }
 
 /* within: of the effects only these, where it is about somebody else. */
@@ -226,6 +312,7 @@ add_person(struct reply_work *work, struct db_unit *unit,
     const struct reply_person *person, bool certain, uint32_t within,
     bool answers)
 {
+	struct reply_person after = *person;
 	struct reply_effects effects;
 
 	reply_effects(&work->reply, certain, &effects);
@@ -248,10 +335,17 @@ add_person(struct reply_work *work, struct db_unit *unit,
 	if (person->held && effects.answer == STAGE_ORDER)
 		effects.answer = STAGE_HANDED_OVER;
 	answers = answers && may_answer(work, effects.answer);
+	if ((effects.effects & REPLY_CANCELS) != 0)
+		reopen_cycles(work, &after);
+	if ((effects.effects & REPLY_ENDS_CYCLE) != 0 &&
+	    !end_cycles(work, &after))
+		effects.effects &= ~(uint32_t)REPLY_ENDS_CYCLE;
+	if (answers)
+		owe_answer(work, &after, effects.answer);
 	add_reply(work, unit, person, certain, &effects,
 	    answers ? effects.answer : STAGE_NONE);
-	if (answers)
-		add_answer(work, unit, person, effects.answer);
+	if (after.said != person->said)
+		add_recent(unit, &after);
 	if ((effects.effects & (REPLY_DENIES | REPLY_DENIES_PART)) != 0)
 		add_denials(work, unit, person, &effects);
 	if ((effects.effects & REPLY_PERMITS) != 0)
@@ -288,6 +382,7 @@ void
 reply_write_team(struct reply_work *work, const struct reply_person *member,
     struct db_unit *unit)
 {
+	struct reply_person after = *member;
 	struct db_array bucket, patient_id;
 
 	db_unit_add(unit, "notice_answer", NULL, NULL);
@@ -304,7 +399,8 @@ reply_write_team(struct reply_work *work, const struct reply_person *member,
 	db_unit_add(unit, "care_number", NULL, NULL);
 	db_param_array(unit, &bucket);
 	db_param_array(unit, &patient_id);
-	add_answer(work, unit, member, STAGE_TEAM_TAKEN);
+	owe_answer(work, &after, STAGE_TEAM_TAKEN);
+	add_recent(unit, &after);
 	db_unit_add(unit, "agenda_notify_people", NULL, NULL);
 	db_param_array(unit, &bucket);
 	db_param_array(unit, &patient_id);

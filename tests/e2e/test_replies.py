@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from stack import (
-    PSQL, Stack, Tap, patient, post, refill_patients, wait_until)
+    PSQL, Stack, Tap, fill, patient, post, refill_patients, wait_until)
 
 BEGIN = "2026-03-02T09:58:00+08:00"
 DUE = "2026-03-02T10:00:00+08:00"
@@ -316,6 +316,29 @@ def test_order_waits_and_can_be_cancelled():
         stack.hear(3, "吃了头晕")
         assert [(t["about"], t["held"]) for t in stack.tasks(3)] == [
             ("adverse_event", False), ("refill_yes", True)], stack.tasks(3)
+
+
+def test_order_and_what_was_bought_elsewhere_end_the_cycle():
+    with asked(4) as stack:
+        stack.hear(1, "1")
+        assert "cycle_ended" in stack.replies(1)[0]["effects"]
+        stack.hear(2, "儿子给我买了")
+        assert stack.replies(2)[0]["effects"] == ["cycle_ended"]
+        stack.hear(3, "1")
+        stack.hear(3, "取消")
+        stack.move_clock("2026-03-06T10:00:00+08:00")   # -3d
+        wait_until(lambda: len(stack.reminders_to(4)) == 2, 20, "p4 is asked")
+        wait_until(lambda: len(stack.reminders_to(3)) == 2, 20, "p3 is asked")
+        stack.move_clock("2026-03-10T10:00:00+08:00")   # +1d
+        wait_until(lambda: len(stack.reminders_to(4)) >= 3, 20, "p4 again")
+        assert len(stack.reminders_to(1)) == 1, stack.reminders_to(1)
+        assert len(stack.reminders_to(2)) == 1, stack.reminders_to(2)
+        # the next fill opens another
+        stack.import_bundle("clinic", [fill(2, "2026-03-10")])
+        stack.move_clock("2026-03-31T10:00:00+08:00")
+        wait_until(lambda: len(stack.reminders_to(2)) == 2, 20,
+                   "the next cycle")
+        stack.check_ledger()
 
 
 def test_what_is_left_moves_the_run_out():

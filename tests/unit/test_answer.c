@@ -344,7 +344,8 @@ order_that_waits_is_cancelled_or_not_doubled(void **state)
 
 	(void)state;
 	reply_effects(&reply, true, &effects);
-	assert_int_equal(effects.effects, REPLY_TASK | REPLY_ORDERS);
+	assert_int_equal(
+	    effects.effects, REPLY_TASK | REPLY_ORDERS | REPLY_ENDS_CYCLE);
 	assert_int_equal(effects.answer, STAGE_ORDER);
 	reply_effects_with_order(&reply, &effects);
 	assert_int_equal(effects.effects, 0);
@@ -354,6 +355,12 @@ order_that_waits_is_cancelled_or_not_doubled(void **state)
 	reply_effects_with_order(&reply, &effects);
 	assert_int_equal(effects.effects, REPLY_CANCELS);
 	assert_int_equal(effects.answer, STAGE_ORDER_CANCELLED);
+	/* declined for now, or bought: the tables say which */
+	reply.intents[0].rule = "en-got-it-elsewhere";
+	reply_effects(&reply, true, &effects);
+	assert_int_equal(effects.effects, REPLY_ENDS_CYCLE);
+	reply_effects(&reply, false, &effects);
+	assert_int_equal(effects.effects, REPLY_TASK);
 	/* asked beside an order that is on its way: the question stays */
 	reply = reply_of(REPLY_REFILL_YES, REPLY_QUESTION);
 	reply_effects(&reply, true, &effects);
