@@ -160,6 +160,44 @@ is_excluded(struct pattern_subject *s, const struct reply_rule *rule)
 	return pattern_matches(s, &rule->excluded);
 }
 
+/* The clauses that [begin, end) is of, ahead of a separator too. */
+static void
+widen(const struct reply_text *text, size_t *begin, size_t *end)
+{
+	while (*begin > 0 &&
+	       (reply_token_separates(&text->tokens[*begin]) ||
+		   !reply_token_separates(&text->tokens[*begin - 1])))
+		--*begin;
+	while (
+	    *end < text->count && !reply_token_separates(&text->tokens[*end]))
+		++*end;
+}
+
+/* Does the rule match between the clauses that its excuses are in? */
+static bool
+holds_outside(struct pattern_subject *s, const struct reply_rule *rule)
+{
+	size_t count = s->text->count, from = 0, begin, end, at, to;
+	struct pattern_search excuse, search;
+
+	pattern_subject_view(s, 0);
+	pattern_search_start(&excuse, s, &rule->excused);
+	pattern_subject_view(s, BIT(rule->labels[0]));
+	pattern_search_start(&search, s, &rule->patterns);
+	for (bool more = true; more; from = end) {
+		pattern_subject_view(s, 0);
+		begin = end = count;
+		more = pattern_search_next(&excuse, from, count, &begin, &end);
+		if (more)
+			widen(s->text, &begin, &end);
+		pattern_subject_view(s, BIT(rule->labels[0]));
+		if (begin > from &&
+		    pattern_search_next(&search, from, begin, &at, &to))
+			return true;
+	}
+	return false;
+}
+
 static bool
 holds(const struct sense *sense, struct pattern_subject *s,
     const struct reply_rule *rule)
@@ -170,7 +208,9 @@ holds(const struct sense *sense, struct pattern_subject *s,
 	    (rule->alone && (labels & ~BIT(REPLY_CAREGIVER)) != 0))
 		return false;
 	pattern_subject_view(s, BIT(rule->labels[0]));
-	return pattern_matches(s, &rule->patterns) && !is_excluded(s, rule);
+	if (!pattern_matches(s, &rule->patterns) || is_excluded(s, rule))
+		return false;
+	return rule->excused.count == 0 || holds_outside(s, rule);
 }
 
 static void

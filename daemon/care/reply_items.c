@@ -130,6 +130,40 @@ read_end(const struct naming *n, size_t at, uint32_t *items)
 	return end;
 }
 
+/* One by its place: 后面那个, 中间的, 最后一个, "the last one". */
+static size_t
+read_place(const struct naming *n, size_t at, uint32_t *items)
+{
+	static const struct {
+		const char *word, *han;
+		int place; /* 1 first, 2 middle, 3 last */
+	} places[] = {{"top", "上", 1}, {"middle", "中", 2},
+	    {"bottom", "下", 3}, {"last", "后", 3}, {"former", "前", 1},
+	    {"latter", "底", 3}};
+	const struct reply_text *text = n->text;
+	size_t count = n->question->item_count, end;
+	bool han = at < text->count && text->tokens[at].kind == TOKEN_HAN;
+
+	for (unsigned i = 0; i < COUNT(places) && count > 1; i++) {
+		if (!is_word(text, at, places[i].word) &&
+		    !reply_text_has(text, at, places[i].han))
+			continue;
+		end = at + 1 + reply_text_has(text, at + 1, "面头边间下");
+		if (han && !reply_text_has(text, end, "那这一的"))
+			return at;
+		end += han;
+		if (han && !reply_text_has(text, end, "个项样种条款份"))
+			return at;
+		if (places[i].place == 2 && count % 2 == 0)
+			return at;
+		*items = UINT32_C(1) << (places[i].place == 1   ? 0
+					 : places[i].place == 2 ? count / 2
+								: count - 1);
+		return han ? end + 1 : end + is_word(text, end, "one");
+	}
+	return at;
+}
+
 static size_t
 read_ordinal(const struct naming *n, size_t at, uint32_t *items)
 {
@@ -153,6 +187,8 @@ read_number(const struct naming *n, size_t at, uint32_t *items)
 	int64_t micro = 0;
 
 	end = read_end(n, at, items);
+	if (end == at)
+		end = read_place(n, at, items);
 	if (end == at)
 		end = read_ordinal(n, at, items);
 	if (end == at)

@@ -64,11 +64,21 @@ read_patterns(struct loader *l, const char *text, struct list *choices)
 	return false;
 }
 
+/* Harm is excused clause by clause, by `--` as other rules by `-`: at all. */
+static bool
+is_excuse(const struct reply_rule *rule)
+{
+	return !rule->hide && rule->label_count > 0 &&
+	       reply_label_row(rule->labels[0])->harm;
+}
+
 /* An exclusion: words that may be missing at its end would add nothing. */
 static void
-read_exclusion(struct loader *l, const char *text)
+read_exclusion(struct loader *l, const char *text, bool anywhere)
 {
-	struct list *excluded = &l->rule->excluded;
+	struct list *excluded = !anywhere && is_excuse(l->rule)
+				    ? &l->rule->excused
+				    : &l->rule->excluded;
 	size_t before = excluded->count;
 	const struct pattern *patterns;
 
@@ -226,6 +236,7 @@ read_rule_head(struct loader *l, char *rest, bool hide)
 	    .hide = hide};
 	list_init(&rule->patterns, arena_of(l), sizeof(struct pattern));
 	list_init(&rule->excluded, arena_of(l), sizeof(struct pattern));
+	list_init(&rule->excused, arena_of(l), sizeof(struct pattern));
 	list_init(&rule->slot_choices, arena_of(l), sizeof(struct pattern));
 	list_init(&rule->examples, arena_of(l), sizeof(struct reply_example));
 	l->head = HEAD_RULE;
@@ -346,7 +357,9 @@ read_below(struct loader *l, char *line)
 	else if (strncmp(line, "= ", 2) == 0 || strncmp(line, "! ", 2) == 0)
 		read_example(l, line + 2, *line == '!');
 	else if (strncmp(line, "- ", 2) == 0)
-		read_exclusion(l, line + 2);
+		read_exclusion(l, line + 2, false);
+	else if (strncmp(line, "-- ", 3) == 0)
+		read_exclusion(l, line + 3, true);
 	else
 		(void)read_patterns(l, line, &l->rule->patterns);
 }

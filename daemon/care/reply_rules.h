@@ -58,6 +58,7 @@ struct reply_rule {
 	struct list slot_choices; /* struct pattern, of when and until */
 	struct list patterns;     /* struct pattern */
 	struct list excluded;     /* struct pattern: nowhere in the text */
+	struct list excused;      /* struct pattern: not in a match's clauses */
 	struct list examples;     /* struct reply_example */
 };
 

@@ -255,6 +255,26 @@ primary_by(const char *table, const char *text)
 	return reply.primary;
 }
 
+/* An exclusion of harm excuses its own clauses, other rules altogether. */
+static void
+harm_is_excused_clause_by_clause(void **state)
+{
+	static const char harm[] = "rule a is adverse_event\n\tpain\n\t- no\n"
+				   "\t-- film\n\t= pain\n";
+	static const char other[] =
+	    "rule a is taken\n\tpain\n\t- no\n\t= pain\n";
+
+	(void)state;
+	assert_int_equal(primary_by(harm, "pain"), REPLY_ADVERSE_EVENT);
+	assert_int_equal(primary_by(harm, "no pain"), REPLY_UNCLEAR);
+	assert_int_equal(primary_by(harm, "no. pain"), REPLY_ADVERSE_EVENT);
+	assert_int_equal(primary_by(harm, "pain, no, no"), REPLY_ADVERSE_EVENT);
+	assert_int_equal(primary_by(harm, "no, no pain? no"), REPLY_UNCLEAR);
+	assert_int_equal(primary_by(harm, "pain. film"), REPLY_UNCLEAR);
+	assert_int_equal(primary_by(other, "no. pain"), REPLY_UNCLEAR);
+	assert_int_equal(primary_by(other, "pain"), REPLY_TAKEN);
+}
+
 /* `@160+` is 160 and more, `@90-` is 90 and less, `@` any number. */
 static void
 numbers_have_bounds(void **state)
@@ -460,6 +480,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		examples_of_each_rule_hold, load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(every_label_has_a_rule_and_a_name,
+		load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(harm_is_excused_clause_by_clause,
 		load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		wrong_tables_are_told_with_file_and_line, load_embedded,

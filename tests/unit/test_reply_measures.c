@@ -158,7 +158,7 @@ precision(const struct measures *m, enum reply_label label)
 }
 
 static void
-check(const char *path, unsigned records)
+check(const char *path, unsigned records, double primary_least)
 {
 	struct measures m;
 
@@ -170,28 +170,36 @@ check(const char *path, unsigned records)
 	assert_true(recall(&m, REPLY_OPT_OUT) >= 0.98);
 	assert_true(precision(&m, REPLY_OPT_OUT) >= 0.95);
 	assert_int_equal(m.wrong[REPLY_REFILL_YES], 0);
-	assert_true(share(m.primary, m.records) >= 0.90);
+	assert_true(share(m.primary, m.records) >= primary_least);
 }
 
 static void
 replies_that_were_given_are_understood(void **state)
 {
 	(void)state;
-	check("tests/replies/dev.jsonl", 160);
+	check("tests/replies/dev.jsonl", 160, 0.98);
 }
 
 static void
 replies_of_our_own_are_understood(void **state)
 {
 	(void)state;
-	check("tests/replies/own.jsonl", 150);
+	check("tests/replies/own.jsonl", 150, 0.98);
 }
 
 static void
 replies_that_were_unseen_are_understood(void **state)
 {
 	(void)state;
-	check("tests/replies/unseen.jsonl", 800);
+	check("tests/replies/unseen.jsonl", 800, 0.95);
+}
+
+/* What is still misread in it is told in tests/replies/README.md. */
+static void
+replies_that_are_fresh_are_understood(void **state)
+{
+	(void)state;
+	check("tests/replies/fresh.jsonl", 320, 0.87);
 }
 
 int
@@ -206,6 +214,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		replies_that_were_unseen_are_understood, set_up,
 		arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		replies_that_are_fresh_are_understood, set_up, arena_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
