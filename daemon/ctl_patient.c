@@ -36,7 +36,7 @@ topic_bit(const char *word)
 static uint32_t
 channel_bit(const char *word)
 {
-	enum channel channel = channel_from_word(word);
+	enum channel channel = patient_channel_from_word(word);
 
 	return channel == CHANNEL_NONE ? 0 : CHANNEL_BIT(channel);
 }

@@ -31,7 +31,7 @@ const struct ctl_verb ctl_staff_add = {
     .help = "somebody of the care team, who hears of tasks\n"
 	    "  ID           as tasks will name them\n"
 	    "  --role       nurse, pharmacist or doctor\n"
-	    "  --address    sms:+8613800000000; the first one is used",
+	    "  --address    wecom:USERID, sms:+8613800000000; the first is used",
     .run = run_add,
 };
 const struct ctl_verb ctl_staff_list = {

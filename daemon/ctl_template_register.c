@@ -80,6 +80,17 @@ read_class(const struct row *row)
 	return strcmp(class, "promotion") == 0;
 }
 
+static bool
+read_long_term(const struct row *row)
+{
+	const struct json *json = json_get(row->json, "long_term");
+
+	if (json != NULL && !json_is(json, JSON_TRUE) &&
+	    !json_is(json, JSON_FALSE))
+		REFUSE(row, ".long_term: %s", "not true or false");
+	return json_is(json, JSON_TRUE);
+}
+
 static void
 read_approval(const struct row *row, struct template_approval *approval)
 {
@@ -93,6 +104,7 @@ read_approval(const struct row *row, struct template_approval *approval)
 	    .code = read_word(row, "code"),
 	    .signature = read_text(row, "signature"),
 	    .promotion = read_class(row),
+	    .long_term = read_long_term(row),
 	};
 	if (approval->kind == 0 || approval->stage == STAGE_NONE)
 		REFUSE(row, ": no text for %s %s %s", kind, stage,
@@ -141,7 +153,8 @@ struct registering {
 	struct template_set *set;
 	enum channel channel; /* of the gateway: its own texts go first */
 	const char *file;
-	struct db_array kind, stage, locale, code, signature, parameters, hash;
+	struct db_array kind, stage, locale, code, signature, parameters, hash,
+	    long_term;
 };
 
 /* The parameter names as one text, checked against the template. */
@@ -189,6 +202,7 @@ take_registration(struct registering *r,
 	    &r->parameters, join_parameters(r, template, approval, index));
 	db_array_bytes(
 	    &r->hash, template->text_hash, sizeof(template->text_hash));
+	db_array_bool(&r->long_term, approval->long_term);
 }
 
 /* The channel of a gateway of the configuration, or exits. */
@@ -224,6 +238,7 @@ store_registrations(struct registering *r, const char *gateway)
 	db_param_array(unit, &r->parameters);
 	db_param_array(unit, &r->hash);
 	db_param_at(unit, clock_unmoved(&clock));
+	db_param_array(unit, &r->long_term);
 	ctl_run(unit);
 }
 
@@ -247,6 +262,7 @@ run_register(struct ctl *ctl, int argc, char **argv)
 	db_array_init(&r.signature, DB_TEXT);
 	db_array_init(&r.parameters, DB_TEXT);
 	db_array_init(&r.hash, DB_BYTES);
+	db_array_init(&r.long_term, DB_BOOL);
 	for (; index < approvals.count; index++)
 		take_registration(&r,
 		    (const struct template_approval *)approvals.data + index,
@@ -260,6 +276,7 @@ run_register(struct ctl *ctl, int argc, char **argv)
 	db_array_free(&r.signature);
 	db_array_free(&r.parameters);
 	db_array_free(&r.hash);
+	db_array_free(&r.long_term);
 	template_set_free(r.set);
 	return 0;
 }

@@ -165,6 +165,32 @@ tell_kind(struct telling *telling, const struct plan *plan, enum kind kind)
 		    channel_clause(telling, kind, stage, program->channels[i]));
 }
 
+/* What is left of credits, contact by contact and template by template. */
+static void
+tell_credits(struct why *why)
+{
+	const struct dossier *d = &why->person->dossier;
+
+	for (uint32_t i = 0; i < d->credit_count; i++) {
+		const struct credit *credit = &d->credits[i];
+
+		if (why->ctl->json) {
+			struct json_writer w =
+			    ctl_line_begin(&why->out, "credit");
+
+			ctl_line_number(&w, "contact", credit->contact_no);
+			json_write_member(
+			    &w, "template", credit->template_code);
+			ctl_line_number(&w, "left", credit->left);
+			ctl_line_end(&w);
+		} else
+			(void)printf("credit of contact %d for template %s: "
+				     "%d left\n",
+			    (int)credit->contact_no, credit->template_code,
+			    (int)credit->left);
+	}
+}
+
 void
 why_tell_channels(struct why *why, const struct plan *plan)
 {
@@ -180,6 +206,7 @@ why_tell_channels(struct why *why, const struct plan *plan)
 	for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP; kind++)
 		if (has_kind(d, kind))
 			tell_kind(&telling, plan, kind);
+	tell_credits(why);
 }
 
 /* ---- what is no fact of the patient ---- */

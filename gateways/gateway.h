@@ -228,6 +228,9 @@ struct gw_message {
 	int32_t valid_s;       /* deliver within, or not at all; 0: unbounded */
 	const char *link;      /* page to open, or NULL */
 	bool repeated; /* the host sends it again: gw_request.repeatable */
+	/* GW_CREDITS: that the address has left after this one; -1: uncounted
+	 */
+	int32_t credits_left;
 };
 
 struct gw_outcome {
@@ -243,6 +246,8 @@ struct gw_outcome {
 	 */
 	bool token_refused;
 	bool no_receipt; /* accepted, and there will be none for this one */
+	/* GW_CREDITS: the address has none left for this template */
+	bool credits_gone;
 };
 
 enum gw_found { /* what a query about an unknown outcome found */
@@ -283,12 +288,12 @@ struct gw_event { /* something a callback told */
 	const char *address;
 	const char *extension; /* dialled by a reply */
 	const char *text;      /* of a reply */
-	const char *code;      /* of a receipt */
+	const char *code;      /* of a receipt; of credits, their template's */
 	int64_t at_us;
 	bool delivered;   /* receipts */
 	bool opted_out;   /* receipts: the address refused */
 	bool address_bad; /* receipts, addresses: stop using this address */
-	int32_t credits;  /* credit events: added */
+	int32_t credits;  /* credit events: added; 0: there are none left */
 };
 
 struct gw_callback { /* a request of the provider to us, exact bytes */
@@ -351,7 +356,10 @@ struct gw_api {
 
 	/* Are these settings usable?  NULL, or a message naming the key. */
 	const char *(*check)(struct gw_call *call);
-	/* Optional OAuth: the token request; its response to a token. */
+	/*
+	 * Optional OAuth: the token request; its response to a token.  Where
+	 * auth() leaves the URL NULL these settings need none.
+	 */
 	void (*auth)(struct gw_call *call, struct gw_request *request);
 	/* 0 and *token, *lifetime_s; -1 and *error */
 	int (*authed)(struct gw_call *call, const struct gw_response *response,

@@ -70,6 +70,7 @@ CREATE TABLE template_registration (
 	text_hash    bytea NOT NULL CHECK (octet_length(text_hash) = 32),
 	class        text NOT NULL CHECK (class IN ('notification', 'promotion')),
 	approved_at  timestamptz,
+	long_term    boolean NOT NULL DEFAULT false, -- a send spends no credit
 	PRIMARY KEY (tenant_id, gateway, kind, stage, locale)
 );
 
@@ -313,6 +314,16 @@ CREATE TABLE correction (                      -- what is left, as the patient s
 	evidence        text NOT NULL,         -- 'reply'
 	PRIMARY KEY (bucket, patient_id, correction_no)
 );
+
+-- What a patient agreed to receive at an address: messages of one template.
+CREATE TABLE credit (
+	bucket         smallint NOT NULL,
+	patient_id     bigint NOT NULL,
+	contact_no     integer NOT NULL,
+	template_code  text NOT NULL,          -- the provider's
+	credits_left   integer NOT NULL CHECK (credits_left BETWEEN 0 AND 1000),
+	PRIMARY KEY (bucket, patient_id, contact_no, template_code)
+) WITH (fillfactor = 70);
 
 -- ---- work ----
 
@@ -636,6 +647,7 @@ CREATE TABLE inbox (
 	delivered      boolean NOT NULL DEFAULT false,
 	opted_out      boolean NOT NULL DEFAULT false,
 	address_bad    boolean NOT NULL DEFAULT false,
+	credits        integer NOT NULL DEFAULT 0,     -- added; 0: none are left
 	urgency        smallint NOT NULL DEFAULT -1,   -- of a reply: -1 not read, 1 harm, 2 an emergency
 	state          smallint NOT NULL DEFAULT 0,    -- 0 new, 1 done, 2 unmatched
 	tries          smallint NOT NULL DEFAULT 0,
@@ -788,5 +800,13 @@ SELECT p.bucket, p.patient_id,
 			|| coalesce(int4send(octet_length(convert_to(k.quantity_unit, 'UTF8'))) || convert_to(k.quantity_unit, 'UTF8'), '\xffffffff'), ''::bytea ORDER BY k.correction_no)
 		FROM correction k
 		WHERE k.bucket = p.bucket AND k.patient_id = p.patient_id
+	), '\x00000000')
+	|| coalesce((
+		SELECT int4send(count(*)::integer) || string_agg(
+			int4send(c.contact_no)
+			|| coalesce(int4send(octet_length(convert_to(c.template_code, 'UTF8'))) || convert_to(c.template_code, 'UTF8'), '\xffffffff')
+			|| int4send(c.credits_left), ''::bytea ORDER BY c.contact_no, c.template_code COLLATE "C")
+		FROM credit c
+		WHERE c.bucket = p.bucket AND c.patient_id = p.patient_id
 	), '\x00000000') AS doc
 FROM patient p;

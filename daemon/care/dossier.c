@@ -272,6 +272,22 @@ read_corrections(struct reader *in, struct arena *arena, struct dossier *d)
 }
 
 static void
+read_credits(struct reader *in, struct arena *arena, struct dossier *d)
+{
+	struct credit *rows;
+
+	rows = read_rows(in, sizeof(*rows), arena, &d->credit_count);
+	d->credits = rows;
+	for (uint32_t i = 0; i < d->credit_count && !in->bad; i++) {
+		rows[i].contact_no = (int32_t)reader_u32(in);
+		rows[i].template_code = reader_text(in, arena);
+		rows[i].left = (int32_t)reader_u32(in);
+		if (rows[i].template_code == NULL)
+			in->bad = true;
+	}
+}
+
+static void
 read_patient(struct reader *in, struct arena *arena, struct dossier *d)
 {
 	const char *zone;
@@ -316,6 +332,7 @@ dossier_decode(const uint8_t *doc, size_t bytes, struct arena *arena,
 	read_visits(&in, arena, dossier);
 	read_stays(&in, arena, dossier);
 	read_corrections(&in, arena, dossier);
+	read_credits(&in, arena, dossier);
 	if (in.bad || in.left != 0) {
 		*error = "damaged dossier";
 		return -1;
@@ -410,7 +427,8 @@ static const char *const channel_words[CHANNEL_COUNT] = {
     [CHANNEL_WECHAT_MINI] = "wechat_mini",
     [CHANNEL_WECHAT_OA] = "wechat_oa",
     [CHANNEL_PUSH] = "push",
-    [CHANNEL_SMS] = "sms"};
+    [CHANNEL_SMS] = "sms",
+    [CHANNEL_WECOM] = "wecom"};
 
 /* Days that have a stage of their own; stored numbers never change. */
 static const int16_t stage_days[STAGE_DAYS] = {[STAGE_M14] = -14,
@@ -555,6 +573,14 @@ channel_from_word(const char *word)
 	    channel_words, COUNT(channel_words), word);
 }
 
+enum channel
+patient_channel_from_word(const char *word)
+{
+	enum channel channel = channel_from_word(word);
+
+	return channel < CHANNEL_PATIENT_END ? channel : CHANNEL_NONE;
+}
+
 enum stage
 stage_from_word(const char *word)
 {
@@ -657,6 +683,18 @@ dossier_prescription(const struct dossier *dossier, int32_t no)
 		if (dossier->prescriptions[i].no == no)
 			return &dossier->prescriptions[i];
 	return NULL;
+}
+
+int32_t
+dossier_credits(const struct dossier *dossier, int32_t contact_no,
+    const char *template_code)
+{
+	for (uint32_t i = 0; i < dossier->credit_count; i++)
+		if (dossier->credits[i].contact_no == contact_no &&
+		    strcmp(dossier->credits[i].template_code, template_code) ==
+			0)
+			return dossier->credits[i].left;
+	return 0;
 }
 
 const struct visit *

@@ -27,7 +27,8 @@ enum channel { /* in order of preference; values are stored */
 	CHANNEL_WECHAT_OA = 2,
 	CHANNEL_PUSH = 3,
 	CHANNEL_SMS = 4,
-	CHANNEL_COUNT = 5
+	CHANNEL_WECOM = 5, /* of the care team, never of a patient */
+	CHANNEL_COUNT = 6
 };
 
 enum topic { /* bits of a consent's topics */
@@ -42,7 +43,8 @@ enum topic { /* bits of a consent's topics */
 #define TOPIC_ALL \
 	(TOPIC_DOSE | TOPIC_REFILL | TOPIC_FOLLOW_UP | TOPIC_MARKETING)
 #define CHANNEL_BIT(channel) (1u << (channel))
-#define CHANNEL_ALL 0x1eu /* the bits of all four */
+#define CHANNEL_ALL 0x1eu                 /* the bits of the patients' four */
+#define CHANNEL_PATIENT_END CHANNEL_WECOM /* theirs are before it */
 
 enum stage { /* values are stored */
 	STAGE_NONE = 0,
@@ -262,6 +264,13 @@ struct correction {
 	const char *quantity_unit;
 };
 
+/* Messages of one template that an address agreed to receive. */
+struct credit {
+	int32_t contact_no;
+	const char *template_code; /* the provider's */
+	int32_t left;
+};
+
 /*
  * What was decided before about an occurrence; the agenda row's `recent`.
  * An occurrence is (kind, source, date, slot): for a dose the local date and
@@ -333,6 +342,8 @@ struct dossier {
 	uint32_t stay_count;
 	const struct correction *corrections;
 	uint32_t correction_count;
+	const struct credit *credits;
+	uint32_t credit_count;
 	const struct said *said;
 	uint32_t said_count;
 	const struct open_delivery *open;
@@ -366,6 +377,8 @@ const char *reason_word(enum reason reason); /* NULL for none */
 const char *delivery_state_word(enum delivery_state state);
 enum kind kind_from_word(const char *word);
 enum channel channel_from_word(const char *word);
+/* The same of those that a patient can have. */
+enum channel patient_channel_from_word(const char *word);
 enum stage stage_from_word(const char *word);
 /*
  * Does a person mean this drug?  By its key, "http://www.whocc.no/atc|C08CA01",
@@ -383,6 +396,9 @@ uint32_t topic_of_kind(enum kind kind);         /* refill covers renewal */
 const struct prescription *dossier_prescription(
     const struct dossier *dossier, int32_t no);
 const struct visit *dossier_visit(const struct dossier *dossier, int32_t no);
+/* Credits of a contact for a template; 0 where nothing is on record. */
+int32_t dossier_credits(const struct dossier *dossier, int32_t contact_no,
+    const char *template_code);
 /*
  * "MedicationRequest/ID", "Appointment/ID", by number where it is not known,
  * and "Reply/NO".

@@ -46,7 +46,9 @@ left_to_another(
     struct look *look, const struct again *again, enum reason reason)
 {
 	const struct open_delivery *open = again->open;
-	bool standing = policy_reason_stands(reason);
+	/* a credit may come, but nothing says that it will */
+	bool standing =
+	    policy_reason_stands(reason) || reason == REASON_NO_CREDIT;
 	bool unknown = open->state == DELIVERY_UNKNOWN; /* a repeat is due */
 	bool blocked = reason != REASON_NONE ||
 		       (!unknown && open->attempts >=
@@ -199,7 +201,7 @@ ask(struct look *look, const struct open_delivery *open)
 
 /*
  * Nobody knows whether it went out: ask twice, then one repeat where the
- * kind allows, then let it rest.
+ * kind allows and it spends no credit, then let it rest.
  */
 static void
 collect_unknown(struct look *look, const struct open_delivery *open)
@@ -207,7 +209,8 @@ collect_unknown(struct look *look, const struct open_delivery *open)
 	const struct program *program = again_program(look, open);
 	bool assumed = is_assumed_sent(look, open);
 	bool may_repeat =
-	    program->repeat_after_unknown && !open->repeated && !assumed;
+	    program->repeat_after_unknown && !open->repeated && !assumed &&
+	    look->gateways->channels[open->channel].credits == NULL;
 	int64_t repeat_at = open->asked >= ASKS_MAX
 				? look->now
 				: open->planned_at + program->fallback_us;

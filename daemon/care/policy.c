@@ -186,7 +186,8 @@ policy_consented_to_nothing(const struct look *look)
 	static const uint32_t topics[] = {
 	    TOPIC_DOSE, TOPIC_REFILL, TOPIC_FOLLOW_UP, TOPIC_MARKETING};
 
-	for (enum channel ch = CHANNEL_WECHAT_MINI; ch < CHANNEL_COUNT; ch++)
+	for (enum channel ch = CHANNEL_WECHAT_MINI; ch < CHANNEL_PATIENT_END;
+	     ch++)
 		for (unsigned i = 0; i < COUNT(topics); i++)
 			if (policy_consented(look, topics[i], ch))
 				return false;
@@ -196,7 +197,8 @@ policy_consented_to_nothing(const struct look *look)
 bool
 policy_any_hour(const struct look *look)
 {
-	for (enum channel ch = CHANNEL_WECHAT_MINI; ch < CHANNEL_COUNT; ch++)
+	for (enum channel ch = CHANNEL_WECHAT_MINI; ch < CHANNEL_PATIENT_END;
+	     ch++)
 		if (any_hour_on(look, ch))
 			return true;
 	return false;
@@ -322,6 +324,27 @@ over_cap(const struct look *look, enum channel channel, int32_t contact_no)
 	       (sms && week >= caps->sms_week);
 }
 
+/*
+ * Has the address too few credits left?  The last ones are kept for kinds that
+ * spend the same and matter more: those with a smaller reserve.
+ */
+static bool
+lacks_credit(const struct look *look, const struct credit_needs *needs,
+    enum kind kind, enum stage stage, int32_t contact_no)
+{
+	const struct program *kinds = look->rules->kinds;
+	const char *code = needs == NULL ? NULL : needs->code[kind][stage];
+	int32_t kept = 0;
+
+	if (code == NULL)
+		return false;
+	for (enum kind other = KIND_DOSE; other <= KIND_FOLLOW_UP; other++)
+		if ((needs->sharers[kind][stage] & 1u << other) != 0 &&
+		    kinds[other].credit_reserve < kinds[kind].credit_reserve)
+			kept = kinds[kind].credit_reserve;
+	return dossier_credits(look->dossier, contact_no, code) <= kept;
+}
+
 enum reason
 policy_channel_obstacle(const struct look *look, enum kind kind,
     enum stage stage, enum channel channel, bool any_hour, bool past_caps,
@@ -338,6 +361,8 @@ policy_channel_obstacle(const struct look *look, enum kind kind,
 	if (contact == NULL || !view->exists)
 		return REASON_NO_CHANNEL;
 	*contact_no = contact->no;
+	if (lacks_credit(look, view->credits, kind, stage, contact->no))
+		return REASON_NO_CREDIT;
 	if (!view->approved[kind][stage])
 		return REASON_TEMPLATE_UNAPPROVED;
 	if (view->paused)

@@ -35,6 +35,7 @@ static const struct rules defaults =
 			.hours_from_s = CLOCK(6, 0),
 			.hours_until_s = CLOCK(22, 30),
 			.valid_us = 60 * MINUTE_US,
+			.credit_reserve = 2,
 			.merge_s = 15 * 60,
 			.cap_day = 6,
 			EVERY_CHANNEL,
@@ -85,6 +86,7 @@ static const struct rules defaults =
 			.hours_until_s = CLOCK(21, 0),
 			.valid_us = 7 * DAY_US, /* the missed notice */
 			.fallback_us = 2 * HOUR_US,
+			.credit_reserve = 1,
 			.repeat_after_unknown = true,
 			EVERY_CHANNEL,
 		    },

@@ -28,11 +28,12 @@ struct program { /* of one kind, and of one class of products */
 	int64_t valid_us;
 	int64_t fallback_us; /* 0: no fallback */
 	bool repeat_after_unknown;
+	int32_t credit_reserve;   /* left to kinds that keep fewer */
 	int32_t merge_s;          /* doses: 15 min */
 	int32_t merge_days;       /* ladders: 7 */
 	int32_t cap_day;          /* doses: 6 a day */
 	int32_t cycle_shift_days; /* 3: more opens a new cycle */
-	enum channel channels[CHANNEL_COUNT - 1]; /* first is preferred */
+	enum channel channels[CHANNEL_PATIENT_END - 1]; /* first is preferred */
 	uint32_t channel_count;
 };
 
@@ -84,6 +85,16 @@ const struct rules *program_default(void);
 const struct program *program_for(
     const struct rules *rules, enum kind kind, const char *product_class);
 
+/*
+ * Where a send spends a credit of the recipient: of which template, and which
+ * other kinds spend the same.
+ */
+struct credit_needs {
+	/* NULL: none is spent */
+	const char *code[KIND_ANSWER + 1][STAGE_COUNT];
+	uint8_t sharers[KIND_ANSWER + 1][STAGE_COUNT]; /* 1 << kind */
+};
+
 /* Who can take a message now: a snapshot, one entry per channel. */
 struct gateway_view {
 	bool exists;   /* some gateway serves this channel */
@@ -92,6 +103,8 @@ struct gateway_view {
 	bool receipts; /* they come: their absence means something */
 	bool abroad;   /* carries data abroad: asks for consent to that */
 	int16_t lane;
+	/* borrowed; NULL: a send spends no credit, or they count as there */
+	const struct credit_needs *credits;
 	bool approved[KIND_ANSWER + 1][STAGE_COUNT]; /* template usable */
 };
 

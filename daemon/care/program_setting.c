@@ -69,6 +69,10 @@ const struct program_setting program_settings[] = {
 	"Messages a day; a schedule over it is refused as a whole."),
     ROW("channels", EACH, FORM_CHANNELS, false, false, channels, 0, 0,
 	"Channels in order of preference; one that is not named is not used."),
+    ROW("credit_reserve", EACH, FORM_NUMBER, false, false, credit_reserve, 0,
+	100,
+	"Credits of a template that this kind leaves to kinds that share it "
+	"and leave fewer."),
     ROW_ALL("sms_per_day", FORM_NUMBER, caps.sms_day, 1, 50,
 	"SMS a local day, to a patient and to an address; doses and answers "
 	"do not count."),
@@ -326,7 +330,8 @@ read_channels(
 		return program_fail(
 		    error, "settings.channels: not a list of channels");
 	json_each (item, value) {
-		enum channel channel = channel_from_word(json_text(item));
+		enum channel channel =
+		    patient_channel_from_word(json_text(item));
 
 		if (channel == CHANNEL_NONE)
 			return program_fail(error,

@@ -39,6 +39,7 @@ struct template_approval { /* what a provider approved, or shall approve */
 	uint32_t parameter_count;
 	const uint8_t *text_hash; /* of what was approved; NULL: not yet */
 	bool promotion;
+	bool long_term; /* any number of sends: none spends a credit */
 };
 
 struct template_gateway {

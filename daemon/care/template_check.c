@@ -74,7 +74,7 @@ list_missing(const struct template_check *check, enum kind kind,
 {
 	uint32_t missing = 0;
 
-	for (enum channel c = CHANNEL_WECHAT_MINI; c < CHANNEL_COUNT; c++)
+	for (enum channel c = CHANNEL_WECHAT_MINI; c < CHANNEL_PATIENT_END; c++)
 		if (template_of_locale(check->set, kind, stage, c, locale) ==
 		    NULL)
 			buf_printf(names, "%s%s", missing++ > 0 ? ", " : "",
@@ -97,7 +97,7 @@ check_stage(const struct template_check *check, enum kind kind,
 	missing = list_missing(check, kind, stage, locale, &names);
 	if (missing > 0)
 		place.file = find_file(check, kind, locale);
-	if (missing == CHANNEL_COUNT - CHANNEL_WECHAT_MINI)
+	if (missing == CHANNEL_PATIENT_END - CHANNEL_WECHAT_MINI)
 		findings_add(check->findings, &place, SEVERITY_ERROR,
 		    worded ? "missing-locale" : "missing-stage",
 		    "no text for stage \"%s\" of %s in %s", stage_word(stage),

@@ -224,7 +224,7 @@ named_bits(struct reading *reading, const struct json *codings,
 static uint32_t
 channel_bit(const char *word)
 {
-	enum channel channel = channel_from_word(word);
+	enum channel channel = patient_channel_from_word(word);
 
 	return channel == CHANNEL_NONE ? 0 : CHANNEL_BIT(channel);
 }

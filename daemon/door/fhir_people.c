@@ -153,7 +153,7 @@ telecom_channel(
 	word = extension_code(telecom, SYSTEM_CHANNEL);
 	if (strcmp(system, "other") != 0 || word == NULL)
 		return CHANNEL_NONE;
-	channel = channel_from_word(word);
+	channel = patient_channel_from_word(word);
 	if (channel == CHANNEL_NONE)
 		fhir_warn(reading, "code-invalid",
 		    "names no channel and is left out", "%s.extension", path);

@@ -1,8 +1,8 @@
 /*
- * Addresses that came or went.  The event's row is locked first, then the
- * agenda rows of all whose address it is, as by an import; what is still to
- * be sent to them is planned anew.  One that fails is tried again, less and
- * less often, and set aside in the end.
+ * Addresses that came or went, and credits for them.  The event's row is locked
+ * first, then the agenda rows of all whose address it is, as by an import; what
+ * is still to be sent to them is planned anew.  One that fails is tried again,
+ * less and less often, and set aside in the end.
  */
 #include "flow/addresses.h"
 
@@ -25,11 +25,14 @@ struct addresses {
 	struct arena *arena; /* of the event under way */
 	int left;            /* at this look */
 	bool busy;
+	enum gw_event_type type; /* what is looked for */
 	/* the event */
 	const uint8_t *event_key; /* NULL: there is none */
 	int32_t tenant_id;
 	const uint8_t *address_index; /* NULL: it says none */
 	bool bad;
+	const char *template_code; /* of credits; NULL: it says none */
+	int32_t credits;
 	int64_t tries;
 	/* whose it is */
 	struct db_array bucket, patient_id, contact_no;
@@ -119,9 +122,16 @@ on_committed(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct addresses *addresses = arg;
 
-	if (outcome != DB_OK)
+	if (outcome != DB_OK) {
 		give_up(addresses, outcome, sqlstate);
-	else if (addresses->event_key != NULL && --addresses->left > 0)
+		return;
+	}
+	/* none is left of one kind: the other has its turn */
+	if (addresses->event_key == NULL &&
+	    addresses->type == GW_EVENT_ADDRESS) {
+		addresses->type = GW_EVENT_CREDIT;
+		claim(addresses);
+	} else if (addresses->event_key != NULL && --addresses->left > 0)
 		claim(addresses);
 	else
 		addresses->busy = false;
@@ -147,6 +157,24 @@ add_keys(struct addresses *addresses, struct db_unit *unit)
 }
 
 static void
+add_change(struct addresses *addresses, struct db_unit *unit)
+{
+	bool credits = addresses->type == GW_EVENT_CREDIT;
+
+	db_unit_add(unit,
+	    credits          ? "credit_change"
+	    : addresses->bad ? "contact_bad"
+			     : "contact_good",
+	    NULL, NULL);
+	add_keys(addresses, unit);
+	db_param_array(unit, &addresses->contact_no);
+	if (!credits)
+		return;
+	db_param_text(unit, addresses->template_code);
+	db_param_i32(unit, addresses->credits);
+}
+
+static void
 on_people(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct addresses *addresses = arg;
@@ -163,11 +191,7 @@ on_people(enum db_outcome outcome, const char *sqlstate, void *arg)
 		add_keys(addresses, unit);
 		db_param_at(unit, clock_care(addresses->clock));
 		db_param_i16(unit, CLASS_URGENT);
-		db_unit_add(unit,
-		    addresses->bad ? "contact_bad" : "contact_good", NULL,
-		    NULL);
-		add_keys(addresses, unit);
-		db_param_array(unit, &addresses->contact_no);
+		add_change(addresses, unit);
 		db_unit_add(unit, "dossier_rebuild", NULL, NULL);
 		add_keys(addresses, unit);
 		db_unit_add(unit, "agenda_notify_people", NULL, NULL);
@@ -201,7 +225,9 @@ on_claimed(enum db_outcome outcome, const char *sqlstate, void *arg)
 		return;
 	}
 	unit = db_unit_begin(addresses->db);
-	if (addresses->event_key == NULL || addresses->address_index == NULL) {
+	if (addresses->event_key == NULL || addresses->address_index == NULL ||
+	    (addresses->type == GW_EVENT_CREDIT &&
+		addresses->template_code == NULL)) {
 		commit(addresses, unit);
 		return;
 	}
@@ -231,6 +257,9 @@ take_event(const struct db_result *result, void *arg)
 		    arena_copy(addresses->arena, data, bytes);
 	addresses->bad = db_bool(result, 0, 3);
 	addresses->tries = db_i64(result, 0, 4);
+	addresses->template_code =
+	    arena_text(addresses->arena, db_text(result, 0, 5));
+	addresses->credits = (int32_t)db_i64(result, 0, 6);
 }
 
 static void
@@ -240,12 +269,14 @@ claim(struct addresses *addresses)
 
 	arena_reset(addresses->arena);
 	addresses->event_key = addresses->address_index = NULL;
+	addresses->template_code = NULL;
 	db_array_clear(&addresses->bucket);
 	db_array_clear(&addresses->patient_id);
 	db_array_clear(&addresses->contact_no);
 	db_unit_add(unit, "begin", NULL, NULL);
 	db_unit_add(unit, "address_claim", take_event, addresses);
 	db_param_at(unit, clock_unmoved(addresses->clock));
+	db_param_i16(unit, (int16_t)addresses->type);
 	db_unit_send(unit, on_claimed, addresses);
 }
 
@@ -257,6 +288,7 @@ addresses_look(struct addresses *addresses)
 		return false;
 	addresses->busy = true;
 	addresses->left = AT_ONCE;
+	addresses->type = GW_EVENT_ADDRESS;
 	claim(addresses);
 	return true;
 }

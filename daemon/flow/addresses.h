@@ -6,7 +6,8 @@
 
 /*
  * What the inbox says of addresses, worked on: one that left is not used any
- * more, one that came back is used again.
+ * more, one that came back is used again; and what is said of credits for
+ * messages to them.
  */
 struct addresses;
 

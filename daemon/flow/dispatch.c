@@ -187,6 +187,7 @@ begin_outcome(const struct delivery *delivery, enum delivery_state state,
 	    .code = code,
 	    .sent_at = sent_at,
 	    .contact_no = delivery->contact_no,
+	    .credit = delivery->credit,
 	};
 }
 
@@ -308,6 +309,7 @@ judge(struct dispatch *dispatch, struct delivery *delivery,
 			delivery->attempts, o->retry_after_s);
 	if (o->verdict == GW_REJECTED && o->scope == GW_SCOPE_RECIPIENT)
 		outcome.contact_bad = true;
+	outcome.credits_gone = o->credits_gone;
 	if (o->verdict == GW_UNKNOWN && outcome.code == NULL)
 		outcome.code = "no_answer";
 	if (o->verdict != GW_ACCEPTED) {
@@ -483,6 +485,15 @@ same_parameters(const struct gw_message *a, const struct gw_message *b)
 	return same_text(a->extension, b->extension);
 }
 
+/* What has no code is known by what it says. */
+static bool
+says_the_same(const struct gw_message *a, const struct gw_message *b)
+{
+	return same_parameters(a, b) &&
+	       (a->template_code != NULL || (same_text(a->text, b->text) &&
+						same_text(a->link, b->link)));
+}
+
 /* One request takes one template, or one text, and no address twice. */
 static bool
 fits(const struct parcel *parcel, const struct delivery *delivery)
@@ -496,7 +507,7 @@ fits(const struct parcel *parcel, const struct delivery *delivery)
 	    !same_text(first->template_code, message->template_code) ||
 	    !same_text(first->signature, message->signature) ||
 	    !same_text(first->locale, message->locale) ||
-	    (one_text && !same_parameters(first, message)))
+	    (one_text && !says_the_same(first, message)))
 		return false;
 	for (size_t i = 0; i < parcel->count; i++)
 		if (strcmp(parcel->deliveries[i]->message->address,

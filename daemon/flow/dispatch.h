@@ -29,7 +29,8 @@ struct delivery { /* in memory, from plan to outcome */
 	int64_t not_after;  /* unmoved */
 	int64_t due_at;     /* care time */
 	int32_t contact_no;
-	int32_t attempts;                 /* this one included */
+	const char *credit; /* template of the one it spends, or NULL */
+	int32_t attempts;   /* this one included */
 	const struct gw_message *message; /* NULL: could not be written */
 	const char *problem;              /* why: a fixed code */
 	bool urgent;                      /* leaves before what is not */

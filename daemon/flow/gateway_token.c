@@ -315,6 +315,11 @@ refresh(struct token *token)
 		request_start(request, &wire, on_token);
 		return;
 	}
+	if (wire.url == NULL) {
+		refreshed(token, "", LIFETIME_S_MAX);
+		request_free(request);
+		return;
+	}
 	log_error("gateway.url_refused", log_s(GATEWAY, gateway->name));
 	refresh_failed(token, PACE_REFUSED, "url_refused");
 	request_free(request);

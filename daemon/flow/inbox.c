@@ -18,7 +18,7 @@
 
 struct event_arrays {
 	struct db_array key, type, at, reference, provider_id, index, extension,
-	    text, code, delivered, opted_out, bad, next_at;
+	    text, code, delivered, opted_out, bad, next_at, credits;
 };
 
 struct storing { /* one callback */
@@ -139,6 +139,7 @@ event_arrays_init(struct event_arrays *a)
 	db_array_init(&a->opted_out, DB_BOOL);
 	db_array_init(&a->bad, DB_BOOL);
 	db_array_init(&a->next_at, DB_AT);
+	db_array_init(&a->credits, DB_I32);
 }
 
 static void
@@ -157,6 +158,7 @@ event_arrays_free(struct event_arrays *a)
 	db_array_free(&a->opted_out);
 	db_array_free(&a->bad);
 	db_array_free(&a->next_at);
+	db_array_free(&a->credits);
 }
 
 static void
@@ -193,8 +195,8 @@ add_event(struct inbox *inbox, const struct gateway *gateway,
 	db_array_bool(&a->delivered, e->delivered);
 	db_array_bool(&a->opted_out, e->opted_out);
 	db_array_bool(&a->bad, e->address_bad);
-	/* a credit is kept for whoever counts credits */
-	db_array_at(&a->next_at, e->type == GW_EVENT_CREDIT ? AT_NEVER : now);
+	db_array_at(&a->next_at, now);
+	db_array_i64(&a->credits, e->credits);
 }
 
 static void
@@ -219,6 +221,7 @@ add_statement(const struct storing *storing, struct db_unit *unit)
 	db_param_array(unit, &a->opted_out);
 	db_param_array(unit, &a->bad);
 	db_param_array(unit, &a->next_at);
+	db_param_array(unit, &a->credits);
 }
 
 static void send_group(struct inbox *inbox, struct group group);

@@ -33,6 +33,7 @@ struct registration {
 	const char **parameters;
 	uint32_t parameter_count;
 	uint8_t text_hash[32];
+	bool long_term; /* a send spends no credit */
 };
 
 struct catalogue { /* as the database said at one moment */
@@ -155,6 +156,7 @@ take_registrations(const struct db_result *result, void *arg)
 		split_parameters(arena, db_text(result, row, 7), r);
 		if (bytes == sizeof(r->text_hash))
 			memcpy(r->text_hash, hash, bytes);
+		r->long_term = db_bool(result, row, 10);
 	}
 }
 
@@ -247,6 +249,7 @@ take_code(const struct catalogue *catalogue, const struct audience *audience,
 	if (phrase->parameters == NULL)
 		return false;
 	phrase->code = r->code;
+	phrase->long_term = r->long_term;
 	phrase->signature = r->signature;
 	return true;
 }
@@ -269,6 +272,39 @@ approve(const struct catalogue *catalogue, const struct audience *audience,
 	    log_s(KIND, kind_word(phrase->template->kind)),
 	    log_s(KEY, stage_word(phrase->template->stage)));
 	phrase->template = NULL;
+}
+
+/* Which templates spend a credit each time, and what else spends the same. */
+static void
+fill_credits(
+    struct audience *audience, enum channel channel, struct arena *arena)
+{
+	struct credit_needs *needs = arena_alloc(arena, sizeof(*needs));
+	const struct phrase_place *places = audience->places[channel];
+	uint32_t count = audience->place_count[channel];
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct phrase *phrase =
+		    &audience
+			 ->phrases[channel][places[i].kind][places[i].stage];
+
+		if (phrase->code != NULL && !phrase->long_term)
+			needs->code[places[i].kind][places[i].stage] =
+			    phrase->code;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t k = 0; k < count; k++) {
+			const struct phrase_place *a = &places[i],
+						  *b = &places[k];
+			const char *code = needs->code[a->kind][a->stage];
+			const char *other = needs->code[b->kind][b->stage];
+
+			if (code != NULL && other != NULL &&
+			    strcmp(code, other) == 0)
+				needs->sharers[a->kind][a->stage] |=
+				    (uint8_t)(1u << b->kind);
+		}
+	audience->credits[channel] = needs;
 }
 
 static void
@@ -303,6 +339,9 @@ fill_channel(const struct messages *messages, struct audience *audience,
 		}
 	audience->places[channel] = places.data;
 	audience->place_count[channel] = (uint32_t)places.count;
+	if ((gateway->api->flags & GW_CREDITS) != 0)
+		fill_credits(
+		    audience, channel, messages->catalogue->audience_arena);
 }
 
 const struct audience *
@@ -368,6 +407,7 @@ messages_view(const struct audience *audience, uint32_t reserved,
 		v->receipts = (gateway->api->flags & GW_RECEIPTS) != 0;
 		v->abroad = gateway->abroad;
 		v->lane = gateway->lane;
+		v->credits = audience->credits[ch];
 		for (uint32_t i = 0; i < audience->place_count[ch]; i++) {
 			enum kind kind = audience->places[ch][i].kind;
 			enum stage s = audience->places[ch][i].stage;
@@ -448,6 +488,24 @@ may_go_to(const struct messages *messages, const char *address)
 	return false;
 }
 
+/* The credit that it spends, and what the address has left then. */
+static void
+take_credit(const struct audience *audience, const struct dossier *dossier,
+    const struct plan_step *step, struct arena *arena,
+    struct delivery *delivery, struct gw_message *message)
+{
+	const struct credit_needs *needs = audience->credits[step->channel];
+	int32_t left;
+
+	message->credits_left = -1;
+	if (needs == NULL || needs->code[step->kind][step->stage] == NULL)
+		return;
+	delivery->credit =
+	    arena_text(arena, needs->code[step->kind][step->stage]);
+	left = dossier_credits(dossier, step->contact_no, delivery->credit);
+	message->credits_left = left > 0 ? left - 1 : 0;
+}
+
 void
 messages_write(struct messages *messages, const struct audience *audience,
     const struct dossier *dossier, const struct plan_step *step,
@@ -481,6 +539,7 @@ messages_write(struct messages *messages, const struct audience *audience,
 	if (delivery->gateway->reply_codes)
 		message->extension = arena_printf(
 		    arena, "%03d", reply_code(dossier->patient_id));
+	take_credit(audience, dossier, step, arena, delivery, message);
 	delivery_reference(&delivery->key, reference);
 	message->reference = arena_text(arena, reference);
 	delivery->message = message;

@@ -18,6 +18,7 @@ struct phrase { /* how one gateway says one thing in one language */
 	const char *code;
 	const char *signature;
 	const struct template_parameters *parameters;
+	bool long_term; /* registered so: a send spends no credit */
 };
 
 /* The patients of one tenant who read one language. */
@@ -25,7 +26,8 @@ struct audience {
 	int32_t tenant_id;
 	const char *locale;
 	const char *tenant_name;
-	struct gateway *gateways[CHANNEL_COUNT]; /* NULL: none */
+	struct gateway *gateways[CHANNEL_COUNT];     /* NULL: none */
+	struct credit_needs *credits[CHANNEL_COUNT]; /* NULL: none is spent */
 	struct phrase phrases[CHANNEL_COUNT][KIND_ANSWER + 1][STAGE_COUNT];
 	/* those that there are, for stages are many and texts few */
 	struct phrase_place {

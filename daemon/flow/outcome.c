@@ -110,6 +110,7 @@ copy_outcome(struct page *page, const struct outcome *outcome)
 	*copy = *outcome;
 	copy->provider_id = arena_text(page->arena, outcome->provider_id);
 	copy->code = arena_text(page->arena, outcome->code);
+	copy->credit = arena_text(page->arena, outcome->credit);
 }
 
 static void
@@ -271,6 +272,59 @@ add_outcome_statement(
 	db_array_free(&code);
 	db_array_free(&retry_at);
 	db_array_free(&sent_at);
+}
+
+/* Is what this spent not spent after all? */
+static bool
+returns_credit(const struct outcome *outcome)
+{
+	return outcome->credit != NULL &&
+	       (outcome->state == DELIVERY_RETRY ||
+		   outcome->state == DELIVERY_REJECTED);
+}
+
+/* Before the outcomes: it goes by what the deliveries are until then. */
+static void
+add_credit_statement(struct db_unit *unit, const struct page *page)
+{
+	const struct outcome *rows = page->outcomes.data;
+	struct db_array ref, state, contact_no, code, gone;
+	struct delivery_keys keys;
+
+	delivery_keys_init(&keys);
+	db_array_init(&ref, DB_I64);
+	db_array_init(&state, DB_I16);
+	db_array_init(&contact_no, DB_I32);
+	db_array_init(&code, DB_TEXT);
+	db_array_init(&gone, DB_BOOL);
+	for (size_t i = 0; i < page->outcomes.count; i++) {
+		if (!returns_credit(&rows[i]))
+			continue;
+		delivery_keys_add(&keys, &rows[i].key);
+		db_array_i64(&ref, rows[i].batch_ref);
+		db_array_i64(&state, rows[i].state);
+		db_array_i64(&contact_no, rows[i].contact_no);
+		db_array_text(&code, rows[i].credit);
+		db_array_bool(&gone, rows[i].credits_gone);
+	}
+	if (ref.count > 0) {
+		db_unit_add(unit, "credit_return", NULL, NULL);
+		delivery_keys_params(&keys, unit);
+		db_param_array(unit, &ref);
+		db_param_array(unit, &state);
+		db_param_array(unit, &contact_no);
+		db_param_array(unit, &code);
+		db_param_array(unit, &gone);
+		db_unit_add(unit, "dossier_rebuild", NULL, NULL);
+		db_param_array(unit, &keys.bucket);
+		db_param_array(unit, &keys.patient_id);
+	}
+	delivery_keys_free(&keys);
+	db_array_free(&ref);
+	db_array_free(&state);
+	db_array_free(&contact_no);
+	db_array_free(&code);
+	db_array_free(&gone);
 }
 
 static void
@@ -513,6 +567,7 @@ write_page(struct outcomes *outcomes)
 		db_param_array(unit, &people.bucket);
 		db_param_array(unit, &people.patient_id);
 	}
+	add_credit_statement(unit, page);
 	if (page->outcomes.count > 0)
 		add_outcome_statement(unit, page, now);
 	if (page->asked.count > 0)

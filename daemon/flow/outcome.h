@@ -24,7 +24,9 @@ struct outcome { /* the verdict on one send */
 	int64_t retry_at;        /* RETRY: care time */
 	int64_t sent_at;         /* unmoved */
 	int32_t contact_no;
-	bool contact_bad; /* stop using this address */
+	bool contact_bad;   /* stop using this address */
+	const char *credit; /* copied; template of the one spent, or NULL */
+	bool credits_gone;  /* the provider says: there was none */
 };
 
 struct asked { /* the provider's word on an unknown delivery */

@@ -126,7 +126,7 @@ const struct conf_setting gateway_settings_table[] = {
 	true, false, false},
     GATEWAY("channel", CONF_TEXT, channel, NULL, 0, 0,
 	"The channel that it serves, where its plug-in can serve several: "
-	"wechat_mini, wechat_oa, push or sms."),
+	"wechat_mini, wechat_oa, push, sms, or wecom of the care team."),
     GATEWAY("window", CONF_INTEGER, window, "512", 1, 4096,
 	"Requests in flight at most. It begins with 64, grows while answers "
 	"are good and halves when the provider asks for less."),

@@ -38,6 +38,10 @@ struct rows_task {
 	struct items items;
 };
 
+struct rows_credit { /* that its messages spend */
+	struct db_array bucket, patient_id, contact_no, code;
+};
+
 struct rows_people {
 	struct db_array bucket, patient_id, next_at, lane, attention, standing,
 	    stopped, recent, class;
@@ -56,6 +60,7 @@ struct writing {
 	struct rows_again again;
 	struct rows_close close;
 	struct rows_task task;
+	struct rows_credit credit;
 	struct rows_people people;
 	struct rows_obstacle ended, begun;
 	bool inserted_all, again_all;
@@ -136,6 +141,10 @@ list_arrays(struct writing *w, struct array_field fields[])
 	    {&w->task.reason, DB_I16},
 	    {&w->task.due_at, DB_AT},
 	    {&w->task.version, DB_I32},
+	    {&w->credit.bucket, DB_I16},
+	    {&w->credit.patient_id, DB_I64},
+	    {&w->credit.contact_no, DB_I32},
+	    {&w->credit.code, DB_TEXT},
 	    {&w->people.bucket, DB_I16},
 	    {&w->people.patient_id, DB_I64},
 	    {&w->people.next_at, DB_AT},
@@ -264,6 +273,19 @@ add_insert(struct writing *w, const struct delivery_key *key, int32_t tenant_id,
 	rows->sending += state == DELIVERY_SENDING;
 }
 
+static void
+add_credit(struct writing *w, const struct delivery *delivery)
+{
+	struct rows_credit *rows = &w->credit;
+
+	if (delivery->credit == NULL)
+		return;
+	db_array_i64(&rows->bucket, delivery->key.bucket);
+	db_array_i64(&rows->patient_id, delivery->key.patient_id);
+	db_array_i64(&rows->contact_no, delivery->contact_no);
+	db_array_text(&rows->code, delivery->credit);
+}
+
 void
 writing_add_send(struct writing *w, int32_t tenant_id,
     const struct delivery *delivery, const struct plan_step *step,
@@ -274,6 +296,7 @@ writing_add_send(struct writing *w, int32_t tenant_id,
 	delivery_keys_add(&w->mine, &delivery->key);
 	db_array_i64(&w->sent_bucket, delivery->key.bucket);
 	db_array_i64(&w->sent_patient_id, delivery->key.patient_id);
+	add_credit(w, delivery);
 	if (!step->attempt_again) {
 		add_insert(w, &delivery->key, tenant_id, step, DELIVERY_SENDING,
 		    contact, delivery->gateway->name);
@@ -462,6 +485,19 @@ add_task_statement(struct writing *w, struct db_unit *unit)
 }
 
 static void
+add_credit_statements(struct writing *w, struct db_unit *unit)
+{
+	db_unit_add(unit, "credit_spend", NULL, NULL);
+	db_param_array(unit, &w->credit.bucket);
+	db_param_array(unit, &w->credit.patient_id);
+	db_param_array(unit, &w->credit.contact_no);
+	db_param_array(unit, &w->credit.code);
+	db_unit_add(unit, "dossier_rebuild", NULL, NULL);
+	db_param_array(unit, &w->credit.bucket);
+	db_param_array(unit, &w->credit.patient_id);
+}
+
+static void
 add_obstacle_statements(struct writing *w, struct db_unit *unit)
 {
 	if (w->ended.bucket.count > 0) {
@@ -552,6 +588,8 @@ writing_statements(struct writing *w, struct db_unit *unit)
 		add_close_statement(w, unit);
 	if (w->task.tenant.count > 0)
 		add_task_statement(w, unit);
+	if (w->credit.code.count > 0)
+		add_credit_statements(w, unit);
 	add_obstacle_statements(w, unit);
 	if (w->sent_bucket.count > 0)
 		add_batch_statement(w, unit);

@@ -58,7 +58,8 @@ TOPIC = {DOSE: 1, REFILL: 2, RENEWAL: 2, FOLLOW_UP: 4}
 TOPIC_ANY_HOUR = 16
 HOURS = {DOSE: (6 * 3600, 22 * 3600 + 1800)}
 HOURS_OTHER = (8 * 3600, 21 * 3600)
-CHANNELS = {1: "wechat_mini", 2: "wechat_oa", 3: "push", 4: "sms"}
+CHANNELS = {1: "wechat_mini", 2: "wechat_oa", 3: "push", 4: "sms",
+            5: "wecom"}
 LISTED_MAX = 50
 
 Key = collections.namedtuple(

@@ -20,7 +20,7 @@ TRANSACTION = {"begin", "commit", "rollback"}
 HOT = re.compile(
     r"agenda_(claim.*|store|lock|touch|wake|set_aside)$|dossier_load$"
     r"|maintain_(sweep|sweep_default|inbox)$|(delivery|inbox|batch|reply)_"
-    r"|(task|notice|care)_|metrics_")
+    r"|(task|notice|care|credit)_|metrics_")
 # few rows by nature: the rounds under way, what stands once for all copies
 SMALL = {"batch", "copy", "gateway_pause", "gateway_token", "maintenance"}
 PLANNER = """SET plan_cache_mode = force_generic_plan;
@@ -38,6 +38,10 @@ SELECT n % 1024, n, 1,
 FROM generate_series(1, {ROWS}) n;
 INSERT INTO dossier (bucket, patient_id, doc)
 SELECT n % 1024, n, decode(repeat('00', 600), 'hex')
+FROM generate_series(1, {ROWS}) n;
+INSERT INTO credit (bucket, patient_id, contact_no, template_code,
+	credits_left)
+SELECT n % 1024, n, 1, 'T', 1
 FROM generate_series(1, {ROWS}) n;
 INSERT INTO contact_index (address_index, tenant_id, bucket, patient_id,
 	contact_no)

@@ -167,13 +167,14 @@ outcome_line(struct arena *arena, const struct gw_outcome *outcome)
 	assert_non_null(outcome->code);
 	if (outcome->retry_after_s != 0)
 		wait = arena_printf(arena, " wait=%d", outcome->retry_after_s);
-	return arena_printf(arena, "%s %s %s%s%s%s%s%s%s",
+	return arena_printf(arena, "%s %s %s%s%s%s%s%s%s%s",
 	    verdicts[outcome->verdict], scopes[outcome->scope], outcome->code,
 	    outcome->provider_id != NULL ? " id=" : "",
 	    outcome->provider_id != NULL ? outcome->provider_id : "", wait,
 	    outcome->opted_out ? " opted_out" : "",
 	    outcome->token_refused ? " token_refused" : "",
-	    outcome->no_receipt ? " no_receipt" : "");
+	    outcome->no_receipt ? " no_receipt" : "",
+	    outcome->credits_gone ? " credits_gone" : "");
 }
 
 static inline const char *
@@ -242,7 +243,7 @@ read_message(
 	const struct json *parameters = json_get(from, "parameters");
 	size_t count = parameters != NULL ? parameters->count : 0;
 	struct gw_pair *pairs = arena_array(arena, count, sizeof(*pairs));
-	int64_t valid_s;
+	int64_t valid_s, credits_left;
 
 	*message =
 	    (struct gw_message){.reference = json_get_text(from, "reference"),
@@ -255,6 +256,12 @@ read_message(
 		.signature = json_get_text(from, "signature"),
 		.parameters = pairs,
 		.extension = json_get_text(from, "extension")};
+	message->credits_left =
+	    json_i64(json_get(from, "credits_left"), &credits_left)
+		? (int32_t)credits_left
+		: -1;
+	if (json_get_text(from, "locale") != NULL)
+		message->locale = json_get_text(from, "locale");
 	if (json_i64(json_get(from, "valid_s"), &valid_s))
 		message->valid_s = (int32_t)valid_s;
 	json_each (item, parameters)
@@ -350,12 +357,20 @@ message_count(const struct bench *bench)
 	return (size_t)count;
 }
 
-/* What was sent: a text, or a template where the case names one. */
+/*
+ * What was sent: a text, or a template where the case names one, to the
+ * addresses of the case, or to numbers.
+ */
 static inline void
 sent_messages(const struct bench *bench, struct gw_message *messages)
 {
+	const struct json *addresses = json_get(bench->item, "addresses");
+
 	for (size_t i = 0; i < COUNT(numbered); i++) {
 		messages[i] = numbered[i];
+		if (json_at(addresses, (uint32_t)i) != NULL)
+			messages[i].address =
+			    json_text(json_at(addresses, (uint32_t)i));
 		messages[i].template_code =
 		    json_get_text(bench->item, "template_code");
 		messages[i].repeated =
