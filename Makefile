@@ -84,8 +84,9 @@ $(BUILD)/adherctl: $(CTL) $(ROOMS)
 $(BUILD)/gateways/%.so: $(BUILD)/gateways/%.o
 	$(call say,CC $@)
 	$(Q)$(CC) -shared $(LDFLAGS_ALL) -o $@ $< $(GATEWAY_LIBS)
-# what one plug-in needs, and nothing else does
-$(BUILD)/gateways/wechat_oa.so: GATEWAY_LIBS := -lexpat
+# what some plug-ins need, and nothing else does
+$(BUILD)/gateways/wechat_oa.so $(BUILD)/gateways/wechat_mini.so \
+    $(BUILD)/gateways/wecom.so: GATEWAY_LIBS := -lexpat
 
 # ---- what a newcomer types ----
 

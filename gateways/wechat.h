@@ -23,7 +23,23 @@
 #define WECHAT_PREFIX_BYTES 20   /* 16 random, 4 of length */
 #define WECHAT_PARAMETER_MAX 512 /* bytes of one in a query */
 #define WECHAT_PARTS 4           /* that a signature can be of */
+#define WECHAT_SECRETS 2         /* the one in use, and the old one */
 #define DIGITS "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+/* The options of what is pushed. */
+#define WECHAT_CALLBACK_OPTIONS \
+	{"callback-token", GW_OPTION_TEXT, .secret = true, \
+	    .help = "Token of the pushes; without it none is believed."}, \
+	    {"callback-old-token", GW_OPTION_TEXT, .secret = true, \
+		.help = "The one before, which is still believed."}, \
+	    {"callback-aes-key", GW_OPTION_TEXT, .secret = true, \
+		.help = "EncodingAESKey of the pushes, 43 characters."}, \
+	{ \
+		"callback-old-aes-key", GW_OPTION_TEXT, \
+		    .secret = true, \
+		    .help = "The one before, which still opens them." \
+	}
 
 /* ---- reading ---- */
 
@@ -91,6 +107,71 @@ wechat_parameter(struct gw_call *call, const char *query, const char *name)
 	return value;
 }
 
+/* ---- requests ---- */
+
+static inline const char *
+wechat_or_empty(const char *text)
+{
+	return text != NULL ? text : "";
+}
+
+/* Scheme, host and port, without a slash at the end; NULL: it is not that. */
+static inline const char *
+wechat_endpoint(struct gw_call *call)
+{
+	const char *endpoint = gw_setting(call, "endpoint");
+	size_t scheme = strncmp(endpoint, "https://", 8) == 0  ? 8
+			: strncmp(endpoint, "http://", 7) == 0 ? 7
+							       : 0;
+	size_t bytes = scheme + strcspn(endpoint + scheme, "/?#");
+
+	if (scheme == 0 || bytes == scheme ||
+	    (endpoint[bytes] != '\0' && strcmp(endpoint + bytes, "/") != 0))
+		return NULL;
+	return call->host->format(call, "%.*s", (int)bytes, endpoint);
+}
+
+/* Append a member; nothing where there is no value. */
+static inline void
+wechat_add_member(struct gw_call *call, struct gw_buf *body, const char *before,
+    const char *key, const char *value)
+{
+	if (value == NULL)
+		return;
+	call->host->buf_text(body, before);
+	call->host->buf_json(body, key);
+	call->host->buf_text(body, ":");
+	call->host->buf_json(body, value);
+}
+
+static inline void
+wechat_post(struct gw_call *call, const char *url, struct gw_buf *body,
+    struct gw_request *request)
+{
+	static const struct gw_pair type = {
+	    "content-type", "application/json; charset=utf-8"};
+
+	*request = (struct gw_request){.method = "POST",
+	    .url = url,
+	    .headers = &type,
+	    .header_count = 1,
+	    .body = call->host->buf_string(body),
+	    .body_bytes = call->host->buf_bytes(body)};
+}
+
+/* Without line breaks and control characters, which no value may have. */
+static inline char *
+wechat_one_line(struct gw_call *call, const char *text, bool breaks)
+{
+	char *copy = call->host->format(call, "%s", text);
+
+	for (char *at = copy; *at != '\0'; at++)
+		if (((unsigned char)*at < ' ' && !(breaks && *at == '\n')) ||
+		    *at == 0x7f)
+			*at = ' ';
+	return copy;
+}
+
 /* ---- tokens ---- */
 
 /* Of token and stable_token: as gw_api.authed has it. */
@@ -137,11 +218,11 @@ struct wechat_rule { /* what an errcode says */
 };
 
 /*
- * Retry with a scope above the message: that scope waits, and where nothing
- * says for how long, somebody must act.  Rejected with the scope recipient:
- * the address is not used until its owner follows again; with the scope
- * message, only this one goes another way, for nothing would tell when the
- * address can be used again.
+ * Of accounts.  Retry with a scope above the message: that scope waits, and
+ * where nothing says for how long, somebody must act.  Rejected with the scope
+ * recipient: the address is not used until its owner follows again; with the
+ * scope message, only this one goes another way, for nothing would tell when
+ * the address can be used again.
  */
 static const struct wechat_rule wechat_rules[] = {
     /* busy, also where too much comes at once */
@@ -232,6 +313,35 @@ wechat_is_one_of(const char *text, const char *const *list, size_t count)
 	return false;
 }
 
+static inline struct gw_outcome
+wechat_outcome(enum gw_verdict verdict, enum gw_scope scope, const char *code)
+{
+	return (struct gw_outcome){
+	    .verdict = verdict, .scope = scope, .code = code};
+}
+
+/* Refusals come with status 200: another one is of what stands before. */
+static inline struct gw_outcome
+wechat_judge_status(struct gw_call *call, int status)
+{
+	return wechat_outcome(status / 100 == 4 ? GW_RETRY : GW_UNKNOWN,
+	    GW_SCOPE_GATEWAY, call->host->format(call, "HTTP %d", status));
+}
+
+/* What a table says of the outcome's code, as far as it knows that. */
+static inline void
+wechat_apply(const struct gw_call *call, const struct wechat_rule *rules,
+    size_t count, struct gw_outcome *outcome)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(rules[i].code, outcome->code) == 0) {
+			outcome->verdict = rules[i].verdict;
+			outcome->scope = rules[i].scope;
+			outcome->retry_after_s =
+			    wechat_wait_s(call, rules[i].wait);
+		}
+}
+
 /* What an errcode other than 0 says; one that is not known: not taken. */
 static inline struct gw_outcome
 wechat_judge(struct gw_call *call, const char *code, bool repeated)
@@ -244,7 +354,8 @@ wechat_judge(struct gw_call *call, const char *code, bool repeated)
 	    .code = code,
 	    .token_refused =
 		wechat_is_one_of(code, token_codes, COUNT(token_codes)),
-	    .opted_out = strcmp(code, "48002") == 0};
+	    .opted_out = strcmp(code, "48002") == 0,
+	    .credits_gone = strcmp(code, "43101") == 0};
 
 	if (strcmp(code, "45065") == 0 ||
 	    (repeated &&
@@ -252,13 +363,7 @@ wechat_judge(struct gw_call *call, const char *code, bool repeated)
 		outcome.verdict = GW_ACCEPTED;
 		return outcome;
 	}
-	for (size_t i = 0; i < COUNT(wechat_rules); i++)
-		if (strcmp(wechat_rules[i].code, code) == 0) {
-			outcome.verdict = wechat_rules[i].verdict;
-			outcome.scope = wechat_rules[i].scope;
-			outcome.retry_after_s =
-			    wechat_wait_s(call, wechat_rules[i].wait);
-		}
+	wechat_apply(call, wechat_rules, COUNT(wechat_rules), &outcome);
 	return outcome;
 }
 
@@ -382,6 +487,72 @@ wechat_open(struct gw_call *call, const char *aes_key, const char *us,
 	plain[WECHAT_PREFIX_BYTES + length] = '\0';
 	*bytes = length;
 	return (char *)plain + WECHAT_PREFIX_BYTES;
+}
+
+static inline struct gw_answer
+wechat_answer(int status, const char *body)
+{
+	return (struct gw_answer){status, "text/plain", body, strlen(body)};
+}
+
+/* Is it signed with the token, or the one before? */
+static inline bool
+wechat_is_signed(struct gw_call *call, const char *query, const char *encrypted)
+{
+	static const char *const tokens[WECHAT_SECRETS] = {
+	    "callback-token", "callback-old-token"};
+	const char *timestamp = wechat_parameter(call, query, "timestamp");
+	const char *nonce = wechat_parameter(call, query, "nonce");
+	const char *signature = wechat_parameter(
+	    call, query, encrypted != NULL ? "msg_signature" : "signature");
+	bool genuine = false;
+
+	for (size_t i = 0; i < WECHAT_SECRETS; i++)
+		genuine |= wechat_genuine(call, gw_setting(call, tokens[i]),
+		    timestamp, nonce, encrypted, signature);
+	return genuine && wechat_timely(call, timestamp);
+}
+
+/* Opened with the key, or the one before; NULL: it is not for us. */
+static inline const char *
+wechat_open_push(
+    struct gw_call *call, const char *us, const char *encrypted, size_t *bytes)
+{
+	static const char *const keys[WECHAT_SECRETS] = {
+	    "callback-aes-key", "callback-old-aes-key"};
+
+	for (size_t i = 0; i < WECHAT_SECRETS; i++) {
+		const char *message = wechat_open(
+		    call, gw_setting(call, keys[i]), us, encrypted, bytes);
+
+		if (message != NULL)
+			return message;
+	}
+	return NULL;
+}
+
+/* Are the tokens and keys of pushes usable?  NULL, or what is wrong. */
+static inline const char *
+wechat_check_secrets(struct gw_call *call)
+{
+	static const char *const keys[WECHAT_SECRETS] = {
+	    "callback-aes-key", "callback-old-aes-key"};
+	const char *token = gw_setting(call, "callback-token");
+
+	if (token != NULL && token[0] == '\0')
+		return "callback-token is empty";
+	if (token == NULL && gw_setting(call, "callback-old-token") != NULL)
+		return "callback-old-token-file: without callback-token-file";
+	for (size_t i = 0; i < WECHAT_SECRETS; i++)
+		if (gw_setting(call, keys[i]) != NULL &&
+		    wechat_aes_key(call, gw_setting(call, keys[i])) == NULL)
+			return call->host->format(
+			    call, "%s-file: 43 characters of base64", keys[i]);
+	return gw_setting(call, keys[0]) == NULL &&
+		       gw_setting(call, keys[1]) != NULL
+		   ? "callback-old-aes-key-file: without "
+		     "callback-aes-key-file"
+		   : NULL;
 }
 
 #endif

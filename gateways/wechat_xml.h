@@ -5,14 +5,15 @@
  * The XML of WeChat's pushes, read by expat into a flat list: the text of
  * each element that holds no other, by its path below <xml>.  A DTD ends the
  * reading, so there are no entities of the document's own; size, depth and
- * number of elements have bounds, and it is UTF-8 whatever it says.  Not part
- * of the interface.
+ * number of elements have bounds, and it is UTF-8 whatever it says.  Then what
+ * all messages have in common.  Not part of the interface.
  */
-#include "gateway.h"
+#include "wechat.h"
 
 #include <expat.h>
 #include <string.h>
 
+#define WECHAT_TEXT_BYTES_MAX 8192 /* of a reply: all that the host keeps */
 #define WECHAT_XML_BYTES_MAX (64 * 1024)
 #define WECHAT_XML_DEPTH_MAX 8
 #define WECHAT_XML_ELEMENTS_MAX 256
@@ -23,6 +24,7 @@
 struct wechat_xml_leaf {
 	const char *path; /* "SubscribeMsgSentEvent/List/MsgID" */
 	const char *text;
+	size_t parent; /* number of the element that it stands in */
 };
 
 struct wechat_xml {
@@ -34,6 +36,7 @@ struct wechat_xml {
 	struct gw_buf *text;            /* of the element that is open */
 	char path[WECHAT_XML_PATH_MAX]; /* "/xml/List/MsgID" */
 	size_t path_bytes, depth, elements;
+	size_t open[WECHAT_XML_DEPTH_MAX]; /* their numbers, from 1 */
 	bool leaf; /* nothing has been opened in what is open */
 	bool bad;
 };
@@ -82,8 +85,7 @@ wechat_xml_start(void *arg, const XML_Char *name, const XML_Char **attributes)
 		wechat_xml_refuse(xml);
 		return;
 	}
-	xml->depth++;
-	xml->elements++;
+	xml->open[xml->depth++] = ++xml->elements;
 	xml->path[xml->path_bytes++] = '/';
 	memcpy(xml->path + xml->path_bytes, name, bytes + 1);
 	xml->path_bytes += bytes;
@@ -103,7 +105,7 @@ wechat_xml_keep(struct wechat_xml *xml)
 	}
 	xml->leaves[xml->count++] = (struct wechat_xml_leaf){
 	    xml->call->host->format(xml->call, "%s", path),
-	    xml->call->host->buf_string(xml->text)};
+	    xml->call->host->buf_string(xml->text), xml->open[xml->depth - 2]};
 }
 
 static inline void XMLCALL
@@ -153,6 +155,41 @@ wechat_xml_read(struct gw_call *call, const char *data, size_t bytes)
 	XML_ParserFree(xml->parser);
 	xml->parser = NULL;
 	return good ? xml : NULL;
+}
+
+/* Who says it, and when; the type, or NULL if it is no message. */
+static inline const char *
+wechat_read_head(const struct wechat_xml *xml, struct gw_event *event)
+{
+	const char *created = wechat_xml_get(xml, "CreateTime");
+
+	event->address = wechat_xml_get(xml, "FromUserName");
+	if (created == NULL || !wechat_all_of(created, DIGITS) ||
+	    strlen(created) > 11 || event->address == NULL)
+		return NULL;
+	event->at_us = strtoll(created, NULL, 10) * SECOND_US;
+	return wechat_xml_get(xml, "MsgType");
+}
+
+/* A text; of a picture or a voice that there was one, for a person to see. */
+static inline bool
+wechat_read_words(struct gw_call *call, const struct wechat_xml *xml,
+    const char *type, struct gw_event *event)
+{
+	static const char *const others[] = {
+	    "image", "voice", "video", "shortvideo", "location", "link"};
+
+	event->type = GW_EVENT_REPLY;
+	event->id = wechat_xml_get(xml, "MsgId");
+	event->text = strcmp(type, "text") == 0
+			  ? wechat_xml_get(xml, "Content")
+			  : call->host->format(call, "[%s]", type);
+	if (strcmp(type, "text") != 0 &&
+	    !wechat_is_one_of(type, others, COUNT(others)))
+		return false;
+	return event->id != NULL && event->text != NULL &&
+	       event->text[0] != '\0' &&
+	       strlen(event->text) <= WECHAT_TEXT_BYTES_MAX;
 }
 
 #endif

@@ -31,6 +31,7 @@ WEBHOOK_CALLS = "whsec_MzQ1Njc4OTo7PD0+P0BBQkNERUZHSElKS0xNTk9QUVI="
 # the official sample; its last character has bits to spare
 WECHAT_AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 WECHAT_TOKEN = "spamtest"
+WECOM_ROBOT_KEY = "693a91f6-7aaa-4bc4-97a0-0ec2c1fa5aaa"
 CHINA = datetime.timezone(datetime.timedelta(hours=8))
 # how a plug-in finds the simulator, and its keys; others take a url
 PROVIDERS = {
@@ -46,13 +47,29 @@ app-secret-file = {folder}/secret
 callback-token-file = {folder}/push-token
 callback-aes-key-file = {folder}/aes-key
 endpoint = {sim}""",
+    "wechat_mini": """appid = wxb11529c136998cb6
+app-secret-file = {folder}/secret
+callback-token-file = {folder}/push-token
+callback-aes-key-file = {folder}/aes-key
+page = pages/today
+endpoint = {sim}""",
+    "wecom": """corpid = ww0123456789abcdef
+corpsecret-file = {folder}/secret
+agentid = 1000002
+callback-token-file = {folder}/push-token
+callback-aes-key-file = {folder}/aes-key
+endpoint = {sim}""",
+    "wecom robot": """robot-key-file = {folder}/robot-key
+endpoint = {sim}""",
     "webhook": """signing-secret-file = {folder}/signs
 verify-secret-file = {folder}/calls
 url = {sim}/webhook"""}
 
-CHANNELS = {"wechat_oa": "wechat_oa"}
+CHANNELS = {"wechat_oa": "wechat_oa", "wechat_mini": "wechat_mini",
+            "wecom": "wecom"}
 # whose rules the texts are registered by
-REGISTERED_AT = {"sms_tencent": ["tencent"], "wechat_oa": ["wechat"]}
+REGISTERED_AT = {"sms_tencent": ["tencent"], "wechat_oa": ["wechat"],
+                 "wechat_mini": ["wechat"]}
 
 
 def build_folder():
@@ -236,6 +253,7 @@ class Stack:
         self.write_secret("calls", WEBHOOK_CALLS)
         self.write_secret("push-token", WECHAT_TOKEN)
         self.write_secret("aes-key", WECHAT_AES_KEY)
+        self.write_secret("robot-key", WECOM_ROBOT_KEY)
         self.copies = [Copy(self, number) for number in range(copies)]
         self.ctl("keyring", "create", self.folder / "keyring")
         self.ctl("migrate")
@@ -258,6 +276,7 @@ class Stack:
 
     def write_config(self, number):
         path = self.folder / f"adherd-{number}.conf"
+        plugin = self.gateway.split()[0]
         provider = PROVIDERS.get(self.gateway)
         where = (provider.format(sim=self.sim, folder=self.folder)
                  if provider else f"url = {self.sim}/loopback")
@@ -273,8 +292,8 @@ test-clock = yes
 state-dir = {self.folder}
 {self.settings}
 [gateway "sms"]
-plugin = {self.gateway}
-channel = {CHANNELS.get(self.gateway, "sms")}
+plugin = {plugin}
+channel = {CHANNELS.get(plugin, "sms")}
 {where}
 plain-http = yes
 callback-secret-file = {self.folder}/callback
@@ -314,6 +333,7 @@ callback-secret-file = {self.folder}/callback
              "--webhook-callback-secret-file", self.folder / "calls",
              "--wechat-secret-file", self.folder / "secret",
              "--wechat-callback", callback,
+             "--wecom-callback", callback,
              "--wechat-token-file", self.folder / "push-token",
              "--wechat-aes-key-file", self.folder / "aes-key",
              *options], stdout=subprocess.DEVNULL)

@@ -5,7 +5,7 @@ for what comes together, and no more once somebody answered."""
 import json
 import sys
 
-from stack import Stack, Tap, refill_patients, wait_until
+from stack import PROVIDERS, Stack, Tap, post, refill_patients, wait_until
 
 BEGIN = "2026-03-02T09:58:00+08:00"
 DUE = "2026-03-02T10:00:00+08:00"
@@ -43,8 +43,37 @@ class Team(Stack):
         self.settle_replies()
 
 
-def asked(count=1, team=("nurse", "doctor"), people=None):
-    stack = Team(BEGIN, settings=QUICK).begin(
+class WeComTeam(Team):
+    """Patients by SMS, the team by WeCom."""
+
+    def write_config(self, number):
+        path = super().write_config(number)
+        provider = PROVIDERS["wecom"].format(sim=self.sim, folder=self.folder)
+        with open(path, "a", encoding="utf-8") as config:
+            config.write(f"""
+[gateway "team"]
+plugin = wecom
+channel = wecom
+plain-http = yes
+callback-secret-file = {self.folder}/callback
+{provider}
+""")
+        return path
+
+    def start_sim(self, options=()):
+        super().start_sim(["--wecom-callback", self.callback_url("team"),
+                           *options])
+
+    def join(self, name, role, number):
+        self.ctl("staff", "add", name, "--role", role, "--address",
+                 f"wecom:{name}", "--address", f"sms:{number}")
+
+    def texts(self, number):
+        return [e["text"] for e in self.entries() if e["address"] == number]
+
+
+def asked(count=1, team=("nurse", "doctor"), people=None, kind=Team):
+    stack = kind(BEGIN, settings=QUICK).begin(
         people or refill_patients(count))
     for role in team:
         stack.join(f"{role}-1", role,
@@ -190,6 +219,21 @@ def test_nurse_who_is_a_patient_too():
         reply = stack.number("SELECT count(*) FROM reply")
         assert reply == 1, reply
         assert [t["about"] for t in stack.tasks()] == ["adverse_event"]
+
+
+def test_team_hears_and_answers_by_wecom():
+    with asked(kind=WeComTeam) as stack:
+        stack.hear(1, "胸痛喘不上气")
+        stack.told("nurse-1", EMERGENCY)
+        stack.move_clock("+15m")
+        stack.told("doctor-1", EMERGENCY)
+        status, text = post(f"{stack.sim}/wecom/push", json.dumps(
+            {"event": "text", "from": "doctor-1", "text": "收到"}))
+        assert status == 202, text
+        wait_until(lambda: stack.tasks()[0]["taken_by"] == "doctor-1", 20,
+                   "it is taken")
+        stack.told("doctor-1", EMERGENCY, TAKEN)
+        assert not any(e["address"] == NURSE for e in stack.entries())
 
 
 def test_caregiver_hears_where_the_patient_wants_it():

@@ -2,7 +2,7 @@
 # The vendors' own SDKs as witnesses of the simulator and of the gateways:
 # run.sh [BUILD].  Installs them by the lock file into BUILD/oracles, starts
 # BUILD/tests/adherd-sim (or $ADHERD_SIM), prints TAP: aliyun.js, tencent.js,
-# webhooks.py, wechat.py.
+# webhooks.py, wechat.py, wecom.py.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=${1:-${BUILD:-build}}
@@ -48,4 +48,5 @@ do
 done
 "$here/webhooks.py" || status=1
 "$here/wechat.py" || status=1
+"$here/wecom.py" || status=1
 exit "$status"

@@ -19,8 +19,8 @@ APPID = "wxb11529c136998cb6"
 OTHER_KEY = "b" + WECHAT_AES_KEY[1:]
 
 
-def node(given, *words):
-    run = subprocess.run(["node", "--no-deprecation", HERE / "wechat.js",
+def node(given, *words, program="wechat.js"):
+    run = subprocess.run(["node", "--no-deprecation", HERE / program,
                           *words], input=given, text=True,
                          capture_output=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -18,7 +18,9 @@ result "it holds programs, units, pages, texts" "$(for file in \
     ./usr/lib/adherd/gateways/sms_aliyun.so \
     ./usr/lib/adherd/gateways/sms_tencent.so \
     ./usr/lib/adherd/gateways/webhook.so \
-    ./usr/lib/adherd/gateways/wechat_oa.so ./lib/systemd/system/adherd.service \
+    ./usr/lib/adherd/gateways/wechat_oa.so \
+    ./usr/lib/adherd/gateways/wechat_mini.so \
+    ./usr/lib/adherd/gateways/wecom.so ./lib/systemd/system/adherd.service \
     ./lib/systemd/system/adherd-maintain.timer ./usr/lib/sysusers.d/adherd.conf \
     ./usr/lib/tmpfiles.d/adherd.conf ./usr/share/man/man8/adherd.8.gz \
     ./usr/share/man/man5/adherd.conf.5.gz ./usr/share/adherd/templates/refill/; do

@@ -21,6 +21,7 @@ passes "make install" env -u MAKEFLAGS -u MAKELEVEL make -s \
 result "everything is there" "$(for file in sbin/adherd bin/adherctl \
     lib/adherd/gateways/sms_aliyun.so lib/adherd/gateways/sms_tencent.so \
     lib/adherd/gateways/webhook.so lib/adherd/gateways/wechat_oa.so \
+    lib/adherd/gateways/wechat_mini.so lib/adherd/gateways/wecom.so \
     include/adherd/gateway.h \
     share/adherd/templates/refill share/adherd/listener.sql share/man/man1/adherctl.1 \
     share/man/man3/gateway.3 share/man/man5/adherd.conf.5 \

@@ -323,9 +323,8 @@ read_fault(const struct json *object, int kind, struct fault *fault)
 
 	*fault = (struct fault){.rate_micro = MILLION, .count = -1, .ms = 1000};
 	if (!take_endpoints(object, fault))
-		return "endpoint: aliyun, loopback, tencent, webhook, wechat "
-		       "or "
-		       "wechat_token";
+		return "endpoint: aliyun, loopback, tencent, webhook, wechat, "
+		       "wechat_token, wecom or wecom_token";
 	if (!take_rate(object, &fault->rate_micro))
 		return "rate: 0 to 1";
 	if (!take_number(object, "count", 0, &fault->count) ||

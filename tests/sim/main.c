@@ -22,6 +22,7 @@
 #include "tests/sim/sms_template.h"
 #include "tests/sim/webhook.h"
 #include "tests/sim/wechat.h"
+#include "tests/sim/wecom.h"
 
 #define SECRET_BYTES_MAX 256
 #define CHINA_OFFSET_US (8 * HOUR_US)
@@ -40,6 +41,7 @@ struct arguments {
 	const char *webhook_callback_secret_file;
 	struct wechat_settings wechat; /* secrets: their files */
 	const char *wechat_callback;
+	const char *wecom_callback, *corpid;
 	const char *ledger;
 	int64_t receipt_delay_ms;
 	int64_t retry_scale_micro;
@@ -53,7 +55,7 @@ const char *
 endpoint_word(enum endpoint endpoint)
 {
 	static const char *const words[] = {"aliyun", "loopback", "tencent",
-	    "webhook", "wechat", "wechat_token"};
+	    "webhook", "wechat", "wechat_token", "wecom", "wecom_token"};
 
 	return words[endpoint];
 }
@@ -136,7 +138,9 @@ usage(int status)
 	    "    [--wechat-secret-file FILE] [--wechat-appid ID]\n"
 	    "    [--wechat-callback URL --wechat-token-file FILE]\n"
 	    "    [--wechat-mode plain|compatible|safe (safe)]\n"
+	    "    [--wechat-format xml|json (xml)]\n"
 	    "    [--wechat-aes-key-file FILE]\n"
+	    "    [--wecom-corpid ID] [--wecom-callback URL]\n"
 	    "    [--receipt-delay-ms N (500)] [--retry-scale X (1)]\n"
 	    "    [--day-limit N (50, 0: none)] [--ledger FILE] [--seed N (1)]\n"
 	    "    [--clock-ahead-s N (0, may be negative)] [--balance N "
@@ -212,8 +216,14 @@ text_option(struct arguments *arguments, int option)
 		return &arguments->wechat.callback_token;
 	case 'z':
 		return &arguments->wechat.mode;
+	case 'F':
+		return &arguments->wechat.format;
 	case 'Z':
 		return &arguments->wechat.aes_key;
+	case 'q':
+		return &arguments->corpid;
+	case 'Q':
+		return &arguments->wecom_callback;
 	case 'l':
 		return &arguments->ledger;
 	default:
@@ -278,7 +288,10 @@ read_arguments(int argc, char **argv, struct arguments *arguments)
 	    {"wechat-callback", required_argument, NULL, 'y'},
 	    {"wechat-token-file", required_argument, NULL, 'Y'},
 	    {"wechat-mode", required_argument, NULL, 'z'},
+	    {"wechat-format", required_argument, NULL, 'F'},
 	    {"wechat-aes-key-file", required_argument, NULL, 'Z'},
+	    {"wecom-corpid", required_argument, NULL, 'q'},
+	    {"wecom-callback", required_argument, NULL, 'Q'},
 	    {"ledger", required_argument, NULL, 'l'},
 	    {"receipt-delay-ms", required_argument, NULL, 'd'},
 	    {"retry-scale", required_argument, NULL, 'r'},
@@ -357,6 +370,7 @@ take_settings(struct sim *sim, const struct arguments *arguments)
 	sim->callback[ENDPOINT_TENCENT] = arguments->tencent_callback;
 	sim->callback[ENDPOINT_WEBHOOK] = arguments->webhook_callback;
 	sim->callback[ENDPOINT_WECHAT] = arguments->wechat_callback;
+	sim->callback[ENDPOINT_WECOM] = arguments->wecom_callback;
 	sim->receipt_delay_us = arguments->receipt_delay_ms * 1000;
 	sim->retry_scale_micro = arguments->retry_scale_micro;
 	sim->clock_ahead_us = arguments->clock_ahead_s * SECOND_US;
@@ -384,10 +398,14 @@ open_wechat(struct sim *sim, const struct arguments *arguments)
 	char *secret = read_secret(files->secret);
 	char *token = read_secret(files->callback_token);
 	char *key = read_secret(files->aes_key);
-	struct wechat *wechat =
-	    wechat_create(sim, &(struct wechat_settings){files->appid, secret,
-				   token, key, files->mode});
+	struct wechat *wechat = wechat_create(
+	    sim, &(struct wechat_settings){files->appid, secret, token, key,
+		     files->mode, files->format, NULL});
 
+	/* the same secrets serve both */
+	sim->wecom = wecom_create(
+	    sim, &(struct wechat_settings){arguments->corpid, secret, token,
+		     key, "safe", "xml", WECOM_AGENTID});
 	free(secret);
 	free(token);
 	free(key);
@@ -399,7 +417,10 @@ main(int argc, char **argv)
 {
 	struct arguments arguments = {.port = -1,
 	    .sdk_app_id = "1400006666",
-	    .wechat = {.appid = "wxb11529c136998cb6", .mode = "safe"},
+	    .corpid = "ww0123456789abcdef",
+	    .wechat = {.appid = "wxb11529c136998cb6",
+		.mode = "safe",
+		.format = "xml"},
 	    .receipt_delay_ms = 500,
 	    .retry_scale_micro = 1000000,
 	    .day_limit = 50,
@@ -424,6 +445,7 @@ main(int argc, char **argv)
 	loopback_serve(&sim);
 	webhook_serve(&sim);
 	wechat_serve(&sim);
+	wecom_serve(&sim);
 	views_serve(&sim);
 	loop_on_signal(sim.loop, SIGTERM, on_stop, sim.loop);
 	loop_on_signal(sim.loop, SIGINT, on_stop, sim.loop);
@@ -440,6 +462,7 @@ main(int argc, char **argv)
 	nonces_free(sim.nonces);
 	webhook_free(sim.webhook);
 	wechat_free(sim.wechat);
+	wecom_free(sim.wecom);
 	sms_templates_free(sim.templates);
 	loop_free(sim.loop);
 	free(secret);

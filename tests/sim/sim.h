@@ -18,6 +18,7 @@ struct sms_templates;
 struct nonces;
 struct webhook;
 struct wechat;
+struct wecom;
 
 enum endpoint {
 	ENDPOINT_ALIYUN = 0,
@@ -26,6 +27,8 @@ enum endpoint {
 	ENDPOINT_WEBHOOK = 3,
 	ENDPOINT_WECHAT = 4,
 	ENDPOINT_WECHAT_TOKEN = 5, /* faults only */
+	ENDPOINT_WECOM = 6,
+	ENDPOINT_WECOM_TOKEN = 7, /* faults only */
 	ENDPOINT_COUNT
 };
 
@@ -40,6 +43,7 @@ struct sim {
 	struct nonces *nonces;
 	struct webhook *webhook;
 	struct wechat *wechat;
+	struct wecom *wecom;
 	const char *access_key_id;
 	const char *access_key_secret;
 	const char *sdk_app_id;

@@ -188,6 +188,39 @@ def test_answers_have_a_window_and_a_number():
     receiver.close()
 
 
+def subscribed(data=None, **changes):
+    return message(data=data, **{"miniprogram_state": "formal",
+                                 "lang": "zh_CN", **changes})
+
+
+def test_subscription_messages_spend_what_was_agreed_to():
+    receiver = Receiver(body=b"success")
+    with Wechat(callback=receiver.url) as sim:
+        def code(body):
+            return sim.code(body, what="subscribe")
+
+        equal(code(subscribed()), 43101)
+        for _ in range(2):
+            sim.do("accept", text=TEMPLATE)
+        equal(code(subscribed(lang="de")), 47001)
+        equal(code(subscribed(client_msg_id="a")), 47001)
+        equal(code(subscribed(page="/pages/a")), 41030)
+        equal(code(subscribed(template_id="nobody")), 40037)
+        for data in ({"number1": "12瓶"}, {"letter1": "a1"},
+                     {"phrase1": "ok"}, {"time1": "10"}, {"amount1": "x"},
+                     {"thing1": "阿" * 21}, {"name1": "阿" * 11}):
+            equal((data, code(subscribed(data))), (data, 47003))
+        equal([code(subscribed()) for _ in range(3)], [0, 0, 43101])
+        sim.do("accept", text=TEMPLATE)
+        sim.do("take_back", text=TEMPLATE)
+        equal(code(subscribed()), 43101)
+        # who enters is answered twice within a minute
+        sim.do("user_enter_tempsession")
+        equal([sim.code(answer(), what="custom") for _ in range(3)],
+              [0, 0, 45047])
+    receiver.close()
+
+
 def test_followers_leave_and_come_back():
     receiver = Receiver(body=b"success")
     with Wechat(callback=receiver.url) as sim:

@@ -10,6 +10,7 @@
 #include "tests/sim/receipt.h"
 #include "tests/sim/reply.h"
 #include "tests/sim/wechat.h"
+#include "tests/sim/wecom.h"
 
 #define PAGE_STANDARD 1000
 #define PAGE_MAX 10000
@@ -84,6 +85,7 @@ summary_on_request(
 	receipts_write_summary(sim->receipts, &writer);
 	replies_write_summary(sim->replies, &writer);
 	wechat_write_summary(sim->wechat, &writer);
+	wecom_write_summary(sim->wecom, &writer);
 	json_write_key(&writer, "signed_acs3");
 	json_write_i64(&writer, sim->signed_acs3);
 	json_write_key(&writer, "signed_rpc");

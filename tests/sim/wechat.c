@@ -1,9 +1,11 @@
 /*
- * The interface of an official account: /cgi-bin/token and stable_token,
- * message/template/send and message/custom/send; /wechat/push has a follower
+ * The interface of an official account, and of a mini program: /cgi-bin/token
+ * and stable_token, message/template/send, message/subscribe/send and
+ * message/custom/send; /wechat/push has a follower
  * do something, which is pushed; /wechat/pushes shows the last pushes byte
- * for byte, for whoever opens them with a library of others.  Owns tokens,
- * followers, the client_msg_ids that were taken, and pushes under way.
+ * for byte, for whoever opens them with a library of others.  A follower of
+ * whom credits are known is a mini program's.  Owns tokens, followers, credits,
+ * the client_msg_ids that were taken, and pushes under way.
  */
 #include "tests/sim/wechat.h"
 
@@ -28,6 +30,10 @@
 #define SAME_US (10 * MINUTE_US) /* delivered once */
 #define WINDOW_US (48 * HOUR_US) /* of answers to what was said */
 #define WINDOW_SENDS 5
+#define SESSION_US MINUTE_US /* of answers to who entered */
+#define SESSION_SENDS 2
+#define CREDITS_MAX 100000
+#define LISTED_MAX 8 /* templates in one push */
 #define OPENID_BYTES_MAX 64
 #define CLIENT_ID_BYTES_MAX 32
 #define CONTENT_BYTES_MAX 2048
@@ -49,11 +55,19 @@ struct issued { /* a token */
 
 struct follower {
 	char openid[OPENID_BYTES_MAX + 1];
-	bool left;       /* does not follow any more */
-	bool off;        /* switched messages off */
-	int64_t said_at; /* clock_boot(); AT_UNKNOWN */
-	int answers;     /* since then */
+	bool left;          /* does not follow any more */
+	bool off;           /* switched messages off */
+	int64_t until;      /* answers are taken; clock_boot(), AT_UNKNOWN */
+	int sends;          /* that are left until then */
+	int64_t busy_until; /* clock_boot(): a request is being answered */
 	struct follower *next;
+};
+
+struct credit { /* what somebody gave for a template */
+	char openid[OPENID_BYTES_MAX + 1];
+	char template[OPENID_BYTES_MAX + 1];
+	int64_t left;
+	struct credit *next;
 };
 
 struct push { /* of what a follower did; owned by wechat */
@@ -69,9 +83,14 @@ struct push { /* of what a follower did; owned by wechat */
 struct wechat {
 	struct sim *sim;
 	char *appid, *secret, *callback_token;
+	char *agentid;          /* NULL: no WeCom */
+	enum endpoint endpoint; /* whose callback it is */
 	uint8_t key[KEY_BYTES + 2];
 	bool has_key;
 	enum mode mode;
+	bool json; /* pushes are */
+	struct credit *credits;
+	size_t credit_count;
 	struct issued tokens[TOKENS_KEPT];
 	size_t token_count; /* issued so far; a ring */
 	int64_t token_requests;
@@ -126,12 +145,16 @@ wechat_create(struct sim *sim, const struct wechat_settings *settings)
 	struct wechat *wechat = mem_alloc(sizeof(*wechat));
 
 	wechat->sim = sim;
+	wechat->endpoint =
+	    settings->agentid != NULL ? ENDPOINT_WECOM : ENDPOINT_WECHAT;
 	wechat->taken = table_create(TAKEN_MAX);
 	wechat->client = http_client_create(sim->loop);
 	if (settings->secret == NULL)
 		return wechat;
 	wechat->appid = mem_text(settings->appid);
 	wechat->secret = mem_text(settings->secret);
+	if (settings->agentid != NULL)
+		wechat->agentid = mem_text(settings->agentid);
 	if (settings->callback_token != NULL)
 		wechat->callback_token = mem_text(settings->callback_token);
 	if (settings->aes_key != NULL)
@@ -141,6 +164,9 @@ wechat_create(struct sim *sim, const struct wechat_settings *settings)
 		if (wechat->mode == MODE_SAFE)
 			fatal(EXIT_CONFIGURATION,
 			    "--wechat-mode: plain, compatible or safe");
+	wechat->json = strcmp(settings->format, "json") == 0;
+	if (!wechat->json && strcmp(settings->format, "xml") != 0)
+		fatal(EXIT_CONFIGURATION, "--wechat-format: xml or json");
 	if (wechat->mode != MODE_PLAIN && !wechat->has_key)
 		fatal(EXIT_CONFIGURATION, "--wechat-aes-key-file: missing");
 	return wechat;
@@ -172,6 +198,12 @@ wechat_free(struct wechat *wechat)
 		wechat->followers = follower->next;
 		free(follower);
 	}
+	while (wechat->credits != NULL) {
+		struct credit *credit = wechat->credits;
+
+		wechat->credits = credit->next;
+		free(credit);
+	}
 	for (size_t i = 0; i < PUSHES_KEPT; i++)
 		free(wechat->pushes[i]);
 	http_client_free(wechat->client);
@@ -179,6 +211,7 @@ wechat_free(struct wechat *wechat)
 	free(wechat->appid);
 	free(wechat->secret);
 	free(wechat->callback_token);
+	free(wechat->agentid);
 	free(wechat);
 }
 
@@ -358,7 +391,7 @@ make_follower(struct wechat *wechat, const char *openid)
 	follower = mem_alloc(sizeof(*follower));
 	(void)snprintf(
 	    follower->openid, sizeof(follower->openid), "%s", openid);
-	follower->said_at = AT_UNKNOWN;
+	follower->until = AT_UNKNOWN;
 	follower->next = wechat->followers;
 	wechat->followers = follower;
 	wechat->follower_count++;
@@ -483,9 +516,8 @@ render(struct call *call, const struct sms_template *template,
 			 47003, "argument invalid! data: not in the template"};
 }
 
-/* Only these members? */
-static bool
-has_only(const struct json *object, const char *const *keys)
+bool
+wechat_has_only(const struct json *object, const char *const *keys)
 {
 	if (!json_is(object, JSON_OBJECT))
 		return false;
@@ -526,7 +558,8 @@ take(struct call *call, const char *openid, const char *template,
 	    .request = ++sim->requests,
 	    .reference = reference,
 	    .address = openid,
-	    .channel = "wechat_oa",
+	    .channel =
+		call->wechat->credits != NULL ? "wechat_mini" : "wechat_oa",
 	    .template = template,
 	    .signature = "",
 	    .text = text,
@@ -591,10 +624,10 @@ check_template(const struct call *call)
 	const struct json *program = json_get(call->body, "miniprogram");
 	const char *id = json_get_text(call->body, "client_msg_id");
 
-	if (!has_only(call->body, keys) ||
+	if (!wechat_has_only(call->body, keys) ||
 	    !json_is(json_get(call->body, "data"), JSON_OBJECT))
 		return (struct refusal){47001, "data format error"};
-	if (program != NULL && (!has_only(program, program_keys) ||
+	if (program != NULL && (!wechat_has_only(program, program_keys) ||
 				   json_get_text(program, "appid") == NULL))
 		return (struct refusal){40165, "invalid weapp pagepath"};
 	if (json_get(call->body, "client_msg_id") != NULL &&
@@ -675,7 +708,7 @@ run_custom(struct call *call)
 	struct follower *follower =
 	    refusal.code == 0 ? find_follower(call->wechat, openid) : NULL;
 
-	if (!has_only(call->body, keys) || type == NULL ||
+	if (!wechat_has_only(call->body, keys) || type == NULL ||
 	    strcmp(type, "text") != 0)
 		refusal = (struct refusal){47001, "data format error"};
 	else if (content == NULL || content[0] == '\0')
@@ -683,21 +716,193 @@ run_custom(struct call *call)
 	else if (strlen(content) > CONTENT_BYTES_MAX)
 		refusal = (struct refusal){45002, "content size out of limit"};
 	else if (refusal.code == 0 &&
-		 (follower == NULL || follower->said_at == AT_UNKNOWN ||
-		     clock_boot() > follower->said_at + WINDOW_US))
+		 (follower == NULL || follower->until == AT_UNKNOWN ||
+		     clock_boot() > follower->until))
 		refusal = (struct refusal){45015,
 		    "response out of time limit or subscription is canceled"};
-	else if (refusal.code == 0 && follower->answers >= WINDOW_SENDS)
+	else if (refusal.code == 0 && follower->sends == 0)
 		refusal =
 		    (struct refusal){45047, "out of response count limit"};
 	if (refusal.code != 0) {
 		answer(call, refusal.code, refusal.message);
 		return;
 	}
-	follower->answers++;
+	follower->sends--;
 	(void)take(call, openid, "", content, "{}", "");
 	ledger_flush(call->sim->ledger);
 	answer(call, 0, "ok");
+}
+
+/* ---- messages that were agreed to ---- */
+
+static struct credit *
+find_credit(struct wechat *wechat, const char *openid, const char *template)
+{
+	struct credit *credit = wechat->credits;
+
+	while (credit != NULL && (strcmp(credit->openid, openid) != 0 ||
+				     strcmp(credit->template, template) != 0))
+		credit = credit->next;
+	return credit;
+}
+
+/* One more, or none any more. */
+static void
+change_credit(
+    struct wechat *wechat, const char *openid, const char *template, bool more)
+{
+	struct credit *credit = find_credit(wechat, openid, template);
+
+	if (credit == NULL && wechat->credit_count < CREDITS_MAX) {
+		credit = mem_alloc(sizeof(*credit));
+		(void)snprintf(
+		    credit->openid, sizeof(credit->openid), "%s", openid);
+		(void)snprintf(
+		    credit->template, sizeof(credit->template), "%s", template);
+		credit->next = wechat->credits;
+		wechat->credits = credit;
+		wechat->credit_count++;
+	}
+	if (credit != NULL)
+		credit->left = more ? credit->left + 1 : 0;
+}
+
+static bool
+has_one_of(const char *text, const char *set)
+{
+	return text[strcspn(text, set)] != '\0';
+}
+
+/* Beyond lengths: what the types of a subscription message may hold. */
+static bool
+characters_fit(const char *key, const char *value)
+{
+	static const char digits[] = "0123456789";
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	size_t type = strcspn(key, digits);
+#define IS(word) (type == strlen(word) && strncmp(key, word, type) == 0)
+	if (key[type] == '\0')
+		return false;
+	if (IS("number"))
+		return value[strspn(value, "0123456789.-")] == '\0';
+	if (IS("letter"))
+		return value[strspn(value, letters)] == '\0';
+	if (IS("symbol"))
+		return !has_one_of(value, digits) &&
+		       !has_one_of(value, letters);
+	if (IS("phrase"))
+		return !has_one_of(value, digits) &&
+		       !has_one_of(value, letters) && !has_one_of(value, " .,");
+	if (IS("time"))
+		return has_one_of(value, ":") && has_one_of(value, digits);
+	if (IS("date"))
+		return value[0] >= '0' && value[0] <= '9';
+	if (IS("amount"))
+		return has_one_of(value, digits) && characters(value) <= 16;
+	if (IS("name"))
+		return characters(value) <= (only_ascii(value) ? 20u : 10u);
+	if (IS("phone_number"))
+		return value[strspn(value, "0123456789+-() *")] == '\0';
+	return IS("thing") || IS("character_string") || IS("car_number") ||
+	       IS("enum") || IS("const");
+#undef IS
+}
+
+static struct refusal
+check_subscribed(struct call *call)
+{
+	static const char *const keys[] = {"touser", "template_id", "page",
+	    "miniprogram_state", "lang", "data", NULL};
+	static const char *const states[] = {
+	    "developer", "trial", "formal", NULL};
+	static const char *const langs[] = {
+	    "zh_CN", "en_US", "zh_HK", "zh_TW", NULL};
+	const struct json *data = json_get(call->body, "data");
+	const char *state = json_get_text(call->body, "miniprogram_state");
+	const char *lang = json_get_text(call->body, "lang");
+	const char *page = json_get_text(call->body, "page");
+	size_t known = 0;
+
+	for (size_t i = 0; states[i] != NULL; i++)
+		known += state != NULL && strcmp(state, states[i]) == 0;
+	for (size_t i = 0; langs[i] != NULL; i++)
+		known += lang != NULL && strcmp(lang, langs[i]) == 0;
+	if (!wechat_has_only(call->body, keys) || !json_is(data, JSON_OBJECT) ||
+	    known != 2)
+		return (struct refusal){47001, "data format error"};
+	if (page != NULL && (page[0] == '\0' || page[0] == '/'))
+		return (struct refusal){41030, "invalid page"};
+	json_each (member, data) {
+		const char *value = json_get_text(member, "value");
+
+		if (value == NULL || !characters_fit(member->key, value))
+			return (struct refusal){47003,
+			    arena_printf(call->arena,
+				"argument invalid! data.%s.value invalid",
+				member->key)};
+	}
+	return (struct refusal){0};
+}
+
+static void
+spend_subscribed(
+    struct call *call, const struct sms_template *template, const char *openid)
+{
+	const struct json *data = json_get(call->body, "data");
+	struct credit *credit =
+	    find_credit(call->wechat, openid, template->code);
+	const char *page = json_get_text(call->body, "page");
+	struct buf text = BUF_INIT(16384);
+	struct refusal refusal = render(call, template, data, &text);
+	struct entry *entry;
+	int64_t wait;
+
+	if (refusal.code == 0 && (credit == NULL || credit->left == 0))
+		refusal =
+		    (struct refusal){43101, "user refuse to accept the msg"};
+	if (refusal.code != 0) {
+		answer(call, refusal.code, refusal.message);
+	} else {
+		credit->left--;
+		entry = take(call, openid, template->code,
+		    arena_text(call->arena, buf_string(&text)),
+		    json_of(call, data), page == NULL ? "" : page);
+		answer_msgid(call, entry->message_id);
+		wait = receipts_plan(call->sim->receipts, entry);
+		if (wait > call->reply->delay_us)
+			call->reply->delay_us = wait;
+		ledger_flush(call->sim->ledger);
+	}
+	buf_free(&text);
+}
+
+static void
+run_subscribed(struct call *call)
+{
+	const char *openid = json_get_text(call->body, "touser");
+	const char *code = json_get_text(call->body, "template_id");
+	const struct sms_template *template =
+	    code == NULL ? NULL : sms_template_find(call->sim->templates, code);
+	struct refusal refusal = check_subscribed(call);
+	struct follower *follower;
+
+	if (refusal.code == 0)
+		refusal = check_recipient(call, openid);
+	if (refusal.code == 0 && template == NULL)
+		refusal = (struct refusal){40037, "invalid template_id"};
+	if (refusal.code != 0) {
+		answer(call, refusal.code, refusal.message);
+		return;
+	}
+	follower = make_follower(call->wechat, openid);
+	if (follower != NULL && clock_boot() < follower->busy_until) {
+		answer(call, 43108, "concurrent calls for one user");
+		return;
+	}
+	spend_subscribed(call, template, openid);
+	if (follower != NULL)
+		follower->busy_until = clock_boot() + call->reply->delay_us;
 }
 
 /* ---- requests ---- */
@@ -806,6 +1011,13 @@ on_custom(
 	on_request(request, reply, arg, ENDPOINT_WECHAT, run_custom);
 }
 
+static void
+on_subscribed(
+    const struct door_request *request, struct door_reply *reply, void *arg)
+{
+	on_request(request, reply, arg, ENDPOINT_WECHAT, run_subscribed);
+}
+
 /* ---- pushing ---- */
 
 /* How a push is made wrong, for whoever must not believe it. */
@@ -891,6 +1103,28 @@ dress(struct wechat *wechat, const char *url, const char *openid,
 		return arena_printf(arena, "%s?%s", url, query);
 	}
 	parts[3] = seal(wechat, xml, wrong, arena);
+	if (wechat->agentid != NULL) {
+		buf_printf(body,
+		    "<xml><ToUserName><![CDATA[%s]]></ToUserName>\n"
+		    "<Encrypt><![CDATA[%s%s]]></Encrypt>\n"
+		    "<AgentID><![CDATA[%s]]></AgentID>\n</xml>",
+		    wechat->appid, parts[3], wrong->altered ? "AAAA" : "",
+		    wechat->agentid);
+		return arena_printf(arena,
+		    "%s?msg_signature=%s&timestamp=%s&nonce=%s", url,
+		    sign(parts, 4, arena), timestamp, nonce);
+	}
+	if (xml[0] == '{') {
+		buf_printf(body,
+		    "%s\"ToUserName\":\"gh_0\",\"Encrypt\":\"%s%s\"}",
+		    wechat->mode == MODE_COMPATIBLE
+			? "{\"FromUserName\":\"oX\","
+			: "{",
+		    parts[3], wrong->altered ? "AAAA" : "");
+		return arena_printf(arena,
+		    "%s?%s&encrypt_type=aes&msg_signature=%s", url, query,
+		    sign(parts, 4, arena));
+	}
 	/* compatible: what is clear stands beside what is encrypted */
 	if (wechat->mode == MODE_COMPATIBLE)
 		buf_add(body, xml, strlen(xml) - strlen("</xml>"));
@@ -914,6 +1148,111 @@ begin_xml(const char *openid, const char *type, struct arena *arena)
 	    openid, (long long)(clock_wall() / SECOND_US), type);
 }
 
+/* Something in the List of an event about messages that were agreed to. */
+struct listed {
+	const char *template, *status; /* of a prompt: accept, reject */
+	const char *msgid, *code;      /* of a receipt */
+};
+
+static void
+write_listed(
+    const struct wechat *wechat, const struct listed *listed, struct buf *out)
+{
+	if (!wechat->json)
+		buf_printf(out, "<List><TemplateId><![CDATA[%s]]></TemplateId>",
+		    listed->template);
+	else
+		buf_printf(out, "{\"TemplateId\":\"%s\",", listed->template);
+	if (!wechat->json && listed->status != NULL)
+		buf_printf(out,
+		    "<SubscribeStatusString><![CDATA[%s]]>"
+		    "</SubscribeStatusString><PopupScene>0</PopupScene></List>",
+		    listed->status);
+	else if (!wechat->json)
+		buf_printf(out,
+		    "<MsgID>%s</MsgID><ErrorCode>%s</ErrorCode>"
+		    "<ErrorStatus><![CDATA[x]]></ErrorStatus></List>",
+		    listed->msgid, listed->code);
+	else if (listed->status != NULL)
+		buf_printf(out,
+		    "\"SubscribeStatusString\":\"%s\",\"PopupScene\":\"0\"}",
+		    listed->status);
+	else
+		buf_printf(out,
+		    "\"MsgID\":\"%s\",\"ErrorCode\":\"%s\","
+		    "\"ErrorStatus\":\"x\"}",
+		    listed->msgid, listed->code);
+}
+
+/* One thing in JSON stands without its array. */
+static const char *
+listed_event(struct wechat *wechat, const char *openid, const char *event,
+    const char *wrapper, const struct listed *list, size_t count,
+    struct arena *arena)
+{
+	struct buf text = BUF_INIT(0);
+	const char *copy;
+
+	if (wechat->json)
+		buf_printf(&text,
+		    "{\"ToUserName\":\"gh_0\",\"FromUserName\":\"%s\","
+		    "\"CreateTime\":\"%lld\",\"MsgType\":\"event\","
+		    "\"Event\":\"%s\",\"List\":%s",
+		    openid, (long long)(clock_wall() / SECOND_US), event,
+		    count == 1 ? "" : "[");
+	else
+		buf_printf(&text, "%s<Event><![CDATA[%s]]></Event>\n<%s>",
+		    begin_xml(openid, "event", arena), event, wrapper);
+	for (size_t i = 0; i < count; i++) {
+		buf_text(&text, wechat->json && i > 0 ? "," : "");
+		write_listed(wechat, &list[i], &text);
+	}
+	if (wechat->json)
+		buf_text(&text, count == 1 ? "}" : "]}");
+	else
+		buf_printf(&text, "</%s>\n</xml>", wrapper);
+	copy = arena_text(arena, buf_string(&text));
+	buf_free(&text);
+	return copy;
+}
+
+/* What was agreed to, refused or taken back: text names the templates. */
+static const char *
+agreed(struct wechat *wechat, const char *what, const char *openid,
+    const char *text, struct arena *arena)
+{
+	bool accept = strcmp(what, "accept") == 0;
+	bool back = strcmp(what, "take_back") == 0;
+	struct listed list[LISTED_MAX];
+	size_t count = 0;
+	char *save = NULL, *words = arena_text(arena, text);
+
+	for (char *word = strtok_r(words, " ", &save);
+	     word != NULL && count < LISTED_MAX;
+	     word = strtok_r(NULL, " ", &save)) {
+		list[count++] = (struct listed){
+		    .template = word, .status = accept ? "accept" : "reject"};
+		change_credit(wechat, openid, word, accept);
+	}
+	return listed_event(wechat, openid,
+	    back ? "subscribe_msg_change_event" : "subscribe_msg_popup_event",
+	    back ? "SubscribeMsgChangeEvent" : "SubscribeMsgPopupEvent", list,
+	    count, arena);
+}
+
+static const char *
+subscribed_receipt(struct wechat *wechat, bool delivered, const char *code,
+    const struct entry *entry, struct arena *arena)
+{
+	const struct listed listed = {
+	    .template = entry->template[0] == '\0' ? "T" : entry->template,
+	    .msgid = entry->message_id,
+	    .code = delivered ? "0" : code};
+
+	return listed_event(wechat, entry->address, "subscribe_msg_sent_event",
+	    "SubscribeMsgSentEvent", &listed, 1, arena);
+}
+
 const char *
 wechat_receipt(struct wechat *wechat, bool delivered, const char *code,
     const struct entry *entry, struct buf *body, struct arena *arena)
@@ -928,6 +1267,8 @@ wechat_receipt(struct wechat *wechat, bool delivered, const char *code,
 	    begin_xml(entry->address, "event", arena), entry->message_id,
 	    status);
 
+	if (wechat->credits != NULL)
+		xml = subscribed_receipt(wechat, delivered, code, entry, arena);
 	return dress(wechat, wechat->sim->callback[ENDPOINT_WECHAT],
 	    entry->address, xml, &(struct wrong){0}, body, arena);
 }
@@ -937,10 +1278,20 @@ static const char *
 xml_of(struct wechat *wechat, const char *what, const char *openid,
     const char *text, struct arena *arena)
 {
-	static const char *const events[] = {
-	    "subscribe", "unsubscribe", "CLICK", "SCAN", "VIEW"};
+	static const char *const events[] = {"subscribe", "unsubscribe",
+	    "CLICK", "SCAN", "VIEW", "user_enter_tempsession"};
 	uint64_t number = 23987654321098765u + ++wechat->numbered;
 
+	if (strcmp(what, "accept") == 0 || strcmp(what, "reject") == 0 ||
+	    strcmp(what, "take_back") == 0)
+		return agreed(wechat, what, openid, text, arena);
+	if (wechat->json && strcmp(what, "text") == 0)
+		return arena_printf(arena,
+		    "{\"ToUserName\":\"gh_0\",\"FromUserName\":\"%s\","
+		    "\"CreateTime\":%lld,\"MsgType\":\"text\","
+		    "\"Content\":\"%s\",\"MsgId\":%llu}",
+		    openid, (long long)(clock_wall() / SECOND_US), text,
+		    (unsigned long long)number);
 	if (strcmp(what, "text") == 0)
 		return arena_printf(arena,
 		    "%s<Content><![CDATA[%s]]></Content>\n"
@@ -983,8 +1334,13 @@ note_deed(struct wechat *wechat, const char *what, const char *openid)
 		follower->off = true;
 	else if (strcmp(what, "text") == 0 || strcmp(what, "voice") == 0 ||
 		 strcmp(what, "image") == 0) {
-		follower->said_at = clock_boot();
-		follower->answers = 0;
+		follower->until = clock_boot() + WINDOW_US;
+		follower->sends = WINDOW_SENDS;
+	} else if (strcmp(what, "user_enter_tempsession") == 0 &&
+		   (follower->until < clock_boot() ||
+		       follower->sends < SESSION_SENDS)) {
+		follower->until = clock_boot() + SESSION_US;
+		follower->sends = SESSION_SENDS;
 	}
 }
 
@@ -1083,9 +1439,9 @@ flag(const struct json *object, const char *key)
 	return word != NULL && strcmp(word, key) == 0;
 }
 
-static void
-begin_push(struct wechat *wechat, const struct json *object, const char *openid,
-    const char *xml, struct arena *arena)
+void
+wechat_push(struct wechat *wechat, const struct json *object,
+    const char *openid, const char *xml, struct arena *arena)
 {
 	const struct wrong wrong = {flag(object, "signature"),
 	    flag(object, "appid"), flag(object, "padding"),
@@ -1095,7 +1451,7 @@ begin_push(struct wechat *wechat, const struct json *object, const char *openid,
 
 	push->wechat = wechat;
 	push->url =
-	    mem_text(dress(wechat, wechat->sim->callback[ENDPOINT_WECHAT],
+	    mem_text(dress(wechat, wechat->sim->callback[wechat->endpoint],
 		openid, xml, &wrong, &body, arena));
 	push->body = mem_text(buf_string(&body));
 	push->timer = loop_timer_create(wechat->sim->loop, post_push, push);
@@ -1106,6 +1462,40 @@ begin_push(struct wechat *wechat, const struct json *object, const char *openid,
 	post_push(push);
 }
 
+const char *
+wechat_push_obstacle(const struct wechat *wechat)
+{
+	if (wechat->sim->callback[wechat->endpoint] == NULL ||
+	    wechat->callback_token == NULL)
+		return "there is no callback";
+	if (wechat->push_count == PUSHES_MAX)
+		return "too many are under way";
+	return NULL;
+}
+
+const char *
+wechat_verify_query(
+    struct wechat *wechat, const char *echo, struct arena *arena)
+{
+	const char *parts[] = {wechat->callback_token,
+	    arena_printf(arena, "%lld", (long long)(clock_wall() / SECOND_US)),
+	    "77", seal(wechat, echo, &(struct wrong){0}, arena)};
+	struct buf text = BUF_INIT(0);
+	const char *query;
+
+	/* base64 has three characters that a query cannot carry */
+	for (const char *at = parts[3]; *at != '\0'; at++)
+		if (strchr("+/=", *at) != NULL)
+			buf_printf(&text, "%%%02X", (unsigned)*at);
+		else
+			buf_char(&text, *at);
+	query = arena_printf(arena,
+	    "msg_signature=%s&timestamp=%s&nonce=%s&echostr=%s",
+	    sign(parts, 4, arena), parts[1], parts[2], buf_string(&text));
+	buf_free(&text);
+	return query;
+}
+
 /* NULL, or why this cannot be pushed. */
 static const char *
 do_deed(struct wechat *wechat, const struct json *object, struct arena *arena)
@@ -1113,7 +1503,7 @@ do_deed(struct wechat *wechat, const struct json *object, struct arena *arena)
 	const char *what = json_get_text(object, "event");
 	const char *openid = json_get_text(object, "from");
 	const char *text = json_get_text(object, "text");
-	const char *xml;
+	const char *xml, *obstacle;
 
 	if (what == NULL || !is_openid(openid))
 		return "event, and from: an openid";
@@ -1121,20 +1511,25 @@ do_deed(struct wechat *wechat, const struct json *object, struct arena *arena)
 		note_deed(wechat, what, openid);
 		return NULL;
 	}
-	if (wechat->sim->callback[ENDPOINT_WECHAT] == NULL ||
-	    wechat->callback_token == NULL)
-		return "there is no callback";
-	if (wechat->push_count == PUSHES_MAX)
-		return "too many are under way";
+	/* given or used up where we are not told of it */
+	if (strcmp(what, "give") == 0 || strcmp(what, "take") == 0) {
+		change_credit(wechat, openid, text != NULL ? text : "",
+		    strcmp(what, "give") == 0);
+		return NULL;
+	}
+	obstacle = wechat_push_obstacle(wechat);
+	if (obstacle != NULL)
+		return obstacle;
 	xml = json_get_text(object, "xml");
 	if (xml == NULL)
 		xml = xml_of(
 		    wechat, what, openid, text != NULL ? text : "", arena);
 	if (xml == NULL)
 		return "event: text, voice, image, subscribe, unsubscribe, "
-		       "CLICK, SCAN, VIEW, doctype or off";
+		       "CLICK, SCAN, VIEW, doctype, off, accept, reject, "
+		       "take_back, give, take or user_enter_tempsession";
 	note_deed(wechat, what, openid);
-	begin_push(wechat, object, openid, xml, arena);
+	wechat_push(wechat, object, openid, xml, arena);
 	return NULL;
 }
 
@@ -1160,21 +1555,27 @@ push_on_request(
 	json_write_end_object(&writer);
 }
 
+void
+wechat_write_pushes(const struct wechat *wechat, struct json_writer *writer)
+{
+	size_t first =
+	    wechat->pushed > PUSHES_KEPT ? wechat->pushed - PUSHES_KEPT : 0;
+
+	json_write_array(writer);
+	for (size_t i = first; i < wechat->pushed; i++)
+		json_write_raw(writer, wechat->pushes[i % PUSHES_KEPT]);
+	json_write_end_array(writer);
+}
+
 static void
 pushes_on_request(
     const struct door_request *request, struct door_reply *reply, void *arg)
 {
-	const struct wechat *wechat = ((struct sim *)arg)->wechat;
-	size_t first =
-	    wechat->pushed > PUSHES_KEPT ? wechat->pushed - PUSHES_KEPT : 0;
 	struct json_writer writer;
 
 	(void)request;
 	json_write_init(&writer, &reply->body);
-	json_write_array(&writer);
-	for (size_t i = first; i < wechat->pushed; i++)
-		json_write_raw(&writer, wechat->pushes[i % PUSHES_KEPT]);
-	json_write_end_array(&writer);
+	wechat_write_pushes(((struct sim *)arg)->wechat, &writer);
 }
 
 /* Every token ends now, as when somebody refreshes with force. */
@@ -1210,6 +1611,8 @@ wechat_serve(struct sim *sim)
 	door_route(sim->door, "/cgi-bin/stable_token", on_stable_token, sim);
 	door_route(
 	    sim->door, "/cgi-bin/message/template/send", on_template, sim);
+	door_route(
+	    sim->door, "/cgi-bin/message/subscribe/send", on_subscribed, sim);
 	door_route(sim->door, "/cgi-bin/message/custom/send", on_custom, sim);
 	door_route(sim->door, "/wechat/push", push_on_request, sim);
 	door_route(sim->door, "/wechat/pushes", pushes_on_request, sim);

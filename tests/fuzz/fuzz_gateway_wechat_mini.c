@@ -1,0 +1,3 @@
+/* The WeChat mini program. */
+#define ACCOUNT adherd_gateway_wechat_mini
+#include "wechat_account.h"
