@@ -436,6 +436,9 @@ reply_understand(const struct reply_rules *rules, const char *text,
 					sense_add(&sense, i, items.rule_of[i]);
 			sense.slots = items.slots;
 		}
+		/* which of them is not said, or is an item_choice */
+		if (question->context == REPLY_ON_MULTI)
+			drop(&sense, REPLY_REFILL_YES);
 	}
 	/* yet beside what nobody understood it is all there is */
 	if (courteous && sense_labels(&sense) == 0)

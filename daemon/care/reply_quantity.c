@@ -56,12 +56,22 @@ digit_of(uint32_t c)
 
 /* ---- numbers ---- */
 
-/* 十二, 三十, 二十来, 一百; 两三 is 2; of 廿 and 俩 too; 一百八 is 180. */
+static bool
+is_ten(uint32_t c)
+{
+	return c == U'十' || c == U'拾';
+}
+
+/*
+ * 十二, 三十, 二十来, 一百; 两三 is 2; of 廿 and 俩 too; 一百八 is 180.
+ * 一百三十二八十二 are two, as blood pressure is told.
+ */
 static size_t
 read_han_number(const struct reply_text *text, size_t at, int64_t *value)
 {
 	int64_t total = 0, part = -1;
 	bool hundred = false; /* what follows counts tens, if it is not 零 */
+	bool tens = false;    /* they were told */
 	size_t i = at;
 
 	for (; i < text->count; i++) {
@@ -71,15 +81,19 @@ read_han_number(const struct reply_text *text, size_t at, int64_t *value)
 		hundred = hundred && digit != 0;
 		if (digit >= 0 && part >= 0) {
 			/* 两三天, 七八天: the lower; 二〇: two digits */
-			if (part > 0 && digit == part + 1)
+			if (part > 0 && digit == part + 1 &&
+			    !(tens && is_ten(han_at(text, i + 1))))
 				continue;
+			if (total > 0 && part > 0)
+				break;
 			part = part * 10 + digit;
 		} else if (digit >= 0) {
 			part = digit;
-		} else if (c == U'十' || c == U'拾') {
+		} else if (is_ten(c)) {
 			total += (part < 0 ? 1 : part) * 10;
 			part = -1;
 			hundred = false;
+			tens = true;
 		} else if (c == U'百' || c == U'佰') {
 			total += (part < 0 ? 1 : part) * 100;
 			part = -1;

@@ -322,7 +322,7 @@ def test_order_and_what_was_bought_elsewhere_end_the_cycle():
     with asked(4) as stack:
         stack.hear(1, "1")
         assert "cycle_ended" in stack.replies(1)[0]["effects"]
-        stack.hear(2, "儿子给我买了")
+        stack.hear(2, "我已经在药店买了")
         assert stack.replies(2)[0]["effects"] == ["cycle_ended"]
         stack.hear(3, "1")
         stack.hear(3, "取消")

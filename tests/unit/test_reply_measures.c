@@ -202,6 +202,13 @@ replies_that_are_fresh_are_understood(void **state)
 	check("tests/replies/fresh.jsonl", 320, 0.87);
 }
 
+static void
+replies_that_came_later_are_understood(void **state)
+{
+	(void)state;
+	check("tests/replies/later.jsonl", 320, 0.86);
+}
+
 int
 main(void)
 {
@@ -216,6 +223,9 @@ main(void)
 		arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		replies_that_are_fresh_are_understood, set_up, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		replies_that_came_later_are_understood, set_up,
+		arena_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
