@@ -618,7 +618,10 @@ claim(struct replies *replies)
 static void
 on_sorted(void *arg)
 {
-	claim(arg);
+	struct replies *replies = arg;
+
+	replies->until = clock_boot() + REPLIES_US;
+	claim(replies);
 }
 
 bool
@@ -627,7 +630,6 @@ replies_look(struct replies *replies)
 	if (replies->busy || !db_idle(replies->db) || !replies->clock->synced)
 		return false;
 	replies->busy = true;
-	replies->until = clock_boot() + REPLIES_US;
 	sorting_run(&replies->sorting, clock_unmoved(replies->clock), on_sorted,
 	    replies);
 	return true;

@@ -11,6 +11,7 @@
 #include "flow/seal.h"
 
 #define AT_ONCE 100                  /* replies */
+#define RUN_US SECOND_US             /* then some are worked on */
 #define LOOK_US (INT64_C(10) * 1000) /* of the loop, before the next one */
 
 enum urgency { URGENCY_NONE = 0, URGENCY_HARM = 1, URGENCY_EMERGENCY = 2 };
@@ -78,7 +79,8 @@ on_ended(enum db_outcome outcome, const char *sqlstate, void *arg)
 	struct sorting *sorting = arg;
 
 	(void)sqlstate;
-	if (outcome == DB_OK && sorting->more && !sorting->failed)
+	if (outcome == DB_OK && sorting->more && !sorting->failed &&
+	    clock_boot() < sorting->until)
 		begin(sorting);
 	else
 		sorting->done(sorting->arg);
@@ -149,5 +151,6 @@ sorting_run(
 	sorting->done = done;
 	sorting->arg = arg;
 	sorting->failed = false;
+	sorting->until = clock_boot() + RUN_US;
 	begin(sorting);
 }

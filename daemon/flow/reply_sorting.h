@@ -17,7 +17,8 @@ struct sorting {
 	struct arena *arena;
 	struct db_array keys, urgencies; /* of those under way */
 	int64_t now;
-	bool more; /* others may wait behind them */
+	int64_t until; /* clock_boot() */
+	bool more;     /* others may wait behind them */
 	bool failed;
 	void (*done)(void *arg);
 	void *arg;

@@ -537,7 +537,7 @@ def test_danger_does_not_wait_for_the_others():
                 others[begin:begin + 100], ensure_ascii=False))
             assert status == 200, answer
         stack.say(1, "胸痛喘不上气")
-        wait_until(lambda: stack.person(1)[0], 20, "it is heard")
+        wait_until(lambda: stack.person(1)[0], 60, "it is heard")
         left = stack.number(
             "SELECT count(*) FROM inbox WHERE type = 2 AND state = 0")
         assert left > 300, left
