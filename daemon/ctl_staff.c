@@ -28,10 +28,11 @@ const struct ctl_verb ctl_staff_add = {
     .words = "staff add",
     .usage = "ID --role ROLE --address CHANNEL:ADDRESS… [--zone ZONE]\n"
 	     "           [--locale LOCALE] [--tenant NAME]",
-    .help = "somebody of the care team, who hears of tasks\n"
-	    "  ID           as tasks will name them\n"
-	    "  --role       nurse, pharmacist or doctor\n"
-	    "  --address    wecom:USERID, sms:+8613800000000; the first is used",
+    .help =
+	"somebody of the care team, who hears of tasks\n"
+	"  ID           as tasks will name them\n"
+	"  --role       nurse, pharmacist or doctor\n"
+	"  --address    wecom:USERID, sms:+8613800000000; the first is used",
     .run = run_add,
 };
 const struct ctl_verb ctl_staff_list = {
