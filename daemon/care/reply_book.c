@@ -58,9 +58,9 @@ choices_hold(const struct list *choices, const struct pattern_set *other)
 	const struct pattern *list = choices->data;
 
 	for (size_t i = 0; i < choices->count; i++) {
-		const struct pattern_node *nodes = list[i].nodes.data;
+		const struct pattern_node *nodes = list[i].nodes;
 
-		for (size_t k = 0; k < list[i].nodes.count; k++)
+		for (size_t k = 0; k < list[i].node_count; k++)
 			if (nodes[k].kind == NODE_SET
 				? pattern_set_holds(nodes[k].set, other)
 				: node_has_choices(&nodes[k]) &&
@@ -121,10 +121,10 @@ node_keys(const struct pattern_book *book, const struct pattern_node *node,
 void
 pattern_keys(const struct pattern_book *book, struct pattern *pattern)
 {
-	const struct pattern_node *nodes = pattern->nodes.data;
+	const struct pattern_node *nodes = pattern->nodes;
 	struct keys best = {.count = 0}, keys;
 
-	for (size_t i = 0; i < pattern->nodes.count; i++)
+	for (size_t i = 0; i < pattern->node_count; i++)
 		if (node_keys(book, &nodes[i], &keys) &&
 		    (best.count == 0 || keys.uses < best.uses))
 			best = keys;
@@ -132,7 +132,7 @@ pattern_keys(const struct pattern_book *book, struct pattern *pattern)
 		return;
 	pattern->keys = arena_copy(
 	    book->arena, best.numbers, best.count * sizeof(best.numbers[0]));
-	pattern->key_count = best.count;
+	pattern->key_count = (uint32_t)best.count;
 }
 
 /* ---- first tokens ---- */
@@ -157,9 +157,9 @@ static bool
 add_firsts(
     struct pattern_set *set, uint32_t choice, const struct pattern *pattern)
 {
-	const struct pattern_node *nodes = pattern->nodes.data;
+	const struct pattern_node *nodes = pattern->nodes;
 
-	for (size_t i = 0; i < pattern->nodes.count; i++) {
+	for (size_t i = 0; i < pattern->node_count; i++) {
 		if (node_is_token(&nodes[i])) {
 			*(struct pattern_first *)list_add(&set->firsts) =
 			    (struct pattern_first){nodes[i].number, choice};

@@ -134,9 +134,9 @@ static bool
 match_nodes(struct pattern_subject *s, const struct pattern *pattern, size_t k,
     struct pattern_places *here)
 {
-	const struct pattern_node *nodes = pattern->nodes.data;
+	const struct pattern_node *nodes = pattern->nodes;
 
-	for (; k < pattern->nodes.count; k++) {
+	for (; k < pattern->node_count; k++) {
 		struct pattern_places next;
 
 		places_clear(s, &next);
@@ -181,13 +181,13 @@ static void
 match_from(struct pattern_subject *s, const struct pattern *pattern, size_t at,
     struct pattern_places *to)
 {
-	const struct pattern_node *nodes = pattern->nodes.data;
+	const struct pattern_node *nodes = pattern->nodes;
 	struct pattern_places here;
 	size_t k = 0;
 
 	if (!may_match(s, pattern))
 		return;
-	for (; k < pattern->nodes.count && node_is_token(&nodes[k]) &&
+	for (; k < pattern->node_count && node_is_token(&nodes[k]) &&
 	       !places_have(&s->passable, at);
 	     k++, at++)
 		if (!token_is(s, nodes[k].number, at))
@@ -443,9 +443,9 @@ static void
 begins(struct pattern_subject *s, const struct pattern *pattern,
     struct pattern_places *to)
 {
-	const struct pattern_node *nodes = pattern->nodes.data;
+	const struct pattern_node *nodes = pattern->nodes;
 
-	for (size_t k = 0; k < pattern->nodes.count; k++)
+	for (size_t k = 0; k < pattern->node_count; k++)
 		if (node_begins(s, &nodes[k], to))
 			return;
 	places_add(s, to, &s->all);

@@ -24,6 +24,8 @@ struct pattern_places {
 	uint64_t word[PATTERN_BITS_WORDS];
 };
 
+struct pattern_node;
+
 struct pattern_set {
 	const char *name;
 	uint32_t number;
@@ -34,11 +36,13 @@ struct pattern_set {
 	struct pattern_set *next;
 };
 
+/* 24 bytes: the tables have tens of thousands. */
 struct pattern {
-	struct list nodes; /* struct pattern_node, internal */
+	const struct pattern_node *nodes; /* internal */
 	/* numbers of tokens, of which a text has one or does not match */
 	const uint32_t *keys;
-	size_t key_count; /* 0: it may match any */
+	uint32_t node_count;
+	uint32_t key_count; /* 0: it may match any */
 };
 
 struct pattern_words;

@@ -24,8 +24,8 @@ fail(struct pattern_reader *reader, const char *wrong)
 bool
 pattern_ends_loosely(const struct pattern *pattern)
 {
-	const struct pattern_node *nodes = pattern->nodes.data;
-	enum node_kind last = nodes[pattern->nodes.count - 1].kind;
+	const struct pattern_node *nodes = pattern->nodes;
+	enum node_kind last = nodes[pattern->node_count - 1].kind;
 
 	return last == NODE_MAYBE || last == NODE_GAP;
 }
@@ -34,16 +34,16 @@ static bool read_choices(struct pattern_reader *reader, const char **at,
     char close, int depth, struct list *choices);
 
 static struct pattern_node *
-add_node(struct pattern *pattern, enum node_kind kind)
+add_node(struct list *nodes, enum node_kind kind)
 {
-	struct pattern_node *node = list_add(&pattern->nodes);
+	struct pattern_node *node = list_add(nodes);
 
 	node->kind = kind;
 	return node;
 }
 
 static bool
-read_set(struct pattern_reader *reader, const char **at, struct pattern *out)
+read_set(struct pattern_reader *reader, const char **at, struct list *out)
 {
 	const char *end = strchr(*at, '}');
 	struct pattern_node *node;
@@ -67,8 +67,8 @@ read_set(struct pattern_reader *reader, const char **at, struct pattern *out)
 }
 
 static bool
-read_group(struct pattern_reader *reader, const char **at, int depth,
-    struct pattern *out)
+read_group(
+    struct pattern_reader *reader, const char **at, int depth, struct list *out)
 {
 	bool maybe = **at == '[';
 	struct pattern_node *node =
@@ -122,7 +122,7 @@ read_bounds(struct arena *arena, const char **at, struct pattern_node *node)
 }
 
 static bool
-read_mark(struct pattern_reader *reader, const char **at, struct pattern *out)
+read_mark(struct pattern_reader *reader, const char **at, struct list *out)
 {
 	static const struct {
 		const char *text;
@@ -163,7 +163,7 @@ is_letter(char byte)
 
 /* A word without its apostrophes, or digits; with a star its beginning. */
 static void
-read_word(struct pattern_reader *reader, const char **at, struct pattern *out)
+read_word(struct pattern_reader *reader, const char **at, struct list *out)
 {
 	const char *from = *at;
 	bool digits = !is_letter(**at);
@@ -188,8 +188,7 @@ read_word(struct pattern_reader *reader, const char **at, struct pattern *out)
 }
 
 static bool
-read_literal(
-    struct pattern_reader *reader, const char **at, struct pattern *out)
+read_literal(struct pattern_reader *reader, const char **at, struct list *out)
 {
 	utf8proc_int32_t codepoint;
 	utf8proc_ssize_t used =
@@ -210,8 +209,8 @@ read_literal(
 }
 
 static bool
-read_node(struct pattern_reader *reader, const char **at, int depth,
-    struct pattern *out)
+read_node(
+    struct pattern_reader *reader, const char **at, int depth, struct list *out)
 {
 	if (**at == '{')
 		return read_set(reader, at, out);
@@ -232,9 +231,9 @@ read_node(struct pattern_reader *reader, const char **at, int depth,
 static bool
 says_something(const struct pattern *pattern, int depth)
 {
-	const struct pattern_node *nodes = pattern->nodes.data;
+	const struct pattern_node *nodes = pattern->nodes;
 
-	for (size_t i = 0; i < pattern->nodes.count; i++)
+	for (size_t i = 0; i < pattern->node_count; i++)
 		if (nodes[i].kind != NODE_MAYBE && nodes[i].kind != NODE_GAP &&
 		    (depth > 0 || !node_is_mark(nodes[i].kind)))
 			return true;
@@ -248,19 +247,22 @@ read_choices(struct pattern_reader *reader, const char **at, char close,
 {
 	for (;;) {
 		struct pattern pattern = {.key_count = 0};
+		struct list nodes;
 
-		list_init(&pattern.nodes, reader->book->scratch,
-		    sizeof(struct pattern_node));
+		list_init(
+		    &nodes, reader->book->scratch, sizeof(struct pattern_node));
 		for (; *at += strspn(*at, " \t"),
 		     **at != '|' && **at != close && **at != '\0';)
-			if (!read_node(reader, at, depth, &pattern))
+			if (!read_node(reader, at, depth, &nodes))
 				return false;
-		if (pattern.nodes.count == 0)
+		if (nodes.count == 0)
 			return fail(reader, "an empty choice");
+		pattern_keep(reader->book, &nodes);
+		pattern.nodes = nodes.data;
+		pattern.node_count = (uint32_t)nodes.count;
 		if (!says_something(&pattern, depth))
 			return fail(
 			    reader, "a choice all of which may be missing");
-		pattern_keep(reader->book, &pattern.nodes);
 		pattern_keys(reader->book, &pattern);
 		*(struct pattern *)list_add(choices) = pattern;
 		if (**at != '|')
