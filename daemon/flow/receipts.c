@@ -175,7 +175,7 @@ count_given_up(const struct receipts *receipts)
 	const struct item *items = receipts->items.data;
 
 	for (size_t i = 0; i < receipts->items.count; i++)
-		if (items[i].given_up && !items[i].by_id)
+		if (items[i].given_up)
 			metric_add(METRIC_RECEIPTS_UNMATCHED, NULL, NULL, 1);
 }
 
