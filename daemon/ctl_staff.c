@@ -154,7 +154,29 @@ add_contact(struct ctl *ctl, struct db_unit *unit,
 	buf_free(&sealed);
 }
 
-/* The identity decides: the same member is not made twice. */
+static void
+take_same(const struct db_result *result, void *arg)
+{
+	*(bool *)arg = db_rows(result) > 0;
+}
+
+/* A name is for one: a patient's would make two of whom `why` is asked. */
+static void
+refuse_taken(struct ctl *ctl, const struct joining *joining)
+{
+	struct db_unit *unit = db_unit_begin(ctl_database(ctl));
+	bool taken = false;
+
+	db_unit_add(unit, "ctl_find_patient", take_same, &taken);
+	db_param_text(unit, "");
+	db_param_text(unit, joining->id);
+	db_param_text(unit, joining->tenant);
+	ctl_run(unit);
+	if (taken)
+		ctl_fail(EXIT_DATA, "\"%s\" is somebody already", joining->id);
+}
+
+/* Where two join at once the identity decides: it is not made twice. */
 static void
 join(struct ctl *ctl, struct joining *joining)
 {
@@ -163,6 +185,7 @@ join(struct ctl *ctl, struct joining *joining)
 	int64_t now = ctl_now(ctl, NULL);
 	struct db_unit *unit;
 
+	refuse_taken(ctl, joining);
 	draw_numbers(ctl, joining);
 	person.bucket = joining->bucket;
 	person.patient_id = joining->patient_id;

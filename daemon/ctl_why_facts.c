@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "care/escalation.h"
 #include "care/refill.h"
 #include "ctl_stop.h"
 #include "ctl_why.h"
@@ -98,7 +99,10 @@ tell_patient(struct why *why)
 		ctl_line_end(&w);
 		return;
 	}
-	(void)printf("patient %s (%s): ", person->label, number);
+	(void)printf("%s %s (%s): ",
+	    d->care_role == 0 ? "patient"
+			      : care_role_word((enum care_role)d->care_role),
+	    person->label, number);
 	for (size_t i = 0; i < words.count; i++)
 		(void)printf("%s%s", i == 0 ? "" : ", ", status[i]);
 	(void)printf("; tenant %d, %s, %s\n", (int)d->tenant_id,

@@ -668,6 +668,7 @@ CREATE VIEW dossier_compiled AS
 SELECT p.bucket, p.patient_id,
 	'\x01'::bytea
 	|| int4send(p.tenant_id)
+	|| int2send(p.care_role)
 	|| coalesce(int4send(octet_length(convert_to(p.source_id, 'UTF8'))) || convert_to(p.source_id, 'UTF8'), '\xffffffff')
 	|| coalesce(int4send(octet_length(convert_to(p.zone, 'UTF8'))) || convert_to(p.zone, 'UTF8'), '\xffffffff')
 	|| coalesce(int4send(octet_length(convert_to(p.locale, 'UTF8'))) || convert_to(p.locale, 'UTF8'), '\xffffffff')

@@ -293,6 +293,7 @@ read_patient(struct reader *in, struct arena *arena, struct dossier *d)
 	const char *zone;
 
 	d->tenant_id = (int32_t)reader_u32(in);
+	d->care_role = (int16_t)reader_u16(in);
 	d->id = reader_text(in, arena);
 	zone = reader_text(in, arena);
 	d->zone = zone != NULL ? zone_open(zone) : NULL;

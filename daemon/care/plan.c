@@ -65,6 +65,9 @@ person_standing(const struct look *look)
 {
 	enum reason person = policy_person_obstacle(look), least = REASON_COUNT;
 
+	/* nothing is due to the care team but what it is owed */
+	if (look->dossier->care_role != 0)
+		return REASON_NONE;
 	if (person != REASON_NONE)
 		return person;
 	for (enum kind kind = KIND_DOSE; kind <= KIND_FOLLOW_UP; kind++) {

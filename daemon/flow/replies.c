@@ -280,7 +280,11 @@ understand(struct replies *replies, const struct reply_person *meant)
 	};
 }
 
-/* Members of the care team are no patients; false: nobody else is there. */
+/*
+ * Members of the care team are no patients; false: nobody else is there.  At
+ * a number that is a patient's, too, a word may be that patient's: it takes no
+ * task, for danger might be taken unseen.
+ */
 static bool
 hear_team(struct reply_work *work, struct db_unit *unit)
 {
@@ -288,8 +292,10 @@ hear_team(struct reply_work *work, struct db_unit *unit)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < work->people.count; i++)
-		if (people[i].team)
-			reply_write_team(work, &people[i], unit);
+		kept += !people[i].team;
+	for (size_t i = 0; i < work->people.count && kept == 0; i++)
+		reply_write_team(work, &people[i], unit);
+	kept = 0;
 	for (size_t i = 0; i < work->people.count; i++)
 		if (!people[i].team)
 			people[kept++] = people[i];

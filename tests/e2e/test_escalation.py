@@ -205,9 +205,16 @@ def test_taken_by_hand_and_members_that_end():
         stack.wait_looked_at()
         assert stack.texts(NURSE) == [] and len(stack.texts(DOCTOR)) == 1
         # the same member is not made twice
-        again = stack.ctl("staff", "add", "nurse-1", "--role", "nurse",
-                          "--address", f"sms:{NURSE}", check=False)
-        assert again.returncode != 0
+        for name in ("nurse-1", "p1"):
+            again = stack.ctl("staff", "add", name, "--role", "nurse",
+                              "--address", f"sms:{NURSE}", check=False)
+            assert (again.returncode, again.stderr) == (
+                65, f'adherctl: "{name}" is somebody already\n'), again
+        assert stack.ctl("why", "nurse-1").startswith("nurse nurse-1 (")
+        # nothing holds them, for nothing is due to them
+        assert stack.number("SELECT count(*) FROM obstacle o JOIN patient p "
+                            "USING (bucket, patient_id) WHERE care_role > 0"
+                            ) == 0
         assert stack.number(
             "SELECT count(*) FROM patient WHERE care_role > 0") == 2
 
@@ -219,6 +226,11 @@ def test_nurse_who_is_a_patient_too():
         reply = stack.number("SELECT count(*) FROM reply")
         assert reply == 1, reply
         assert [t["about"] for t in stack.tasks()] == ["adverse_event"]
+        wait_until(lambda: any(t.startswith(HARM) for t in
+                               stack.texts("+8619900000001")), 20, "told")
+        # whose word that is nobody can tell: the task is not taken by it
+        stack.hear(1, "收到")
+        assert stack.tasks()[0]["taken_by"] is None, stack.tasks()
 
 
 def test_team_hears_and_answers_by_wecom():
