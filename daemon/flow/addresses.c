@@ -72,27 +72,6 @@ end_work(enum db_outcome outcome, const char *sqlstate, void *arg)
 	addresses->busy = false;
 }
 
-static void
-add_done(struct addresses *addresses, struct db_unit *unit,
-    enum inbox_state state, int64_t next_at)
-{
-	struct db_array key, states, at;
-
-	db_array_init(&key, DB_BYTES);
-	db_array_init(&states, DB_I16);
-	db_array_init(&at, DB_AT);
-	db_array_bytes(&key, addresses->event_key, INBOX_KEY_BYTES);
-	db_array_i64(&states, state);
-	db_array_at(&at, next_at);
-	db_unit_add(unit, "inbox_done", NULL, NULL);
-	db_param_array(unit, &key);
-	db_param_array(unit, &states);
-	db_param_array(unit, &at);
-	db_array_free(&key);
-	db_array_free(&states);
-	db_array_free(&at);
-}
-
 /* Nothing of it stays; it comes again, later each time. */
 static void
 give_up(
@@ -111,7 +90,8 @@ give_up(
 	unit = db_unit_begin(addresses->db);
 	db_unit_add(unit, "rollback", NULL, NULL);
 	if (addresses->event_key != NULL && !db_sqlstate_passes(sqlstate))
-		add_done(addresses, unit, last ? INBOX_UNMATCHED : INBOX_NEW,
+		inbox_add_done(unit, addresses->event_key,
+		    last ? INBOX_UNMATCHED : INBOX_NEW,
 		    now + (TRY_US << (addresses->tries < 10 ? addresses->tries
 							    : 10)));
 	db_unit_send(unit, end_work, addresses);
@@ -141,7 +121,7 @@ static void
 commit(struct addresses *addresses, struct db_unit *unit)
 {
 	if (addresses->event_key != NULL)
-		add_done(addresses, unit, INBOX_DONE,
+		inbox_add_done(unit, addresses->event_key, INBOX_DONE,
 		    clock_unmoved(addresses->clock));
 	db_unit_add(unit, "commit", NULL, NULL);
 	db_unit_send(unit, on_committed, addresses);

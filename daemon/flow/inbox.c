@@ -326,3 +326,24 @@ inbox_store(struct inbox *inbox, const struct gateway *gateway,
 	if (inbox->under_way == 0 || inbox->waiting.count == GROUP_MAX)
 		send_waiting(inbox);
 }
+
+void
+inbox_add_done(struct db_unit *unit, const uint8_t *event_key,
+    enum inbox_state state, int64_t next_at)
+{
+	struct db_array key, states, at;
+
+	db_array_init(&key, DB_BYTES);
+	db_array_init(&states, DB_I16);
+	db_array_init(&at, DB_AT);
+	db_array_bytes(&key, event_key, INBOX_KEY_BYTES);
+	db_array_i64(&states, state);
+	db_array_at(&at, next_at);
+	db_unit_add(unit, "inbox_done", NULL, NULL);
+	db_param_array(unit, &key);
+	db_param_array(unit, &states);
+	db_param_array(unit, &at);
+	db_array_free(&key);
+	db_array_free(&states);
+	db_array_free(&at);
+}

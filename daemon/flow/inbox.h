@@ -26,5 +26,11 @@ bool inbox_ready(const struct inbox *inbox);
 void inbox_store(struct inbox *inbox, const struct gateway *gateway,
     const struct gw_event *events, size_t count,
     void (*done)(bool stored, void *arg), void *arg);
+/*
+ * A statement of the unit: the work on this event is over, or put off until
+ * next_at (unmoved), which counts as one more try.
+ */
+void inbox_add_done(struct db_unit *unit, const uint8_t *event_key,
+    enum inbox_state state, int64_t next_at);
 
 #endif

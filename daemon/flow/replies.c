@@ -86,27 +86,6 @@ end_work(enum db_outcome outcome, const char *sqlstate, void *arg)
 }
 
 static void
-add_done(struct replies *replies, struct db_unit *unit, enum inbox_state state,
-    int64_t next_at)
-{
-	struct db_array key, states, at;
-
-	db_array_init(&key, DB_BYTES);
-	db_array_init(&states, DB_I16);
-	db_array_init(&at, DB_AT);
-	db_array_bytes(&key, replies->work.event_key, INBOX_KEY_BYTES);
-	db_array_i64(&states, state);
-	db_array_at(&at, next_at);
-	db_unit_add(unit, "inbox_done", NULL, NULL);
-	db_param_array(unit, &key);
-	db_param_array(unit, &states);
-	db_param_array(unit, &at);
-	db_array_free(&key);
-	db_array_free(&states);
-	db_array_free(&at);
-}
-
-static void
 on_set_aside(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	if (outcome == DB_OK)
@@ -143,7 +122,8 @@ give_up(struct replies *replies, enum db_outcome outcome, const char *sqlstate)
 	}
 	if (passes && wait > MINUTE_US)
 		wait = MINUTE_US;
-	add_done(replies, unit, last ? INBOX_UNMATCHED : INBOX_NEW,
+	inbox_add_done(unit, replies->work.event_key,
+	    last ? INBOX_UNMATCHED : INBOX_NEW,
 	    clock_unmoved(replies->clock) + wait);
 	db_unit_send(unit, last ? on_set_aside : end_work, replies);
 }
@@ -176,7 +156,7 @@ put_back(struct replies *replies)
 			    ? replies->work.tries
 			    : HELD_SHIFT_MAX;
 
-	add_done(replies, unit, INBOX_NEW,
+	inbox_add_done(unit, replies->work.event_key, INBOX_NEW,
 	    clock_unmoved(replies->clock) + (HELD_US << shift));
 	db_unit_add(unit, "commit", NULL, NULL);
 	db_unit_send(unit, on_put_back, replies);
@@ -204,7 +184,8 @@ on_committed(enum db_outcome outcome, const char *sqlstate, void *arg)
 static void
 commit(struct replies *replies, struct db_unit *unit, enum inbox_state state)
 {
-	add_done(replies, unit, state, clock_unmoved(replies->clock));
+	inbox_add_done(unit, replies->work.event_key, state,
+	    clock_unmoved(replies->clock));
 	db_unit_add(unit, "commit", NULL, NULL);
 	fault_point(REPLY_BEFORE_COMMIT);
 	db_unit_send(unit, on_committed, replies);
