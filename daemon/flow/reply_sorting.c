@@ -62,10 +62,12 @@ take_unsorted(const struct db_result *result, void *arg)
 			: seal_open_inbox_text(sorting->keyring,
 			      (int32_t)db_i64(result, row, 1), key, sealed,
 			      sealed_bytes, sorting->arena);
+		enum urgency urgency =
+		    text == NULL ? URGENCY_NONE : urgency_of(sorting, text);
 
 		db_array_bytes(&sorting->keys, key, bytes);
-		db_array_i64(&sorting->urgencies,
-		    text == NULL ? URGENCY_NONE : urgency_of(sorting, text));
+		db_array_i64(&sorting->urgencies, urgency);
+		sorting->urgent |= urgency != URGENCY_NONE;
 		arena_reset(sorting->arena);
 	}
 	sorting->more = row < db_rows(result) || row == AT_ONCE;
@@ -106,7 +108,7 @@ on_stored(enum db_outcome outcome, const char *sqlstate, void *arg)
 		on_ended(outcome, sqlstate, arg);
 }
 
-/* One that is alone needs no sorting. */
+/* One that is alone, and of no danger, needs no sorting. */
 static void
 on_read(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
@@ -117,7 +119,8 @@ on_read(enum db_outcome outcome, const char *sqlstate, void *arg)
 		on_ended(outcome, sqlstate, sorting);
 		return;
 	}
-	if (outcome == DB_FAILED || sorting->keys.count < 2) {
+	if (outcome == DB_FAILED ||
+	    (sorting->keys.count < 2 && !sorting->urgent)) {
 		roll_back(sorting);
 		return;
 	}
@@ -136,6 +139,7 @@ begin(struct sorting *sorting)
 
 	db_array_clear(&sorting->keys);
 	db_array_clear(&sorting->urgencies);
+	sorting->urgent = false;
 	db_unit_add(unit, "begin", NULL, NULL);
 	db_unit_add(unit, "reply_unsorted", take_unsorted, sorting);
 	db_param_at(unit, sorting->now);

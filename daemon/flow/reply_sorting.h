@@ -19,6 +19,7 @@ struct sorting {
 	int64_t now;
 	int64_t until; /* clock_boot() */
 	bool more;     /* others may wait behind them */
+	bool urgent;   /* one of them tells of danger */
 	bool failed;
 	void (*done)(void *arg);
 	void *arg;

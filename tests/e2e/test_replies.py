@@ -531,11 +531,15 @@ def test_danger_does_not_wait_for_the_others():
         others = [{
             "phone_number": f"1980{n:07d}", "send_time": "2026-03-02 10:05:00",
             "content": "自动回复：您好，我正在开会", "sign_name": "示例医院",
-            "dest_code": "1234", "sequence_id": 100 + n} for n in range(2000)]
+            "dest_code": "1234", "sequence_id": 100 + n} for n in range(4000)]
         for begin in range(0, len(others), 100):
             status, answer = post(stack.callback_url(), json.dumps(
                 others[begin:begin + 100], ensure_ascii=False))
             assert status == 200, answer
+        # alone, behind those whose turn is known
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM inbox WHERE urgency < 0 AND state = 0")
+            == 0, 30, "all are sorted")
         stack.say(1, "胸痛喘不上气")
         wait_until(lambda: stack.person(1)[0], 60, "it is heard")
         left = stack.number(
