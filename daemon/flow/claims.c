@@ -147,6 +147,8 @@ take_timed(const struct db_result *result, void *arg)
 
 		if (at > round->care_now)
 			people[before + (size_t)row].ahead_at = at;
+		if (at >= round->sent_until)
+			round->sent_until = at + 1;
 	}
 }
 

@@ -26,7 +26,7 @@ struct state_file;
 struct state_record { /* what the database should know */
 	uint8_t id[STATE_ID_BYTES];
 	int64_t sequence;
-	int64_t sent_at; /* care time */
+	int64_t sent_at; /* care time: all that it sent was due before */
 };
 
 struct state_death { /* how a process before us ended */

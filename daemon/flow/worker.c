@@ -316,7 +316,7 @@ remember(struct worker *worker, const struct look_round *round)
 
 	if (worker->state != NULL &&
 	    sequence > state_file_own(worker->state)->sequence)
-		state_file_sent(worker->state, sequence, round->care_now);
+		state_file_sent(worker->state, sequence, round->sent_until);
 }
 
 static void
@@ -424,8 +424,8 @@ write_round(struct slot *slot)
 	if (worker->state != NULL) {
 		const struct state_record *own = state_file_own(worker->state);
 
-		writing_mark(
-		    round->writing, own->id, STATE_ID_BYTES, own->sequence);
+		writing_mark(round->writing, own->id, STATE_ID_BYTES,
+		    own->sequence, round->sent_until);
 	}
 	writing_statements(round->writing, unit);
 	fault_point(BEFORE_COMMIT);
@@ -666,6 +666,7 @@ begin_round(struct slot *slot)
 	round->arena = arena;
 	round->now = clock_unmoved(worker->clock);
 	round->care_now = clock_care(worker->clock);
+	round->sent_until = round->care_now + 1;
 	list_init(&round->people, arena, sizeof(struct person));
 	list_init(&round->deliveries, arena, sizeof(struct delivery *));
 	list_init(&round->asks, arena, sizeof(struct ask));

@@ -66,6 +66,7 @@ struct writing {
 	bool inserted_all, again_all;
 	const uint8_t *mark_id; /* NULL: no mark */
 	size_t mark_id_bytes;
+	int64_t sent_until; /* care time, of the mark */
 	int64_t last_sequence, sequence;
 };
 
@@ -527,12 +528,13 @@ add_batch_statement(struct writing *w, struct db_unit *unit)
 }
 
 void
-writing_mark(
-    struct writing *w, const uint8_t *id, size_t bytes, int64_t last_sequence)
+writing_mark(struct writing *w, const uint8_t *id, size_t bytes,
+    int64_t last_sequence, int64_t sent_until)
 {
 	w->mark_id = id;
 	w->mark_id_bytes = bytes;
 	w->last_sequence = last_sequence;
+	w->sent_until = sent_until;
 }
 
 int64_t
@@ -556,7 +558,7 @@ add_mark_statement(struct writing *w, struct db_unit *unit)
 	db_unit_add(unit, "sending_mark_store", take_sequence, w);
 	db_param_bytes(unit, w->mark_id, w->mark_id_bytes);
 	db_param_i64(unit, w->last_sequence);
-	db_param_at(unit, w->care_now);
+	db_param_at(unit, w->sent_until);
 }
 
 static void

@@ -45,9 +45,12 @@ struct delivery_key writing_step_key(
 struct delivery_key writing_open_key(
     const struct dossier *dossier, const struct open_delivery *open);
 
-/* If it sends, the round gets the number after this one; id is borrowed. */
+/*
+ * If it sends, the round gets the number after this one, and until when it
+ * sent, care time; id is borrowed.
+ */
 void writing_mark(struct writing *writing, const uint8_t *id, size_t bytes,
-    int64_t last_sequence);
+    int64_t last_sequence, int64_t sent_until);
 /* Which it got, known when the statements were done; 0: none. */
 int64_t writing_sequence(const struct writing *writing);
 /*

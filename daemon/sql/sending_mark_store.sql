@@ -3,7 +3,7 @@
 -- their numbers.
 -- $1 bytea        the copy's record
 -- $2 bigint       number of the last round that it remembers
--- $3 timestamptz  now, care time
+-- $3 timestamptz  until when it sent, care time: all of it was due before
 -- Returns the number of this round.  Locks: the row.
 -- Index: sending_mark_pkey.
 INSERT INTO sending_mark AS m (state_id, sequence, sent_at)

@@ -45,6 +45,15 @@ def test_leaves_at_its_instant():
         stack.check_ledger()
 
 
+def test_counts_as_sent_at_its_instant():
+    """what a copy remembers to have sent covers what it claimed ahead"""
+    with held(2) as stack:
+        wait_until(lambda: len(stack.entries()) == 2, 10, "both have left")
+        wait_until(stack.at_rest, 10, "outcomes are written")
+        assert stack.sql("SELECT sent_at > %s FROM sending_mark" % (
+            f"'{DUE.isoformat()}'")) == [["t"]]
+
+
 def test_withdrawn_while_held():
     """consent withdrawn while a message is held: it does not leave"""
     with held(3) as stack:
@@ -87,5 +96,6 @@ def test_clock_moved_while_held():
 
 if __name__ == "__main__":
     sys.exit(Tap().run([
-        test_leaves_at_its_instant, test_withdrawn_while_held,
+        test_leaves_at_its_instant, test_counts_as_sent_at_its_instant,
+        test_withdrawn_while_held,
         test_stop_while_held, test_clock_moved_while_held]))
