@@ -158,6 +158,7 @@ def test_fault_06_three_copies_restarted_at_random():
             "GROUP BY bucket, patient_id, occurrence_on, kind, source, slot, "
             "channel HAVING count(*) > 1) d")
         assert shared == 0
+        assert stack.receipts_given_up() * 20 < stack.people
         tell(6, f"three copies restarted for {SECONDS} s", stack,
              runs=restarts)
 
