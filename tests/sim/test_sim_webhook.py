@@ -150,7 +150,7 @@ def test_webhook_refuses_other_shapes_and_takes_nothing():
 
 def test_webhook_receipts_are_signed_and_keep_their_id():
     receiver = Receiver(status=503)
-    with Webhook("--receipt-delay-ms", "20", "--retry-scale", "0.001",
+    with Webhook("--receipt-delay-ms", "20", "--retry-scale", "0.005",
                  callback=receiver.url) as sim:
         sim.control(fault="receipts_undelivered", code="ABSENT", count=1)
         sim.send(webhook_body(webhook_message("a")))
