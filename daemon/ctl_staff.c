@@ -6,18 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/crypto.h"
 #include "base/log.h"
 #include "care/escalation.h"
 #include "ctl_line.h"
 #include "ctl_person.h"
 #include "door/fhir.h"
-#include "flow/seal.h"
+#include "flow/person.h"
 #include "flow/statements.h"
 
 #define SOURCE "staff" /* of the identity */
 #define ID_BYTES_MAX 64
-#define ADDRESSES_MAX 4
 #define ADDRESS_BYTES_MAX 128
 
 static int run_add(struct ctl *ctl, int argc, char **argv);
@@ -51,18 +49,9 @@ const struct ctl_verb ctl_staff_end = {
 
 /* ---- add ---- */
 
-struct address {
-	enum channel channel;
-	const char *text; /* as its channel writes it */
-};
-
 struct joining {
-	const char *id, *zone, *locale, *tenant;
-	enum care_role role;
-	struct address addresses[ADDRESSES_MAX];
-	int32_t address_count;
-	int16_t bucket;
-	int64_t patient_id;
+	const char *zone, *locale, *tenant;
+	struct new_person person;
 };
 
 static void
@@ -84,74 +73,29 @@ add_address(struct ctl *ctl, const char *text, struct joining *joining)
 		address = fhir_phone(address, true, ctl->arena);
 	if (address == NULL)
 		ctl_fail(EXIT_USAGE_, "--address: no telephone number");
-	if (joining->address_count == ADDRESSES_MAX)
-		ctl_fail(EXIT_USAGE_, "more than %d addresses", ADDRESSES_MAX);
-	joining->addresses[joining->address_count++] =
-	    (struct address){channel, address};
+	if (joining->person.address_count == PERSON_ADDRESSES_MAX)
+		ctl_fail(EXIT_USAGE_, "more than %d addresses",
+		    PERSON_ADDRESSES_MAX);
+	joining->person.addresses[joining->person.address_count++] =
+	    (struct person_address){channel, address};
 }
 
 static void
 take_id(const struct db_result *result, void *arg)
 {
-	((struct joining *)arg)->patient_id = db_i64(result, 0, 0);
+	*(int64_t *)arg = db_i64(result, 0, 0);
 }
 
-static void
-draw_numbers(struct ctl *ctl, struct joining *joining)
+static int64_t
+draw_number(struct ctl *ctl)
 {
 	struct db_unit *unit = db_unit_begin(ctl_database(ctl));
-	uint16_t random;
+	int64_t number = 0;
 
-	crypto_random(&random, sizeof(random));
-	joining->bucket = (int16_t)(random % BUCKETS);
-	db_unit_add(unit, "intake_patient_ids", take_id, joining);
+	db_unit_add(unit, "intake_patient_ids", take_id, &number);
 	db_param_i32(unit, 1);
 	ctl_run(unit);
-}
-
-/* A statement about the member: $1 bucket, $2 patient id. */
-static void
-add(struct db_unit *unit, const struct joining *joining, const char *statement)
-{
-	db_unit_add(unit, statement, NULL, NULL);
-	db_param_i16(unit, joining->bucket);
-	db_param_i64(unit, joining->patient_id);
-}
-
-static void
-add_contact(struct ctl *ctl, struct db_unit *unit,
-    const struct joining *joining, int32_t tenant_id, int32_t no)
-{
-	const struct address *address = &joining->addresses[no - 1];
-	struct seal_person owner = {
-	    tenant_id, joining->bucket, joining->patient_id};
-	struct buf sealed = BUF_INIT(0);
-	struct db_array stated_by;
-	uint8_t index[16];
-
-	seal_address(ctl_keyring(ctl), &owner, no, address->text, &sealed);
-	seal_address_index(ctl_keyring(ctl), tenant_id, address->channel,
-	    address->text, index);
-	db_array_init(&stated_by, DB_I32);
-	add(unit, joining, "intake_contact");
-	db_param_i32(unit, no);
-	db_param_i32(unit, tenant_id);
-	db_param_i16(unit, (int16_t)address->channel);
-	db_param_bytes(unit, sealed.data, sealed.bytes);
-	db_param_bytes(unit, index, sizeof(index));
-	db_param_i16(unit, OWNER_SELF);
-	db_param_i32(unit, no);
-	db_param_at(unit, AT_UNKNOWN);
-	db_param_at(unit, AT_NEVER);
-	db_param_array(unit, &stated_by);
-	db_unit_add(unit, "intake_contact_index", NULL, NULL);
-	db_param_bytes(unit, index, sizeof(index));
-	db_param_i32(unit, tenant_id);
-	db_param_i16(unit, joining->bucket);
-	db_param_i64(unit, joining->patient_id);
-	db_param_i32(unit, no);
-	db_array_free(&stated_by);
-	buf_free(&sealed);
+	return number;
 }
 
 static void
@@ -169,11 +113,11 @@ refuse_taken(struct ctl *ctl, const struct joining *joining)
 
 	db_unit_add(unit, "ctl_find_patient", take_same, &taken);
 	db_param_text(unit, "");
-	db_param_text(unit, joining->id);
+	db_param_text(unit, joining->person.id);
 	db_param_text(unit, joining->tenant);
 	ctl_run(unit);
 	if (taken)
-		ctl_fail(EXIT_DATA, "\"%s\" is somebody already", joining->id);
+		ctl_fail(EXIT_DATA, "\"%s\" is somebody already", joining->person.id);
 }
 
 /* Where two join at once the identity decides: it is not made twice. */
@@ -181,36 +125,23 @@ static void
 join(struct ctl *ctl, struct joining *joining)
 {
 	struct ctl_tenant tenant = ctl_tenant(ctl, joining->tenant);
-	struct ctl_person person = {.label = joining->id};
-	int64_t now = ctl_now(ctl, NULL);
+	struct new_person *new = &joining->person;
+	struct ctl_person person = {.label = new->id};
 	struct db_unit *unit;
 
 	refuse_taken(ctl, joining);
-	draw_numbers(ctl, joining);
-	person.bucket = joining->bucket;
-	person.patient_id = joining->patient_id;
+	new->tenant_id = tenant.tenant_id;
+	new->source = SOURCE;
+	new->zone = joining->zone != NULL ? joining->zone
+		    : tenant.zone != NULL ? zone_name(tenant.zone)
+					  : "UTC";
+	new->locale =
+	    joining->locale != NULL ? joining->locale : tenant.locale;
+	new->now = ctl_now(ctl, NULL);
+	new->bucket = person.bucket = person_draw_bucket();
+	new->patient_id = person.patient_id = draw_number(ctl);
 	unit = db_unit_begin(ctl_database(ctl));
-	db_unit_add(unit, "intake_identity", NULL, NULL);
-	db_param_i32(unit, tenant.tenant_id);
-	db_param_text(unit, SOURCE);
-	db_param_text(unit, "");
-	db_param_text(unit, joining->id);
-	db_param_i16(unit, joining->bucket);
-	db_param_i64(unit, joining->patient_id);
-	add(unit, joining, "ctl_staff_add");
-	db_param_i32(unit, tenant.tenant_id);
-	db_param_i16(unit, (int16_t)joining->role);
-	db_param_text(unit, joining->id);
-	db_param_text(unit, joining->zone != NULL ? joining->zone
-			    : tenant.zone != NULL ? zone_name(tenant.zone)
-						  : "UTC");
-	db_param_text(
-	    unit, joining->locale != NULL ? joining->locale : tenant.locale);
-	for (int32_t no = 1; no <= joining->address_count; no++)
-		add_contact(ctl, unit, joining, tenant.tenant_id, no);
-	add(unit, joining, "intake_agenda");
-	db_param_i32(unit, tenant.tenant_id);
-	db_param_at(unit, now);
+	person_add(new, ctl_keyring(ctl), unit);
 	db_unit_add(unit, "dossier_rebuild", NULL, NULL);
 	ctl_person_keys(unit, &person);
 	ctl_run(unit);
@@ -225,8 +156,8 @@ run_add(struct ctl *ctl, int argc, char **argv)
 
 	for (int i = 0; i < argc; i++) {
 		if ((value = ctl_option(verb, argc, argv, &i, "--role"))) {
-			joining.role = care_role_from_word(value);
-			if (joining.role == 0)
+			joining.person.role = care_role_from_word(value);
+			if (joining.person.role == 0)
 				ctl_fail(EXIT_USAGE_, "no role \"%s\"", value);
 		} else if ((value = ctl_option(
 				verb, argc, argv, &i, "--address")))
@@ -237,16 +168,16 @@ run_add(struct ctl *ctl, int argc, char **argv)
 			joining.locale = value;
 		else if ((value = ctl_option(verb, argc, argv, &i, "--tenant")))
 			joining.tenant = value;
-		else if (joining.id == NULL && argv[i][0] != '-')
-			joining.id = argv[i];
+		else if (joining.person.id == NULL && argv[i][0] != '-')
+			joining.person.id = argv[i];
 		else
 			ctl_stray(verb, argv[i]);
 	}
-	if (joining.id == NULL || joining.role == 0 ||
-	    joining.address_count == 0)
+	if (joining.person.id == NULL || joining.person.role == 0 ||
+	    joining.person.address_count == 0)
 		ctl_usage(verb);
-	if (*joining.id == '\0' || strlen(joining.id) > ID_BYTES_MAX ||
-	    strpbrk(joining.id, "/|\n") != NULL)
+	if (*joining.person.id == '\0' || strlen(joining.person.id) > ID_BYTES_MAX ||
+	    strpbrk(joining.person.id, "/|\n") != NULL)
 		ctl_fail(EXIT_USAGE_, "ID: 1 to %d bytes, without / or |",
 		    ID_BYTES_MAX);
 	if (joining.zone != NULL && zone_open(joining.zone) == NULL)

@@ -93,9 +93,28 @@ text_of(struct listing *listing, const struct db_result *result, int row)
 	    ctl->arena);
 }
 
+/* Nobody else has it: the number of somebody who is in no record. */
+static const char *
+address_of(struct listing *listing, const struct db_result *result, int row)
+{
+	struct ctl *ctl = listing->ctl;
+	struct seal_person person = {
+	    .tenant_id = (int32_t)db_i64(result, row, 13),
+	    .bucket = (int16_t)db_i64(result, row, 0),
+	    .patient_id = db_i64(result, row, 1),
+	};
+	size_t bytes;
+	const uint8_t *sealed = db_bytes(result, row, 19, &bytes);
+
+	return !listing->text || sealed == NULL
+		   ? NULL
+		   : seal_open_address(ctl_keyring(ctl), &person, 1, sealed,
+			 bytes, ctl->arena);
+}
+
 struct task_line {
-	const char *id, *patient, *kind, *about, *reason, *text, *done_by,
-	    *taken_by;
+	const char *id, *patient, *kind, *about, *reason, *text, *address,
+	    *done_by, *taken_by;
 	int64_t told;      /* how often the care team was */
 	bool urgent, held; /* held: an order of somebody unwell */
 	const struct zone *zone;
@@ -120,8 +139,10 @@ print_task(struct listing *listing, const struct task_line *task)
 		json_write_member(&w, "kind", task->kind);
 		json_write_member(&w, "about", task->about);
 		json_write_member(&w, "reason", task->reason);
-		if (listing->text)
+		if (listing->text) {
 			json_write_member(&w, "text", task->text);
+			json_write_member(&w, "address", task->address);
+		}
 		ctl_line_number(&w, "told", task->told);
 		json_write_member(&w, "taken_by", task->taken_by);
 		ctl_line_at(&w, "done", task->zone, task->done_at);
@@ -151,6 +172,10 @@ print_task(struct listing *listing, const struct task_line *task)
 	if (task->text != NULL) {
 		buf_text(&listing->out, "\n    ");
 		ctl_line_foreign(&listing->out, task->text);
+	}
+	if (task->address != NULL) {
+		buf_text(&listing->out, "\n    from ");
+		ctl_line_foreign(&listing->out, task->address);
 	}
 	ctl_line_print(&listing->out);
 }
@@ -182,6 +207,7 @@ take_tasks(const struct db_result *result, void *arg)
 		    .told = db_i64(result, row, 17),
 		    .taken_by = db_text(result, row, 18),
 		    .text = text_of(listing, result, row),
+		    .address = address_of(listing, result, row),
 		};
 		char on[11];
 

@@ -100,8 +100,9 @@ tell_patient(struct why *why)
 		return;
 	}
 	(void)printf("%s %s (%s): ",
-	    d->care_role == 0 ? "patient"
-			      : care_role_word((enum care_role)d->care_role),
+	    d->care_role == 0  ? "patient"
+	    : d->care_role < 0 ? "unlisted"
+			       : care_role_word((enum care_role)d->care_role),
 	    person->label, number);
 	for (size_t i = 0; i < words.count; i++)
 		(void)printf("%s%s", i == 0 ? "" : ", ", status[i]);

@@ -154,6 +154,7 @@ CREATE TABLE patient (
 	PRIMARY KEY (bucket, patient_id)
 );
 CREATE INDEX patient_care_team ON patient (tenant_id) WHERE care_role > 0;
+CREATE INDEX patient_unlisted ON patient (tenant_id) WHERE care_role < 0;
 
 -- Where each thing of a patient came from: identifiers to numbers, and the
 -- version last taken, so that an older one never overwrites a newer.
@@ -643,6 +644,7 @@ CREATE TABLE inbox (
 	address_index  bytea,
 	extension      text,
 	text_sealed    bytea,
+	address_sealed bytea,                  -- of a reply
 	code           text,
 	delivered      boolean NOT NULL DEFAULT false,
 	opted_out      boolean NOT NULL DEFAULT false,

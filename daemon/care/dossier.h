@@ -313,7 +313,7 @@ struct dossier {
 	int16_t bucket;
 	int64_t patient_id;
 	int32_t tenant_id;
-	int16_t care_role; /* 0: a patient; else of the care team */
+	int16_t care_role; /* enum care_role; 0: a patient */
 	int64_t version;
 	const char *id; /* the resource's id, for people; may be NULL */
 	const struct zone *zone;

@@ -13,7 +13,12 @@
  * doctors.  Anything else waits for the hours of work; after a day it stands
  * in the doctors' digest, a week of mornings.
  */
-enum care_role { CARE_NURSE = 1, CARE_PHARMACIST = 2, CARE_DOCTOR = 3 };
+enum care_role { /* 0: a patient */
+	CARE_UNLISTED = -1, /* who told of danger from nobody's number */
+	CARE_NURSE = 1,
+	CARE_PHARMACIST = 2,
+	CARE_DOCTOR = 3
+};
 #define CARE_ROLE_BIT(role) (1u << (role))
 
 struct escalation {

@@ -66,7 +66,7 @@ person_standing(const struct look *look)
 	enum reason person = policy_person_obstacle(look), least = REASON_COUNT;
 
 	/* nothing is due to the care team but what it is owed */
-	if (look->dossier->care_role != 0)
+	if (look->dossier->care_role > 0)
 		return REASON_NONE;
 	if (person != REASON_NONE)
 		return person;

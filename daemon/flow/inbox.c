@@ -18,7 +18,7 @@
 
 struct event_arrays {
 	struct db_array key, type, at, reference, provider_id, index, extension,
-	    text, code, delivered, opted_out, bad, next_at, credits;
+	    text, code, delivered, opted_out, bad, next_at, credits, address;
 };
 
 struct storing { /* one callback */
@@ -140,6 +140,7 @@ event_arrays_init(struct event_arrays *a)
 	db_array_init(&a->bad, DB_BOOL);
 	db_array_init(&a->next_at, DB_AT);
 	db_array_init(&a->credits, DB_I32);
+	db_array_init(&a->address, DB_BYTES);
 }
 
 static void
@@ -159,6 +160,24 @@ event_arrays_free(struct event_arrays *a)
 	db_array_free(&a->bad);
 	db_array_free(&a->next_at);
 	db_array_free(&a->credits);
+	db_array_free(&a->address);
+}
+
+/* Whom to answer, where the number turns out to be nobody's. */
+static void
+add_address(struct inbox *inbox, const struct gateway *gateway,
+    const struct gw_event *e, const uint8_t *key, struct db_array *addresses)
+{
+	struct buf sealed = BUF_INIT(0);
+
+	if (e->type != GW_EVENT_REPLY || e->address == NULL) {
+		db_array_null(addresses);
+		return;
+	}
+	seal_inbox_address(
+	    inbox->keyring, gateway->tenant_id, key, e->address, &sealed);
+	db_array_bytes(addresses, sealed.data, sealed.bytes);
+	buf_free(&sealed);
 }
 
 static void
@@ -197,6 +216,7 @@ add_event(struct inbox *inbox, const struct gateway *gateway,
 	db_array_bool(&a->bad, e->address_bad);
 	db_array_at(&a->next_at, now);
 	db_array_i64(&a->credits, e->credits);
+	add_address(inbox, gateway, e, key, &a->address);
 }
 
 static void
@@ -222,6 +242,7 @@ add_statement(const struct storing *storing, struct db_unit *unit)
 	db_param_array(unit, &a->bad);
 	db_param_array(unit, &a->next_at);
 	db_param_array(unit, &a->credits);
+	db_param_array(unit, &a->address);
 }
 
 static void send_group(struct inbox *inbox, struct group group);

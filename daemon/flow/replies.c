@@ -261,28 +261,47 @@ understand(struct replies *replies, const struct reply_person *meant)
 	};
 }
 
-/*
- * Members of the care team are no patients; false: nobody else is there.  At
- * a number that is a patient's, too, a word may be that patient's: it takes no
- * task, for danger might be taken unseen.
- */
-static bool
-hear_team(struct reply_work *work, struct db_unit *unit)
+static size_t
+count_role(const struct reply_work *work, enum care_role from, enum care_role to)
+{
+	const struct reply_person *people = work->people.data;
+	size_t count = 0;
+
+	for (size_t i = 0; i < work->people.count; i++)
+		count += people[i].role >= from && people[i].role <= to;
+	return count;
+}
+
+static void
+keep_role(struct reply_work *work, enum care_role from, enum care_role to)
 {
 	struct reply_person *people = work->people.data;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < work->people.count; i++)
-		kept += !people[i].team;
-	for (size_t i = 0; i < work->people.count && kept == 0; i++)
-		reply_write_team(work, &people[i], unit);
-	kept = 0;
-	for (size_t i = 0; i < work->people.count; i++)
-		if (!people[i].team)
+		if (people[i].role >= from && people[i].role <= to)
 			people[kept++] = people[i];
 	work->people.count = kept;
-	work->from_team = kept == 0;
-	return kept > 0;
+}
+
+/*
+ * Members of the care team are no patients; false: nobody else is there.  At
+ * a number that is a patient's, too, a word may be that patient's: it takes no
+ * task, for danger might be taken unseen.  Who once was nobody is nobody any
+ * more, once a record knows the number.
+ */
+static bool
+hear_team(struct reply_work *work, struct db_unit *unit)
+{
+	const struct reply_person *people = work->people.data;
+
+	if (count_role(work, 0, CARE_DOCTOR) > 0)
+		keep_role(work, 0, CARE_DOCTOR);
+	work->from_team = count_role(work, CARE_UNLISTED, 0) == 0;
+	for (size_t i = 0; i < work->people.count && work->from_team; i++)
+		reply_write_team(work, &people[i], unit);
+	keep_role(work, CARE_UNLISTED, 0);
+	return !work->from_team;
 }
 
 static void
@@ -360,7 +379,7 @@ take_numbers(const struct db_result *result, void *arg)
 		person->product =
 		    arena_text(replies->work.arena, db_text(result, row, 3));
 		person->held = db_bool(result, row, 4);
-		person->team = db_bool(result, row, 5);
+		person->role = (enum care_role)db_i64(result, row, 5);
 	}
 }
 
@@ -475,17 +494,59 @@ lock_people(struct replies *replies)
 	db_unit_send(unit, on_locked, replies);
 }
 
-/* Nobody's number: told where it speaks of danger, for there is no task. */
+static void
+on_stranger(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	if (outcome == DB_OK)
+		lock_people(arg);
+	else
+		give_up(arg, outcome, sqlstate);
+}
+
+/* Without an address, or with too many of them, operators are told. */
+static void
+on_number(enum db_outcome outcome, const char *sqlstate, void *arg)
+{
+	struct replies *replies = arg;
+	struct reply_work *work = &replies->work;
+	const struct gateway *gateway =
+	    gateways_find(replies->gateways, work->gateway);
+	const char *address = NULL;
+	struct db_unit *unit;
+
+	if (outcome != DB_OK) {
+		give_up(replies, outcome, sqlstate);
+		return;
+	}
+	if (work->address_sealed != NULL)
+		address = seal_open_inbox_address(replies->keyring,
+		    work->tenant_id, work->event_key, work->address_sealed,
+		    work->address_bytes, work->arena);
+	unit = db_unit_begin(replies->db);
+	if (gateway != NULL && address != NULL &&
+	    reply_add_stranger(
+		work, gateway->channel, address, replies->keyring, unit)) {
+		db_unit_send(unit, on_stranger, replies);
+		return;
+	}
+	log_warning("reply.stranger_in_danger", log_s(GATEWAY, work->gateway));
+	metric_add(METRIC_REPLIES, "unmatched_harm", NULL, 1);
+	commit(replies, unit, INBOX_UNMATCHED);
+}
+
+/* Nobody's number: whoever tells of danger there is answered all the same. */
 static void
 leave_unmatched(struct replies *replies)
 {
+	struct db_unit *unit = db_unit_begin(replies->db);
+
 	understand(replies, NULL);
-	if (reply_label_row(replies->work.reply.primary)->harm) {
-		log_warning("reply.stranger_in_danger",
-		    log_s(GATEWAY, replies->work.gateway));
-		metric_add(METRIC_REPLIES, "unmatched_harm", NULL, 1);
+	if (!reply_label_row(replies->work.reply.primary)->harm) {
+		commit(replies, unit, INBOX_UNMATCHED);
+		return;
 	}
-	commit(replies, db_unit_begin(replies->db), INBOX_UNMATCHED);
+	reply_ask_number(&replies->work, unit);
+	db_unit_send(unit, on_number, replies);
 }
 
 static void
@@ -562,6 +623,10 @@ take_event(const struct db_result *result, void *arg)
 		    replies->work.arena, data, replies->work.text_bytes);
 	replies->work.opted_out = db_bool(result, 0, 6);
 	replies->work.tries = db_i64(result, 0, 7);
+	data = db_bytes(result, 0, 9, &replies->work.address_bytes);
+	if (data != NULL)
+		replies->work.address_sealed = arena_copy(replies->work.arena,
+		    data, replies->work.address_bytes);
 	replies->work.code = read_code(replies, db_text(result, 0, 8));
 }
 
@@ -596,6 +661,7 @@ claim(struct replies *replies)
 	replies->work.now = clock_care(replies->clock);
 	replies->work.from_team = false;
 	replies->work.address_index = replies->work.text_sealed = NULL;
+	replies->work.address_sealed = NULL;
 	db_unit_add(unit, "begin", NULL, NULL);
 	db_unit_add(unit, "reply_claim", take_event, replies);
 	db_param_at(unit, clock_unmoved(replies->clock));

@@ -2,7 +2,9 @@
 #define ADHERD_FLOW_REPLY_WORK_H
 
 #include "base/db.h"
+#include "base/keyring.h"
 #include "care/dossier.h"
+#include "care/escalation.h"
 #include "care/reply.h"
 
 /*
@@ -20,7 +22,7 @@ struct reply_person { /* whose address it is */
 	enum owner owner;
 	bool usable; /* its address was not given up: it may order, opt in */
 	bool held;   /* orders wait: unwell */
-	bool team;   /* of the care team, no patient */
+	enum care_role role;
 	const struct said *said;
 	uint32_t said_count;
 	int64_t answered_at[KIND_ANSWER + 1]; /* the last, of each kind */
@@ -31,6 +33,11 @@ struct reply_person { /* whose address it is */
 	int32_t order_no;    /* of the reply whose order waits; 0: none */
 	int64_t order_at;
 	bool ordered; /* within 48 hours, whatever became of it */
+};
+
+struct reply_stranger { /* who gets a row, as their tenant has it */
+	int64_t patient_id; /* 0: none is made */
+	const char *zone, *locale;
 };
 
 struct reply_work {
@@ -45,6 +52,8 @@ struct reply_work {
 	const uint8_t *address_index; /* 16 bytes; NULL: it says none */
 	const uint8_t *text_sealed;   /* NULL: none */
 	size_t text_bytes;
+	const uint8_t *address_sealed; /* NULL: none */
+	size_t address_bytes;
 	bool opted_out; /* the provider says so, whatever the text */
 	int64_t tries;
 	/* what comes of it */
@@ -52,6 +61,7 @@ struct reply_work {
 	struct reply reply;
 	bool from_team; /* nobody but members of the care team is there */
 	bool cancels;   /* it says no to what was ordered of late */
+	struct reply_stranger stranger;
 };
 
 /* ---- reply_person.c ---- */
@@ -65,6 +75,17 @@ const struct reply_person *reply_who_ordered(const struct reply_work *work);
 enum reply_context reply_asked(const struct reply_person *meant);
 /* Two parameters, as most statements want them: bucket and patient id. */
 void reply_keys(struct reply_work *work, struct db_unit *unit);
+
+/* ---- reply_stranger.c ---- */
+/* Ask for the number of a new person, into work->stranger. */
+void reply_ask_number(struct reply_work *work, struct db_unit *unit);
+/*
+ * Nobody has this address: whoever wrote from it becomes the one person of
+ * the work, once the unit is done.  false: no number was given, for there are
+ * too many of them.
+ */
+bool reply_add_stranger(struct reply_work *work, enum channel channel,
+    const char *address, struct keyring *keyring, struct db_unit *unit);
 
 /* ---- reply_writing.c ---- */
 /*

@@ -77,27 +77,46 @@ seal_open_name(struct keyring *keyring, const struct seal_person *person,
 }
 
 static void
-context_of_event(
-    int32_t tenant_id, const uint8_t event_key[32], char context[CONTEXT_MAX])
+context_of_event(int32_t tenant_id, const char *column,
+    const uint8_t event_key[32], char context[CONTEXT_MAX])
 {
 	char hex[65];
 	int bytes;
 
 	crypto_hex(event_key, 32, hex);
-	bytes = snprintf(
-	    context, CONTEXT_MAX, "%" PRId32 "/inbox/text/%s", tenant_id, hex);
+	bytes = snprintf(context, CONTEXT_MAX, "%" PRId32 "/inbox/%s/%s",
+	    tenant_id, column, hex);
 	assert(bytes > 0 && bytes < CONTEXT_MAX);
 	(void)bytes;
+}
+
+static void
+seal_of_event(struct keyring *keyring, int32_t tenant_id, const char *column,
+    const uint8_t event_key[32], const char *text, struct buf *out)
+{
+	char context[CONTEXT_MAX];
+
+	context_of_event(tenant_id, column, event_key, context);
+	keyring_seal(keyring, tenant_id, context, text, out);
+}
+
+static const char *
+open_of_event(struct keyring *keyring, int32_t tenant_id, const char *column,
+    const uint8_t event_key[32], const uint8_t *sealed, size_t bytes,
+    struct arena *arena)
+{
+	char context[CONTEXT_MAX];
+
+	context_of_event(tenant_id, column, event_key, context);
+	return keyring_open_text(
+	    keyring, tenant_id, context, sealed, bytes, arena);
 }
 
 void
 seal_inbox_text(struct keyring *keyring, int32_t tenant_id,
     const uint8_t event_key[32], const char *text, struct buf *out)
 {
-	char context[CONTEXT_MAX];
-
-	context_of_event(tenant_id, event_key, context);
-	keyring_seal(keyring, tenant_id, context, text, out);
+	seal_of_event(keyring, tenant_id, "text", event_key, text, out);
 }
 
 const char *
@@ -105,11 +124,24 @@ seal_open_inbox_text(struct keyring *keyring, int32_t tenant_id,
     const uint8_t event_key[32], const uint8_t *sealed, size_t bytes,
     struct arena *arena)
 {
-	char context[CONTEXT_MAX];
+	return open_of_event(
+	    keyring, tenant_id, "text", event_key, sealed, bytes, arena);
+}
 
-	context_of_event(tenant_id, event_key, context);
-	return keyring_open_text(
-	    keyring, tenant_id, context, sealed, bytes, arena);
+void
+seal_inbox_address(struct keyring *keyring, int32_t tenant_id,
+    const uint8_t event_key[32], const char *address, struct buf *out)
+{
+	seal_of_event(keyring, tenant_id, "address", event_key, address, out);
+}
+
+const char *
+seal_open_inbox_address(struct keyring *keyring, int32_t tenant_id,
+    const uint8_t event_key[32], const uint8_t *sealed, size_t bytes,
+    struct arena *arena)
+{
+	return open_of_event(
+	    keyring, tenant_id, "address", event_key, sealed, bytes, arena);
 }
 
 static void

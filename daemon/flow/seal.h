@@ -36,6 +36,13 @@ must_check const char *seal_open_inbox_text(struct keyring *keyring,
     int32_t tenant_id, const uint8_t event_key[32], const uint8_t *sealed,
     size_t bytes, struct arena *arena);
 
+/* inbox.address_sealed, of a reply, bound to its event */
+void seal_inbox_address(struct keyring *keyring, int32_t tenant_id,
+    const uint8_t event_key[32], const char *address, struct buf *out);
+must_check const char *seal_open_inbox_address(struct keyring *keyring,
+    int32_t tenant_id, const uint8_t event_key[32], const uint8_t *sealed,
+    size_t bytes, struct arena *arena);
+
 /* gateway_token.token_sealed, bound to the settings that it was got with */
 void seal_token(struct keyring *keyring, int32_t tenant_id, const char *gateway,
     const uint8_t settings[32], const char *token, struct buf *out);

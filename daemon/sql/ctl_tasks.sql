@@ -7,15 +7,18 @@
 -- Returns bucket, patient_id, occurrence_on, kind, source, slot, stage,
 -- reason, due_at, done_at, done_by, source_id, zone, tenant_id, event_key,
 -- text_sealed, whether the patient is on hold, how often the care team was told,
--- who sees to it.  Locks: none.  Index: task_open; task_pkey of a patient.
+-- who sees to it, the sealed address of somebody who is in no record.
+-- Locks: none.  Index: task_open; task_pkey of a patient.
 SELECT t.bucket, t.patient_id, t.occurrence_on, t.kind, t.source, t.slot,
 	t.stage, t.reason, t.due_at, t.done_at, t.done_by, p.source_id, p.zone,
 	t.tenant_id, r.event_key, r.text_sealed,
-	p.safety_hold OR p.adverse_event, t.rung, t.taken_by
+	p.safety_hold OR p.adverse_event, t.rung, t.taken_by, c.address_sealed
 FROM task t
 JOIN patient p ON p.bucket = t.bucket AND p.patient_id = t.patient_id
 LEFT JOIN reply r ON t.kind = 5 AND r.bucket = t.bucket
 	AND r.patient_id = t.patient_id AND r.reply_no = t.source
+LEFT JOIN contact c ON p.care_role < 0 AND c.bucket = p.bucket
+	AND c.patient_id = p.patient_id AND c.contact_no = 1
 WHERE ($1::smallint IS NULL
 		OR (t.bucket = $1::smallint AND t.patient_id = $2::bigint))
 	AND (t.done_at IS NULL OR $4::boolean)

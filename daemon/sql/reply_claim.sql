@@ -2,10 +2,10 @@
 -- came.
 -- $1 timestamptz  now, unmoved
 -- Returns event_key, tenant_id, gateway, received_at, address_index,
--- text_sealed, opted_out, tries, extension.  Locks: the inbox row; locked
--- ones are skipped.  Index: inbox_danger, inbox_due.
+-- text_sealed, opted_out, tries, extension, address_sealed.  Locks: the inbox
+-- row; locked ones are skipped.  Index: inbox_danger, inbox_due.
 SELECT event_key, tenant_id, gateway, received_at, address_index, text_sealed,
-	opted_out, tries, extension
+	opted_out, tries, extension, address_sealed
 FROM inbox
 WHERE ctid = coalesce(
 	(SELECT ctid FROM inbox

@@ -3,14 +3,14 @@
 -- $1 smallint[]  bucket
 -- $2 bigint[]    patient id
 -- Returns bucket, patient_id, next_no, drug of the active prescriptions or
--- null where they are of several, whether orders are held, whether it is one of
--- the care team.  Locks: none; agenda_touch came before.
+-- null where they are of several, whether orders are held, care_role.
+-- Locks: none; agenda_touch came before.
 -- Index: patient_pkey, prescription_pkey.
 SELECT p.bucket, p.patient_id, p.next_no, (
 	SELECT CASE WHEN min(r.drug) = max(r.drug) THEN min(r.drug) END
 	FROM prescription r
 	WHERE r.bucket = p.bucket AND r.patient_id = p.patient_id
 		AND r.status = 1), p.safety_hold OR p.adverse_event,
-	p.care_role > 0
+	p.care_role
 FROM unnest($1::smallint[], $2::bigint[]) u (bucket, patient_id)
 JOIN patient p ON p.bucket = u.bucket AND p.patient_id = u.patient_id

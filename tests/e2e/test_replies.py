@@ -36,9 +36,11 @@ class Replies(Stack):
             f"FROM patient WHERE source_id = 'p{number}'")[0]
         return tuple(value == "t" for value in row)
 
+    def texts_at(self, address):
+        return [e["text"] for e in self.entries() if e["address"] == address]
+
     def texts_to(self, number):
-        return [e["text"] for e in self.entries()
-                if e["address"] == f"+861990{number:07d}"]
+        return self.texts_at(f"+861990{number:07d}")
 
     def reminders_to(self, number):
         return [t for t in self.texts_to(number) if not is_answer(t)]
@@ -548,13 +550,64 @@ def test_danger_does_not_wait_for_the_others():
         stack.settle_replies(60)
 
 
-def test_stranger_in_danger_is_told_to_operators():
+def test_stranger_in_danger_is_answered_and_seen_to():
     with asked() as stack:
+        stack.ctl("staff", "add", "nurse-1", "--role", "nurse", "--address",
+                  "sms:+8613900000001")
+        stack.say("19912345678", "胸痛喘不上气")
+        wait_until(lambda: stack.texts_at("+8619912345678"), 20, "an answer")
+        assert EMERGENCY in stack.texts_at("+8619912345678")[0]
+        wait_until(lambda: stack.texts_at("+8613900000001"), 20,
+                   "the nurse hears of it")
+        task = stack.ctl("tasks", "--text")
+        assert "URGENT answer  emergency  unlisted-" in task, task
+        assert task.endswith(
+            "\n    胸痛喘不上气\n    from +8619912345678\n"), task
+        name = task.split("emergency  ")[1].split()[0]
+        assert stack.ctl("why", name).startswith(f"unlisted {name} ("), name
+        # what follows is theirs, and no second person
+        stack.say("19912345678", "我在家里")
+        stack.settle_replies()
+        assert stack.number(
+            "SELECT count(*) FROM patient WHERE care_role = -1") == 1
+        assert stack.number("SELECT count(*) FROM reply WHERE patient_id = ("
+                            "SELECT patient_id FROM patient WHERE "
+                            "care_role = -1)") == 2
+        stack.ctl("release", name, "--safety-hold", "--adverse-event",
+                  "--by", "nurse-1")
+        assert "URGENT" not in stack.ctl("tasks")
+        stack.check_ledger()
+
+
+def test_stranger_whom_a_record_knows_later_is_that_patient():
+    with asked() as stack:
+        stack.say(9, "胸痛喘不上气")
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM task WHERE slot = 0") == 1, 20, "a task")
+        stack.import_bundle("clinic", refill_patients(1, first=9))
+        stack.wait_looked_at()
+        stack.say(9, "吃了头晕")
+        stack.settle_replies()
+        assert stack.sql(
+            "SELECT source_id FROM patient p JOIN reply r USING (bucket, "
+            "patient_id) ORDER BY r.received_at")[1:] == [["p9"]]
+
+
+def test_too_many_strangers_are_told_to_operators():
+    with asked() as stack:
+        stack.sql("INSERT INTO patient (bucket, patient_id, tenant_id, "
+                  "care_role, zone, locale) SELECT 1, -n, 1, -1, 'UTC', 'en' "
+                  "FROM generate_series(1, 1000) n")
         stack.say("19912345678", "胸痛喘不上气")
         stack.settle_replies()
         assert "reply.stranger_in_danger" in stack.copies[0].log_text()
         assert 'label="unmatched_harm"} 1' in (
             stack.copies[0].metrics().decode())
+        # no danger, no trace
+        stack.say("19912345679", "你好")
+        stack.settle_replies()
+        assert stack.number("SELECT count(*) FROM inbox WHERE state = 2 "
+                            "AND type = 2") == 2
 
 
 def test_callbacks_that_come_together_fail_alone():

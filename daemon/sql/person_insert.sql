@@ -1,8 +1,9 @@
--- Store a member of the care team (adherctl).
+-- Store somebody who is written to and is no patient of a source: a member of
+-- the care team, or whoever told of danger from nobody's number.
 -- $1 smallint  bucket
 -- $2 bigint    patient id
 -- $3 integer   tenant
--- $4 smallint  role
+-- $4 smallint  enum care_role
 -- $5 text      their id
 -- $6 text      zone
 -- $7 text      locale
