@@ -389,6 +389,14 @@ told_before_move(struct look *look, const struct appointment *a)
 	return last_told(look, a->visit);
 }
 
+/* The patient said not to come that day: somebody sees to it. */
+static bool
+is_silenced(const struct look *look, const struct appointment *a)
+{
+	return said_ladder_task(
+	    look, KIND_FOLLOW_UP, a->visit->no, a->start_on);
+}
+
 /* Which day has a reminder: its stage, in the order of the program. */
 static void
 collect_planned(struct look *look, const struct appointment *a)
@@ -407,6 +415,8 @@ collect_planned(struct look *look, const struct appointment *a)
 	owed = told != NULL && told_start(look, told) != a->start_at;
 	if (owed)
 		add_message(look, a, STAGE_MOVED, moved_at, a->start_at);
+	if (is_silenced(look, a))
+		return;
 	for (uint32_t i = 0; i < program->stage_count; i++) {
 		const struct program_stage *stage = &program->stages[i];
 		int64_t due_at;
@@ -440,7 +450,7 @@ collect_lapsed(struct look *look, const struct appointment *a)
 	const struct program *program = &look->rules->kinds[KIND_FOLLOW_UP];
 
 	if (look->rules->each_hold || a->start_at > look->now ||
-	    a->start_at <= look->planned_through ||
+	    a->start_at <= look->planned_through || is_silenced(look, a) ||
 	    said_standing(look, KIND_FOLLOW_UP) != REASON_NONE)
 		return;
 	for (uint32_t i = 0; i < program->stage_count; i++) {
@@ -507,6 +517,8 @@ collect_missed(
 	int64_t due_at = next_stage_time(look, recorded_at);
 	int64_t until = due_at + look->rules->kinds[KIND_FOLLOW_UP].valid_us;
 
+	if (is_silenced(look, a))
+		return;
 	look_wake_kind(look, KIND_FOLLOW_UP, due_at);
 	if (due_at <= look->now && look->now < until)
 		add_message(look, a, STAGE_MISSED, due_at, until);

@@ -37,10 +37,11 @@ static const struct reply_effect_row rows[] = {
 	"recorded; an order that waits is cancelled; bought elsewhere: the "
 	"refill is asked for no more"},
     [REPLY_FOLLOWUP_CONFIRM] = {0, STAGE_NOTED, "recorded"},
-    [REPLY_FOLLOWUP_RESCHEDULE] = {TASK, STAGE_HANDED_OVER,
-	"a task: another appointment"},
-    [REPLY_FOLLOWUP_CANCEL] = {TASK, STAGE_HANDED_OVER,
-	"a task: the appointment to cancel"},
+    [REPLY_FOLLOWUP_RESCHEDULE] = {TASK | REPLY_ENDS_VISIT,
+	STAGE_HANDED_OVER,
+	"a task: another appointment; until it moves that visit is silent"},
+    [REPLY_FOLLOWUP_CANCEL] = {TASK | REPLY_ENDS_VISIT, STAGE_HANDED_OVER,
+	"a task: the appointment to cancel; that visit is silent"},
     [REPLY_HAVE_SUPPLY] = {REPLY_CORRECTS_SUPPLY, STAGE_NOTED,
 	"supply corrected where one product alone is meant"},
     [REPLY_PRICE_OR_INSURANCE] = {TASK, STAGE_HANDED_OVER,
@@ -85,6 +86,8 @@ reply_effect_word(uint32_t effect)
 		return "order_cancelled";
 	case REPLY_ENDS_CYCLE:
 		return "cycle_ended";
+	case REPLY_ENDS_VISIT:
+		return "visit_silenced";
 	default:
 		return NULL;
 	}

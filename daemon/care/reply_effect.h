@@ -24,7 +24,9 @@ enum reply_effect {                  /* bits */
 	REPLY_ORDERS = 1024, /* the task waits, cancellable, ORDER_WAIT_US */
 	REPLY_CANCELS = 2048, /* the order that waits */
 	/* nothing more is asked about these run-outs until the next fill */
-	REPLY_ENDS_CYCLE = 4096
+	REPLY_ENDS_CYCLE = 4096,
+	/* nothing more about that visit, unless it moves */
+	REPLY_ENDS_VISIT = 8192
 };
 
 struct reply_effect_row {

@@ -234,22 +234,32 @@ owe_answer(
 }
 
 static bool
-is_refill(const struct said *said)
+is_refill(const struct said *said, int64_t now)
 {
 	return (said->kind == KIND_REFILL || said->kind == KIND_RENEWAL) &&
-	       !said->task && said->channel != CHANNEL_NONE;
+	       said->at > now - CYCLE_US;
 }
 
-/* The last message about a refill, of the last CYCLE_US; NULL: none. */
+/* Of a visit that is still to come; the calendar's day may be another. */
+static bool
+is_visit(const struct said *said, int64_t now)
+{
+	return said->kind == KIND_FOLLOW_UP && said->slot != STAGE_MISSED &&
+	       said->occurrence_on >= (int32_t)(now / DAY_US) - 1;
+}
+
+/* The last message of those; NULL: none. */
 static const struct said *
-last_refill(const struct reply_work *work, const struct reply_person *person)
+last_asked(const struct reply_work *work, const struct reply_person *person,
+    bool (*is)(const struct said *said, int64_t now))
 {
 	const struct said *last = NULL;
 
 	for (uint32_t i = 0; i < person->said_count; i++) {
 		const struct said *said = &person->said[i];
 
-		if (is_refill(said) && said->at > work->now - CYCLE_US &&
+		if (!said->task && said->channel != CHANNEL_NONE &&
+		    is(said, work->now) &&
 		    (last == NULL || said->at > last->at))
 			last = said;
 	}
@@ -257,20 +267,21 @@ last_refill(const struct reply_work *work, const struct reply_person *person)
 }
 
 /*
- * Each product of that message leaves its ladder, as it does at the task at
- * the ladder's end; false: nothing was asked.
+ * What that message named leaves its ladder, as it does at the task at the
+ * ladder's end; false: nothing was asked.
  */
 static bool
-end_cycles(struct reply_work *work, struct reply_person *person)
+end_ladder(struct reply_work *work, struct reply_person *person,
+    bool (*is)(const struct said *said, int64_t now))
 {
-	const struct said *last = last_refill(work, person);
+	const struct said *last = last_asked(work, person, is);
 	const struct said *said = person->said;
 	uint32_t count = person->said_count;
 
 	for (uint32_t i = 0; i < count && last != NULL; i++) {
 		struct said over = said[i];
 
-		if (!is_refill(&said[i]) || said[i].at != last->at ||
+		if (said[i].task || said[i].at != last->at ||
 		    said[i].kind != last->kind ||
 		    said[i].channel != last->channel)
 			continue;
@@ -338,8 +349,11 @@ add_person(struct reply_work *work, struct db_unit *unit,
 	if ((effects.effects & REPLY_CANCELS) != 0)
 		reopen_cycles(work, &after);
 	if ((effects.effects & REPLY_ENDS_CYCLE) != 0 &&
-	    !end_cycles(work, &after))
+	    !end_ladder(work, &after, is_refill))
 		effects.effects &= ~(uint32_t)REPLY_ENDS_CYCLE;
+	if ((effects.effects & REPLY_ENDS_VISIT) != 0 &&
+	    !end_ladder(work, &after, is_visit))
+		effects.effects &= ~(uint32_t)REPLY_ENDS_VISIT;
 	if (answers)
 		owe_answer(work, &after, effects.answer);
 	add_reply(work, unit, person, certain, &effects,

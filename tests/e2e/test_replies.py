@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 from stack import (
-    PSQL, Stack, Tap, fill, patient, post, refill_patients, wait_until)
+    PSQL, Stack, Tap, consent, fill, patient, post, refill_patients,
+    wait_until)
 
 BEGIN = "2026-03-02T09:58:00+08:00"
 DUE = "2026-03-02T10:00:00+08:00"
@@ -340,6 +341,39 @@ def test_order_and_what_was_bought_elsewhere_end_the_cycle():
         stack.move_clock("2026-03-31T10:00:00+08:00")
         wait_until(lambda: len(stack.reminders_to(2)) == 2, 20,
                    "the next cycle")
+        stack.check_ledger()
+
+
+def visit(number, day, updated="2026-03-01T08:00:00+08:00"):
+    return {"resourceType": "Appointment", "id": f"v{number}",
+            "status": "booked", "meta": {"lastUpdated": updated},
+            "start": f"2026-03-{day:02}T14:00:00+08:00",
+            "end": f"2026-03-{day:02}T14:30:00+08:00",
+            "participant": [{"actor": {"reference": f"Patient/p{number}"},
+                             "status": "accepted"}]}
+
+
+def test_visit_that_the_patient_will_not_come_to_is_silent():
+    people = []
+    for number in range(1, 4):
+        people += [patient(number), consent(number, ("follow_up",)),
+                   visit(number, 5)]
+    with asked(3, people) as stack:                     # -3d
+        stack.hear(1, "那天去不了，能不能改到下周四")
+        stack.hear(2, "不去了")
+        stack.hear(3, "1")
+        assert [stack.replies(n)[0]["effects"] for n in (1, 2, 3)] == [
+            ["task", "visit_silenced"], ["task", "visit_silenced"], []]
+        stack.move_clock("2026-03-04T10:00:00+08:00")   # -1d
+        wait_until(lambda: len(stack.reminders_to(3)) == 2, 20, "p3 again")
+        # staff moves it: that is told, and the new day has its reminders
+        stack.import_bundle("clinic", [
+            visit(1, 12, "2026-03-04T11:00:00+08:00")])
+        stack.move_clock("2026-03-04T11:00:30+08:00")
+        wait_until(lambda: len(stack.reminders_to(1)) == 2, 20, "it moved")
+        stack.move_clock("2026-03-09T10:00:00+08:00")
+        wait_until(lambda: len(stack.reminders_to(1)) == 3, 20, "-3d")
+        assert len(stack.reminders_to(2)) == 1, stack.reminders_to(2)
         stack.check_ledger()
 
 
