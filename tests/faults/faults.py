@@ -127,10 +127,11 @@ class FaultStack(Stack):
 
     def is_settled(self):
         """Every one of the people has a message, and all is over but what
-        waits for a receipt that does not come any more."""
+        waits for a receipt that does not come any more, accepted or not
+        known to be."""
         waiting = self.open_count()
         if waiting and waiting == self.number(
-                "SELECT count(*) FROM delivery WHERE state = 3"):
+                "SELECT count(*) FROM delivery WHERE state IN (3, 6)"):
             waiting -= min(waiting, self.receipts_given_up())
         return (self.number("SELECT count(*) FROM delivery WHERE state <> 2")
                 >= self.people and waiting == 0
