@@ -10,6 +10,7 @@
 #include "care/policy.h"
 
 #define BLOCKED_US (10 * MINUTE_US) /* a paused gateway is tried again */
+#define SILENCE_US (7 * DAY_US)	    /* between two words about it */
 
 struct said
 answer_owe(int32_t reply_no, enum stage stage, int32_t contact_no, int64_t at)
@@ -265,6 +266,34 @@ answer_collect(struct look *look)
 		owe_caregiver(look, &owed);
 		settle(look, (struct said *)look->said.data + i);
 	}
+}
+
+static bool
+told_silence(const struct look *look)
+{
+	const struct said *said = look->said.data;
+
+	for (size_t i = 0; i < look->said.count; i++)
+		if (said[i].kind == KIND_ANSWER &&
+		    said[i].slot == STAGE_CAREGIVER_SILENCE &&
+		    said[i].at > look->now - SILENCE_US)
+			return true;
+	return false;
+}
+
+bool
+answer_tell_silence(struct look *look, int32_t source)
+{
+	const struct contact *caregiver = find_caregiver(look, 0);
+	struct said *entry;
+
+	if (caregiver == NULL || told_silence(look))
+		return false;
+	entry = list_add(&look->said);
+	*entry = answer_owe(
+	    source, STAGE_CAREGIVER_SILENCE, caregiver->no, look->now);
+	settle(look, entry);
+	return true;
 }
 
 bool

@@ -11,8 +11,9 @@
  * whatever status, consent, caps, hours or distance to other messages say, for
  * at most ANSWER_VALID_US.  Operators' stops hold it as all else.
  *
- * Of an emergency one caregiver hears beside the answer, where the patient
- * consented to it (TOPIC_CAREGIVER).
+ * Of an emergency one caregiver hears beside the answer, and of silence to the
+ * end of a ladder before the care team, where the patient consented to it
+ * (TOPIC_CAREGIVER).
  */
 #define ANSWER_VALID_US HOUR_US
 /* So many in 24 hours to one address; emergencies and harm count apart. */
@@ -31,6 +32,12 @@ const struct said *answer_owing(const struct said *said, uint32_t *count,
 bool answer_counts(const struct said *said, enum stage stage, int64_t at);
 
 void answer_collect(struct look *look);
+/*
+ * A ladder ended without an answer: one caregiver hears now, where the
+ * patient consented to it, at most once a week; source: what it was about.
+ * false: nobody hears.
+ */
+bool answer_tell_silence(struct look *look, int32_t source);
 /* An answer that is on its way; false: it is over, as `state` says. */
 bool answer_again(struct look *look, const struct open_delivery *open,
     enum delivery_state *state);

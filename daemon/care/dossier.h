@@ -38,7 +38,7 @@ enum topic { /* bits of a consent's topics */
 	TOPIC_MARKETING = 8,
 	TOPIC_ANY_HOUR = 16, /* doses at any hour */
 	TOPIC_ABROAD = 32,   /* by a gateway that carries data abroad */
-	TOPIC_CAREGIVER = 64 /* the caregiver may hear of an emergency */
+	TOPIC_CAREGIVER = 64 /* may hear of emergencies, and of silence */
 };
 #define TOPIC_ALL \
 	(TOPIC_DOSE | TOPIC_REFILL | TOPIC_FOLLOW_UP | TOPIC_MARKETING)
@@ -76,7 +76,8 @@ enum stage { /* values are stored */
 	STAGE_TEAM_ADVERSE_EVENT = 145,
 	STAGE_TEAM_TASKS = 146, /* what waits for them, in one message */
 	STAGE_TEAM_TAKEN = 147, /* back to the one who answered */
-	STAGE_COUNT = 148
+	STAGE_CAREGIVER_SILENCE = 148, /* to the caregiver: no answer came */
+	STAGE_COUNT = 149
 };
 #define STAGE_DAY_MAX 60 /* either side of a run-out or visit */
 

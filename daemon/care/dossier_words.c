@@ -66,6 +66,7 @@ static const char *const answer_words[STAGE_COUNT - STAGE_ANSWERS] = {
     [STAGE_TEAM_ADVERSE_EVENT - STAGE_ANSWERS] = "team_adverse_event",
     [STAGE_TEAM_TASKS - STAGE_ANSWERS] = "team_tasks",
     [STAGE_TEAM_TAKEN - STAGE_ANSWERS] = "team_taken",
+    [STAGE_CAREGIVER_SILENCE - STAGE_ANSWERS] = "caregiver_silence",
 };
 
 static const char *const reason_words[REASON_COUNT] = {

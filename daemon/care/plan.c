@@ -224,12 +224,27 @@ trace_candidate(struct look *look, const struct candidate *c, const char *what,
 	    why == NULL ? "" : " ", why == NULL ? "" : why);
 }
 
+/* A ladder came to its end: what it asked was not answered. */
+static bool
+is_silence(const struct candidate *c)
+{
+	return c->kind != KIND_DOSE && c->stage != STAGE_SUPPLY &&
+	       c->reason == REASON_NONE;
+}
+
+/* The caregiver has a day before the care team hears. */
 static void
 give_task(struct look *look, const struct candidate *c)
 {
+	size_t task = look->steps.count;
 	struct plan_step *step = add_step(look, c, PLAN_TASK);
 
 	step->reason = c->reason;
+	step->team_at = c->due_at;
+	if (is_silence(c) && !look->rules->each_hold &&
+	    answer_tell_silence(look, c->items[0].no))
+		((struct plan_step *)look->steps.data)[task].team_at =
+		    look->now + DAY_US;
 	(void)remember(look, c, DELIVERY_DELIVERED, CHANNEL_NONE, c->reason);
 	trace_candidate(look, c, "a task for people", reason_word(c->reason));
 }

@@ -44,6 +44,7 @@ struct plan_step {
 	bool attempt_again;
 	bool repeat;
 	bool sensitive; /* discreet text */
+	int64_t team_at; /* TASK: the care team hears then */
 };
 
 struct plan_ask { /* ask the provider about an unknown delivery */

@@ -11,7 +11,8 @@
 #define ALL_APPROVED \
 	{ \
 		TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, TEN, \
-		    TEN, TEN, true, true, true, true, true, true, true, true \
+		    TEN, TEN, true, true, true, true, true, true, true, true, \
+		    true \
 	}
 #define EVERY_CHANNEL \
 	.channels = {CHANNEL_WECHAT_MINI, CHANNEL_WECHAT_OA, CHANNEL_PUSH, \
@@ -116,7 +117,7 @@ static const struct gateways_view free_view = {
 	[CHANNEL_SMS] = FREE},
 };
 
-_Static_assert(STAGE_COUNT == 148, "ALL_APPROVED names every stage");
+_Static_assert(STAGE_COUNT == 149, "ALL_APPROVED names every stage");
 _Static_assert(KIND_ANSWER == 5, "FREE names every kind");
 
 const struct rules *

@@ -34,7 +34,7 @@ struct rows_close {
 
 struct rows_task {
 	struct delivery_keys keys; /* channel is not used */
-	struct db_array tenant, stage, reason, due_at, version;
+	struct db_array tenant, stage, reason, due_at, team_at, version;
 	struct items items;
 };
 
@@ -141,6 +141,7 @@ list_arrays(struct writing *w, struct array_field fields[])
 	    {&w->task.stage, DB_I16},
 	    {&w->task.reason, DB_I16},
 	    {&w->task.due_at, DB_AT},
+	    {&w->task.team_at, DB_AT},
 	    {&w->task.version, DB_I32},
 	    {&w->credit.bucket, DB_I16},
 	    {&w->credit.patient_id, DB_I64},
@@ -335,6 +336,7 @@ writing_add_task(struct writing *w, const struct dossier *dossier,
 	db_array_i64(&rows->stage, step->stage);
 	db_array_i64(&rows->reason, step->reason);
 	db_array_at(&rows->due_at, step->due_at);
+	db_array_at(&rows->team_at, step->team_at);
 	db_array_i64(&rows->version, step->program_version);
 	items_add(&rows->items, step);
 }
@@ -483,6 +485,7 @@ add_task_statement(struct writing *w, struct db_unit *unit)
 	db_param_array(unit, &rows->due_at);
 	db_param_at(unit, w->care_now);
 	db_param_array(unit, &rows->version);
+	db_param_array(unit, &rows->team_at);
 }
 
 static void

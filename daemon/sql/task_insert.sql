@@ -7,6 +7,7 @@
 -- $13 timestamptz[]  due, care time
 -- $14 timestamptz    now, care time
 -- $15 integer[]      version of the program it was decided under
+-- $16 timestamptz[]  when the care team hears, care time
 -- Returns nothing.  Index: task_pkey.
 INSERT INTO task (bucket, patient_id, occurrence_on, kind, source, slot,
 	tenant_id, stage, reason, items, due_at, created_at, escalate_at,
@@ -14,12 +15,13 @@ INSERT INTO task (bucket, patient_id, occurrence_on, kind, source, slot,
 SELECT u.bucket, u.patient_id, u.occurrence_on, u.kind, u.source, u.slot,
 	u.tenant_id, u.stage, u.reason,
 	($10::integer[])[u.items_from:u.items_to], u.due_at, $14::timestamptz,
-	u.due_at, u.program_version
+	u.team_at, u.program_version
 FROM unnest($1::smallint[], $2::bigint[], $3::date[], $4::smallint[],
 	$5::integer[], $6::integer[], $7::integer[], $8::smallint[],
 	$9::smallint[], $11::integer[], $12::integer[], $13::timestamptz[],
-	$15::integer[])
+	$15::integer[], $16::timestamptz[])
 	u (bucket, patient_id, occurrence_on, kind, source, slot, tenant_id,
-	stage, reason, items_from, items_to, due_at, program_version)
+	stage, reason, items_from, items_to, due_at, program_version,
+	team_at)
 ON CONFLICT (bucket, patient_id, occurrence_on, kind, source, slot)
 DO NOTHING

@@ -31,6 +31,9 @@ text = Your refill request is cancelled. When you need it, please contact {{clin
 [stage "caregiver"]
 text = The person you care for told us of what may be an emergency. Please reach them now; if needed call 120. {{clinic}} has the message.
 
+[stage "caregiver_silence"]
+text = Someone you care for has not answered reminders about medicine or a visit lately. Please get in touch. If help is needed, call {{clinic}}.
+
 # To the care team: no patient is named, the tasks are in the system.
 
 [stage "team_emergency"]

@@ -31,6 +31,9 @@ text = 续药申请已取消。今后需要时，请联系{{clinic}}。
 [stage "caregiver"]
 text = 您关心的人刚刚回复说身体可能有紧急情况，请马上联系TA，必要时拨打120。{{clinic}}已收到消息。
 
+[stage "caregiver_silence"]
+text = 您关心的人近来没有回复用药或复诊提醒，请抽空联系TA。如有困难，请联系{{clinic}}。
+
 # To the care team: no patient is named, the tasks are in the system.
 
 [stage "team_emergency"]

@@ -12,6 +12,7 @@ DUE = "2026-03-02T10:00:00+08:00"
 QUICK = "lease = 7s\nrequest = 2s\nask-after = 1s\n"
 
 NURSE, PHARMACIST, DOCTOR = "+8619980000001", "+8619980000002", "+8619980000003"
+CAREGIVER = "+8619990000009"
 EMERGENCY = "紧急：有患者反馈可能的紧急情况"
 HARM = "有患者反馈疑似不良反应"
 TASKS = "有患者事项等待处理"
@@ -248,17 +249,43 @@ def test_team_hears_and_answers_by_wecom():
         assert not any(e["address"] == NURSE for e in stack.entries())
 
 
-def test_caregiver_hears_where_the_patient_wants_it():
-    people = refill_patients(1)
-    people.append({
+def with_caregiver():
+    return [*refill_patients(1), {
         "resourceType": "RelatedPerson", "id": "r1",
         "patient": {"reference": "Patient/p1"},
-        "telecom": [{"system": "sms", "value": "19990000009"}]})
-    with asked(people=people) as stack:
+        "telecom": [{"system": "sms", "value": "19990000009"}]}]
+
+
+def test_caregiver_hears_where_the_patient_wants_it():
+    with asked(people=with_caregiver()) as stack:
         stack.ctl("consent", "p1", "--topic", "caregiver", "--channel", "sms",
                   "--permit")
         stack.hear(1, "胸痛喘不上气")
-        stack.told("+8619990000009", "您关心的人刚刚回复")
+        stack.told(CAREGIVER, "您关心的人刚刚回复")
+        stack.check_ledger()
+
+
+def test_caregiver_hears_of_silence_a_day_before_the_team():
+    with asked(people=with_caregiver()) as stack:
+        stack.ctl("consent", "p1", "--topic", "caregiver", "--channel", "sms",
+                  "--permit")
+        stack.move_clock("2026-03-23T10:00:00+08:00")   # +14d: a task
+        stack.told(CAREGIVER, "您关心的人近来没有回复")
+        assert len(stack.tasks()) == 1
+        stack.move_clock("2026-03-24T09:59:00+08:00")
+        stack.wait_looked_at()
+        assert stack.texts(NURSE) == []
+        stack.move_clock("2026-03-24T10:01:00+08:00")
+        stack.told(NURSE, TASKS)
+        assert len(stack.texts(CAREGIVER)) == 1
+        stack.check_ledger()
+
+
+def test_caregiver_without_consent_hears_nothing_of_silence():
+    with asked(people=with_caregiver()) as stack:
+        stack.move_clock("2026-03-23T10:00:00+08:00")
+        stack.told(NURSE, TASKS)
+        assert stack.texts(CAREGIVER) == []
         stack.check_ledger()
 
 

@@ -181,8 +181,8 @@ stage_that_the_program_sends_must_have_a_text(void **state)
 {
 	(void)state;
 	(void)REFILL("您好");
-	/* dose 1, refill 5 - 1, renewal 4, follow-up 4, answer 14 */
-	assert_int_equal(count_rule("missing-stage"), 27);
+	/* dose 1, refill 5 - 1, renewal 4, follow-up 4, answer 15 */
+	assert_int_equal(count_rule("missing-stage"), 28);
 	assert_int_equal(count_rule("missing-locale"), 0);
 }
 
