@@ -16,6 +16,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/sim"))
@@ -143,6 +144,12 @@ def post(url, body, headers=None):
         return error.code, error.read().decode()
 
 
+def cluster_template():
+    """Where this build keeps a new cluster, which each test gets a copy of."""
+    made_by = (ROOT / "migrations/local-cluster").read_bytes()
+    return build_folder() / f"cluster-{zlib.crc32(made_by):08x}.tar"
+
+
 class Cluster:
     """A private cluster in a folder of its own."""
 
@@ -156,7 +163,8 @@ class Cluster:
         return subprocess.run(
             [ROOT / "migrations/local-cluster", verb, self.folder,
              *arguments], text=True, stdout=subprocess.PIPE, check=True,
-            env={**os.environ, "LOCAL_CLUSTER_OPTIONS": self.options}).stdout
+            env={**os.environ, "LOCAL_CLUSTER_OPTIONS": self.options,
+                 "LOCAL_CLUSTER_TEMPLATE": cluster_template()}).stdout
 
     def crash(self):
         """Stop as a power cut does, and start again."""

@@ -15,7 +15,7 @@ chmod 755 "$base"
 dir=$base/c
 number=0
 failed=0
-unset LOCAL_CLUSTER_OPTIONS
+unset LOCAL_CLUSTER_OPTIONS LOCAL_CLUSTER_TEMPLATE
 
 cleanup() {
 	[ ! -e "$dir/made-by" ] || "$local_cluster" destroy "$dir"
@@ -88,6 +88,10 @@ stranger() {	# psql as a user who is neither root nor the owner
 }
 
 dsn="host=$dir/run dbname=adherd user=adherd"
+# all programs but one: a cluster that is copied needs no initdb
+mkdir "$base/no-initdb"
+ln -s "$bin"/* "$base/no-initdb"
+rm "$base/no-initdb/initdb"
 
 ok "status of a missing cluster is an error" \
     not "$local_cluster" status "$dir"
@@ -192,6 +196,24 @@ ok "stop" "$local_cluster" stop "$dir"
 rm "$dir/data/complete" "$dir/data/PG_VERSION"
 ok "a half-made cluster is made again" "$local_cluster" start "$dir"
 ok "and is usable" sql "$dsn" 'select 1' 1
+
+template=$base/template.tar
+ok "destroy the first" "$local_cluster" destroy "$dir"
+ok "a template that is missing is made" env LOCAL_CLUSTER_TEMPLATE="$template" \
+    "$local_cluster" start "$dir"
+ok "and kept" tar -tf "$template" ./PG_VERSION
+ok "what is done later" sql "$dsn" 'create schema later' ''
+ok "and the cluster goes" "$local_cluster" destroy "$dir"
+ok "the next is made from the template" env LOCAL_CLUSTER_TEMPLATE="$template" \
+    LOCAL_CLUSTER_BIN="$base/no-initdb" "$local_cluster" start "$dir"
+ok "as new" sql "$dsn" "select count(*) from pg_namespace
+    where nspname = 'later'" 0
+ok "destroy the copy" "$local_cluster" destroy "$dir"
+truncate -s 1000000 "$template"
+ok "half a template is an error" says 'cannot make a cluster from' \
+    env LOCAL_CLUSTER_TEMPLATE="$template" "$local_cluster" start "$dir"
+ok "that leaves nothing of it" "$local_cluster" start "$dir"
+ok "to the next" sql "$dsn" 'select 1' 1
 
 long=$base/$(printf '%0100d' 0)
 ok "a path too long for a socket is refused" says 'too long' \
