@@ -218,7 +218,7 @@ struct gw_message {
 	    *reference; /* ours: [a-z2-7], at most 64 bytes; same on a repeat */
 	const char *address; /* E.164 "+86…", openid, push token */
 	const char *appid;   /* where the address belongs to one, or NULL */
-	const char *text;    /* rendered, without the signature */
+	const char *text;    /* rendered UTF-8, without the signature */
 	const char *locale;  /* "zh-CN" */
 	const char *template_code; /* the provider's id, or NULL */
 	const char *signature;     /* sender's registered name, or NULL */

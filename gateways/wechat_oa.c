@@ -122,7 +122,6 @@ static const char *
 status_code(const char *status)
 {
 	static const char *const words[][2] = {
-	    {"success", "success"},
 	    {"user block", "user_block"},
 	    {"system failed", "system_failed"},
 	    {"freq limit", "freq_limit"},
@@ -150,6 +149,7 @@ read_receipt(
 	    !wechat_all_of(event->provider_id, DIGITS) ||
 	    strlen(event->provider_id) > 20)
 		return false;
+	status += strspn(status, " ");
 	event->delivered = strcmp(status, "success") == 0;
 	event->code = event->delivered ? "success" : status_code(status);
 	event->opted_out = strcmp(event->code, "user_block") == 0;

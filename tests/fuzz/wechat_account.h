@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/crypto.h"
+#include "base/json.h"
 #include "flow/gateway_call.h"
 #include "fuzz.h"
 
