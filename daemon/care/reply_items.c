@@ -101,26 +101,31 @@ read_han_digits(const struct naming *n, size_t at, uint32_t *items)
 	return at;
 }
 
-/* 前两个, 头两样, "first two"; 后两个, "last two": several at one end. */
+/* 前两个, 头两样, "first two"; 后面两个, "last two": several at one end. */
 static size_t
 read_end(const struct naming *n, size_t at, uint32_t *items)
 {
 	const struct reply_text *text = n->text;
 	bool first =
-	    reply_text_has(text, at, "前头") || is_word(text, at, "first");
+	    reply_text_has(text, at, "前头上") || is_word(text, at, "first");
 	bool last =
-	    reply_text_has(text, at, "后末") || is_word(text, at, "last");
-	size_t count = n->question->item_count, end;
+	    reply_text_has(text, at, "后末下") || is_word(text, at, "last");
+	size_t count = n->question->item_count, end, from;
 	int64_t micro = 0;
 
 	if (!first && !last)
 		return at;
-	end = quantity_number(text, at + 1, &micro);
-	if (end == at + 1 || micro % 1000000 != 0 || micro < 2000000 ||
+	from = at + 1;
+	if (text->tokens[at].kind == TOKEN_HAN)
+		from += reply_text_has(text, from, "面头边");
+	end = quantity_number(text, from, &micro);
+	if (end == from || micro % 1000000 != 0 || micro < 2000000 ||
 	    micro > (int64_t)count * 1000000)
 		return at;
 	if (text->tokens[at].kind == TOKEN_HAN) {
-		if (!reply_text_has(text, end, "个项样种条"))
+		if (text->tokens[end - 1].codepoint == 0x4fe9) /* 俩 */
+			end--;
+		if (!reply_text_has(text, end, "个项样种条款份俩"))
 			return at;
 		end++;
 	}
@@ -270,6 +275,20 @@ read_name(const struct naming *n, size_t at, uint32_t *items)
 	return at + best;
 }
 
+/* 剩下两个: the words that count the rest name no item. */
+static size_t
+skip_count(const struct reply_text *text, size_t at)
+{
+	int64_t micro = 0;
+	size_t end = at;
+
+	if (at < text->count && text->tokens[at].kind == TOKEN_HAN)
+		end = quantity_number(text, at, &micro);
+	if (end == at)
+		return at;
+	return end + reply_text_has(text, end, "个项样种条款份");
+}
+
 /* 其他, the rest: all that is named nowhere else, told by no bit at all. */
 static size_t
 read_rest(const struct naming *n, size_t at)
@@ -288,7 +307,8 @@ read_rest(const struct naming *n, size_t at)
 		reply_text_has(text, at + 1, "的")) ||
 	    (reply_text_has(text, at, "剩") &&
 		reply_text_has(text, at + 1, "下")))
-		return at + 2 + reply_text_has(text, at + 2, "的");
+		return skip_count(
+		    text, at + 2 + reply_text_has(text, at + 2, "的"));
 	return at;
 }
 
@@ -447,6 +467,23 @@ is_wanted(uint32_t labels)
 	return (labels & ~yes) == 0;
 }
 
+/* Do the words begin with a negation, and end with something seen or known? */
+static bool
+is_unknown(const struct reply_text *part)
+{
+	size_t at = 0;
+
+	while (at < part->count &&
+	       (is_joint(part, at) || reply_text_has(part, at, "我还都也就")))
+		at++;
+	if (!reply_text_has(part, at, "没不未"))
+		return false;
+	for (at++; at < part->count; at++)
+		if (reply_text_has(part, at, "看数查点算清知晓记"))
+			return true;
+	return false;
+}
+
 /* Judge one group by the words said of it; true: chosen. */
 static bool
 judge(struct sense *sense, const struct naming *n, const struct group *group,
@@ -463,8 +500,9 @@ judge(struct sense *sense, const struct naming *n, const struct group *group,
 	sense_init(&said, sense->rules, sense->arena);
 	sense_read(&said, &part, context_of(n->question, group->items));
 	labels = sense_labels(&said);
+	/* 别的没细看, 不清楚: nothing is known of it */
 	if (is_wanted(labels))
-		return true;
+		return group->number || labels != 0 || !is_unknown(&part);
 	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
 		if (said.rule_of[i] != NULL && !reply_label_row(i)->alone)
 			sense_add(sense, i, said.rule_of[i]);

@@ -209,6 +209,13 @@ replies_that_came_later_are_understood(void **state)
 	check("tests/replies/later.jsonl", 320, 0.86);
 }
 
+static void
+replies_in_plain_words_are_understood(void **state)
+{
+	(void)state;
+	check("tests/replies/plain.jsonl", 350, 0.98);
+}
+
 int
 main(void)
 {
@@ -226,6 +233,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		replies_that_came_later_are_understood, set_up,
 		arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		replies_in_plain_words_are_understood, set_up, arena_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
