@@ -283,9 +283,13 @@ limit_wait_s(const char *value)
 	return ms < DAY_S * 1000L ? (int32_t)((ms + 999) / 1000) : DAY_S;
 }
 
-/* The longest wait that the throttle headers name. */
+/*
+ * The longest wait that the throttle headers name.  Throttling comes with
+ * status 400, and where nothing says for how long it is of a second; a 429
+ * has its own time.
+ */
 static int32_t
-throttle_wait_s(const struct gw_response *response)
+throttle_wait_s(const struct gw_response *response, const char *code)
 {
 	int32_t wait_s = 0;
 
@@ -300,6 +304,9 @@ throttle_wait_s(const struct gw_response *response)
 		if (this_s > wait_s)
 			wait_s = this_s;
 	}
+	if (wait_s == 0 && response->status != 429 &&
+	    strncmp(code, "Throttling", 10) == 0)
+		return 1;
 	return wait_s;
 }
 
@@ -326,7 +333,7 @@ wait_s(struct gw_call *call, const struct gw_outcome *outcome,
 	if (strcmp(outcome->code, "isv.DAY_LIMIT_CONTROL") == 0)
 		return DAY_S - china_second_of_day(call->now_us);
 	if (outcome->verdict == GW_RETRY && outcome->scope == GW_SCOPE_GATEWAY)
-		return throttle_wait_s(response);
+		return throttle_wait_s(response, outcome->code);
 	return 0;
 }
 

@@ -25,6 +25,7 @@
 #define EPOCH_DIGITS_MAX 11
 
 enum wait { /* before a repeat */
+	WAIT_SECOND,
 	WAIT_HALF_MINUTE,
 	WAIT_HOUR,
 	WAIT_MORNING, /* 08:00 in China */
@@ -145,6 +146,8 @@ static const struct window windows[] = {
     {"LimitExceeded.PhoneNumberOneHourLimit", WAIT_HOUR},
     {"LimitExceeded.PhoneNumberSameContentDailyLimit", WAIT_TOMORROW},
     {"LimitExceeded.PhoneNumberThirtySecondLimit", WAIT_HALF_MINUTE},
+    /* so many requests a second, told with status 200 and no header */
+    {"RequestLimitExceeded", WAIT_SECOND},
 };
 
 static const struct gw_option options[] = {
@@ -424,6 +427,8 @@ window_s(struct gw_call *call, enum wait wait)
 	int32_t second = china_second_of_day(call->now_us);
 
 	switch (wait) {
+	case WAIT_SECOND:
+		return 1;
 	case WAIT_HALF_MINUTE:
 		return HALF_MINUTE_S;
 	case WAIT_HOUR:
@@ -457,7 +462,9 @@ judge(struct gw_call *call, int status, const char *code)
 	if (rule == NULL)
 		return judge_status(call, status, code);
 	outcome = outcome_of(rule->verdict, rule->scope, code);
-	outcome.retry_after_s = wait_s(call, code);
+	/* a status 429 has its own time */
+	if (status != 429)
+		outcome.retry_after_s = wait_s(call, rule->code);
 	outcome.opted_out =
 	    strcmp(rule->code, "FailedOperation.PhoneNumberInBlacklist") == 0;
 	return outcome;
