@@ -20,16 +20,16 @@ def openid(number):
     return f"oTest{number:023d}"
 
 
-def followers(count, first=1):
+def followers(count, first=1, channel="wechat_oa", **fill):
     """Patients whose only address is an openid."""
-    found = refill_patients(count, first=first)
+    found = refill_patients(count, first=first, **fill)
     for resource in found:
         if resource["resourceType"] == "Patient":
             resource["telecom"] = [{
                 "system": "other", "value": openid(int(resource["id"][1:])),
                 "extension": [{
                     "url": "https://adherd.example/fhir/channel",
-                    "valueCode": "wechat_oa"}]}]
+                    "valueCode": channel}]}]
     return found
 
 

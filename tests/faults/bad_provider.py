@@ -16,6 +16,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -30,6 +31,8 @@ SENDING, HELD, ACCEPTED, REJECTED, RETRY, UNKNOWN = 1, 2, 3, 4, 5, 6
 DELIVERED, UNDELIVERED, UNCONFIRMED, EXPIRED = 7, 8, 9, 10
 SMS, WECHAT = 4, 1
 HEAD_LIMIT_S = 30
+# where the protocols say who it is for
+ADDRESSES = ("to", "touser", "PhoneNumberSet")
 GARBAGE_BYTES_MAX = 32 << 20    # of one answer without end
 
 
@@ -83,12 +86,13 @@ class Visit:
 
 class BadProvider:
     """On port; modes are used up one a connection, then mode holds.  tls: a
-    context, or None for plain."""
+    context, or None for plain.  more: of the simulator's faults, as its
+    endpoint."""
 
-    def __init__(self, port, target_port, mode="pass", tls=None):
+    def __init__(self, port, target_port, mode="pass", tls=None, **more):
         self.port, self.target_port = port, target_port
         self.mode, self.modes = mode, []
-        self.tls = tls
+        self.tls, self.more = tls, more
         self.answers = {}       # mode → bytes of the whole answer
         self.visits = []
         self.lock = threading.Lock()
@@ -133,8 +137,10 @@ class BadProvider:
 
     def read(self, connection, visit):
         head, body = read_request(connection)
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            visit.address = json.loads(body)["to"]
+        with contextlib.suppress(ValueError, StopIteration, TypeError):
+            said = json.loads(body)
+            visit.address = "".join(
+                next(said[key] for key in ADDRESSES if key in said))
         return head, body
 
     def answer(self, connection, visit, pieces):
@@ -174,7 +180,8 @@ class BadProvider:
         if form:
             status, text = post(
                 f"http://127.0.0.1:{self.target_port}/control", json.dumps(
-                    {"fault": "garbage", "form": form, "count": 1}))
+                    {"fault": "garbage", "form": form, "count": 1,
+                     **self.more}))
             assert status == 200, text
         with socket.create_connection(("127.0.0.1",
                                        self.target_port)) as other:
@@ -268,6 +275,18 @@ def make_certificate(folder, name, host, expired=False):
         + (folder / f"{name}.crt").read_text())
 
 
+@contextlib.contextmanager
+def authority():
+    """A folder with an authority and a good certificate."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="adherd-tls."))
+    make_authority(folder)
+    make_certificate(folder, "good", "localhost")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def tls_context(folder, name, old=False):
     """old: speaks nothing newer than TLS 1.1."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -279,6 +298,60 @@ def tls_context(folder, name, old=False):
     return context
 
 
+# ---- a 200 that says nothing ----
+
+HEAD = (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        b"Connection: close\r\n")
+
+
+def body(text, head=HEAD):
+    return head + b"Content-Length: %d\r\n\r\n" % len(text) + text
+
+
+def endless(first, piece):
+    def pieces():
+        yield first
+        while True:
+            yield piece
+    return pieces
+
+
+# what the simulator's garbage lacks: it speaks HTTP by a library
+SPOILED = {
+    "empty": body(b""),
+    "zeros": body(b"\0" * 100),
+    "bad_utf8": body(b'{"code":"OK","id":"\xff\xfe\xc0\x80"}'),
+    "nul_inside": body(b'{"code":"OK\0","id":"1"}'),
+    "escaped_nul": body(b'{"code":"O\\u0000K","id":"1"}'),
+    "deep": body(b"[" * 30000),
+    "deep_objects": body(b'{"code":' * 7000),
+    "huge_number": body(b'{"code":' + b"9" * 60000 + b"}"),
+    "twice": body(b'{"code":"OK","id":"1"}{"code":"OK","id":"2"}'),
+    "shorter_than_said": HEAD + b"Content-Length: 500\r\n\r\n{\"code\":",
+    "negative_length": HEAD + b"Content-Length: -1\r\n\r\n{}",
+    "two_lengths": HEAD + b"Content-Length: 2\r\nContent-Length: 9\r\n"
+                          b"\r\n{}",
+    "bad_chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+    "cut_chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\nff\r\n{}",
+    "no_http": b"\x16\x03\x01\x02\0\1\0\1\xfc\3\3",
+    "no_status": b"HTTP/1.1 OK\r\n\r\n",
+    "not_gzip": body(b"{}", HEAD + b"Content-Encoding: gzip\r\n"),
+    "unknown_encoding": body(b"{}", HEAD + b"Content-Encoding: br\r\n"),
+    "no_end": endless(HEAD + b"\r\n", b"x" * 65536),
+    "no_end_chunked": endless(
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
+        b"10000\r\n" + b"x" * 65536 + b"\r\n"),
+    "no_end_of_head": endless(HEAD, b"X-Filler: " + b"y" * 1000 + b"\r\n"),
+    "no_end_of_line": endless(HEAD + b"X-Filler: ", b"y" * 65536),
+    "no_end_of_continue": endless(b"", b"HTTP/1.1 100 Continue\r\nX-Filler: "
+                                  + b"y" * 1000 + b"\r\n\r\n"),
+    "redirected": body(b"{}", b"HTTP/1.1 302 Found\r\n"
+                       b"Location: http://127.0.0.1:1/\r\n"
+                       b"Connection: close\r\n"),
+}
+SIMULATED = ("html", "cut", "types", "big", "gzip", "headers", "charset")
+
+
 # ---- the stack ----
 
 class Troubled(Stack):
@@ -286,11 +359,10 @@ class Troubled(Stack):
     loopback protocol.  plugin: SMS by that one, and by the simulator too."""
 
     def __init__(self, care_time=BEGIN, url="http://127.0.0.1", sms="",
-                 wechat="", folder=None, plugin="loopback", **options):
+                 wechat="", plugin="loopback", **options):
         self.bad_port = free_port()
         self.url = f"{url}:{self.bad_port}/loopback"
         self.wechat = wechat
-        self.certificates = folder
         self.bad = None
         options.setdefault("settings", QUICK)
         super().__init__(care_time, gateway=plugin,
@@ -339,8 +411,6 @@ batch = 1
         if self.bad:
             self.bad.close()
         super().close()
-        if self.certificates:
-            shutil.rmtree(self.certificates, ignore_errors=True)
 
 
 def by_wechat(count, first=1):

@@ -23,6 +23,9 @@ if (pathlib.Path(__file__).resolve().parents[2] /
 from stack import (PSQL, Stack, Tap, build_folder, get_json,  # noqa: E402
                    consent, fill, in_time, patient,  # noqa: F401
                    prescription, wait_until)  # noqa: F401
+from bad_provider import (ACCEPTED, DELIVERED, SENDING, SMS,  # noqa: E402
+                          UNDELIVERED)
+from fault_table import from_stack, record  # noqa: E402
 
 SEED = int(os.environ.get("FAULT_SEED", random.randrange(1 << 30)))
 KILLED = 137
@@ -39,6 +42,21 @@ SINGLY = "window = 4\nbatch = 1"
 # nothing under way, nobody looked at again soon
 OPEN = """SELECT (SELECT count(*) FROM batch) + (SELECT count(*) FROM delivery
 WHERE state IN (1, 3, 5) OR (state = 6 AND settled_at IS NULL))"""
+# how states may move, and what notes how they did
+FORWARD = {SENDING: {ACCEPTED}, ACCEPTED: {DELIVERED, UNDELIVERED},
+           DELIVERED: set(), UNDELIVERED: set()}
+HISTORY = """
+CREATE TABLE state_history (patient_id bigint, was smallint, state smallint,
+  at timestamptz DEFAULT clock_timestamp());
+CREATE FUNCTION state_note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO state_history VALUES (NEW.patient_id, CASE TG_OP WHEN 'UPDATE'
+    THEN OLD.state ELSE 0 END, NEW.state);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER state_note AFTER INSERT OR UPDATE OF state ON delivery_default
+  FOR EACH ROW EXECUTE FUNCTION state_note();
+"""
 RECORD = struct.Struct("<56sQ")
 
 
@@ -208,6 +226,42 @@ def run_psql(stack, text, user="postgres"):
     return subprocess.run(
         [PSQL, "-X", "-q", "-A", "-t", "-d", dsn, "-c", text], text=True,
         capture_output=True, check=False)
+
+
+def tell(fault, what, stack, people, **more):
+    record(fault, what, seed=SEED, **from_stack(stack, people), **more)
+
+
+def recovers(stack, people, limit_s=60, channels=(SMS,), step="+1m"):
+    """Whom the provider did not take is served once it is well, with nobody's
+    help; retries wait minutes of care time."""
+    end = time.monotonic() + limit_s
+    for channel in channels:
+        while stack.states(channel) != {DELIVERED: people}:
+            assert time.monotonic() < end, (
+                stack.states(channel), stack.codes(channel))
+            stack.move_clock(step)
+            time.sleep(0.5)
+    stack.check_ledger()
+
+
+def resident_kb(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(text.split("VmHWM:")[1].split()[0])
+
+
+def moves(stack):
+    return [(int(was), int(state)) for was, state in stack.sql(
+        "SELECT was, state FROM state_history WHERE was > 0 AND "
+        "was <> state")]
+
+
+def joined_late(stack):
+    """How long after the answer was stored the receipt was."""
+    return float(stack.sql(
+        "SELECT max(extract(epoch FROM d.at - a.at)) FROM state_history a "
+        f"JOIN state_history d USING (patient_id) WHERE a.state = {ACCEPTED} "
+        f"AND d.state = {DELIVERED}")[0][0])
 
 
 def now():

@@ -4,24 +4,21 @@ nothing is lost, nothing doubled, each request ends at its bound, and the
 other gateway goes on.  The seed is printed first; FAULT_SEED repeats a
 run."""
 
-import contextlib
 import datetime
 import os
-import pathlib
 import random
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
-from bad_provider import (DELIVERED, DUE, EXPIRED, QUICK, RETRY, UNKNOWN,
-                          WECHAT, Troubled, by_wechat, make_authority,
-                          make_certificate, tls_context)
-from fault_table import from_stack, record
+from bad_provider import (DELIVERED, DUE, EXPIRED, QUICK, RETRY, SIMULATED,
+                          SPOILED, UNKNOWN, WECHAT, Troubled, authority, body,
+                          by_wechat, make_certificate, tls_context)
+from fault_table import record
+from faults import SEED, recovers, resident_kb, tell
 from stack import Tap, get_json, refill_patients, wait_until
 
-SEED = int(os.environ.get("FAULT_SEED", random.randrange(1 << 30)))
 CHANCE = random.Random(SEED)
 LOOK_S = 1.0
 CONNECT_S, REQUEST_S = 3.0, 20.0
@@ -30,21 +27,6 @@ LONG = "lease = 60s\nrequest = 20s\nconnect = 3s\nask-after = 5m\n"
 ANSWER_KB_MAX = 8 << 10     # read before it is given up, and in sockets
 GROWTH_KB_MAX = 8 << 10
 PROBE_S = 5     # a minute, where nothing else is set
-
-
-def tell(fault, what, stack, people, **more):
-    record(fault, what, seed=SEED, **from_stack(stack, people), **more)
-
-
-def recovers(stack, people, limit_s=60):
-    """Whom the provider did not take is served once it is well, with nobody's
-    help; retries wait minutes of care time."""
-    end = time.monotonic() + limit_s
-    while stack.states() != {DELIVERED: people}:
-        assert time.monotonic() < end, (stack.states(), stack.codes())
-        stack.move_clock("+1m")
-        time.sleep(0.5)
-    stack.check_ledger()
 
 
 def goes_on(stack, *numbers):
@@ -74,18 +56,9 @@ def test_fault_23_refused_connect_is_tried_again():
              bound_s=CONNECT_S + LOOK_S)
 
 
-@contextlib.contextmanager
-def authority():
-    """A folder with an authority and a good certificate."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="adherd-tls."))
-    make_authority(folder)
-    make_certificate(folder, "good", "localhost")
-    yield folder
-
-
 def over_tls(folder, people, **options):
-    return Troubled(url="https://localhost", folder=folder,
-                    sms=f"ca-file = {folder}/ca.pem", **options).begin(people)
+    return Troubled(url="https://localhost", sms=f"ca-file = {folder}/ca.pem",
+                    **options).begin(people)
 
 
 def test_fault_23_reset_before_the_request_is_tried_again():
@@ -229,63 +202,6 @@ def test_fault_24_dead_provider_leaves_the_other_its_throughput():
 
 
 # ---- 25: a 200 that says nothing ----
-
-HEAD = (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-        b"Connection: close\r\n")
-
-
-def body(text, head=HEAD):
-    return head + b"Content-Length: %d\r\n\r\n" % len(text) + text
-
-
-def endless(first, piece):
-    def pieces():
-        yield first
-        while True:
-            yield piece
-    return pieces
-
-
-# what the simulator's garbage lacks: it speaks HTTP by a library
-SPOILED = {
-    "empty": body(b""),
-    "zeros": body(b"\0" * 100),
-    "bad_utf8": body(b'{"code":"OK","id":"\xff\xfe\xc0\x80"}'),
-    "nul_inside": body(b'{"code":"OK\0","id":"1"}'),
-    "escaped_nul": body(b'{"code":"O\\u0000K","id":"1"}'),
-    "deep": body(b"[" * 30000),
-    "deep_objects": body(b'{"code":' * 7000),
-    "huge_number": body(b'{"code":' + b"9" * 60000 + b"}"),
-    "twice": body(b'{"code":"OK","id":"1"}{"code":"OK","id":"2"}'),
-    "shorter_than_said": HEAD + b"Content-Length: 500\r\n\r\n{\"code\":",
-    "negative_length": HEAD + b"Content-Length: -1\r\n\r\n{}",
-    "two_lengths": HEAD + b"Content-Length: 2\r\nContent-Length: 9\r\n"
-                          b"\r\n{}",
-    "bad_chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
-    "cut_chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\nff\r\n{}",
-    "no_http": b"\x16\x03\x01\x02\0\1\0\1\xfc\3\3",
-    "no_status": b"HTTP/1.1 OK\r\n\r\n",
-    "not_gzip": body(b"{}", HEAD + b"Content-Encoding: gzip\r\n"),
-    "unknown_encoding": body(b"{}", HEAD + b"Content-Encoding: br\r\n"),
-    "no_end": endless(HEAD + b"\r\n", b"x" * 65536),
-    "no_end_chunked": endless(
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
-        b"10000\r\n" + b"x" * 65536 + b"\r\n"),
-    "no_end_of_head": endless(HEAD, b"X-Filler: " + b"y" * 1000 + b"\r\n"),
-    "no_end_of_line": endless(HEAD + b"X-Filler: ", b"y" * 65536),
-    "no_end_of_continue": endless(b"", b"HTTP/1.1 100 Continue\r\nX-Filler: "
-                                  + b"y" * 1000 + b"\r\n\r\n"),
-    "redirected": body(b"{}", b"HTTP/1.1 302 Found\r\n"
-                       b"Location: http://127.0.0.1:1/\r\n"
-                       b"Connection: close\r\n"),
-}
-SIMULATED = ("html", "cut", "types", "big", "gzip", "headers", "charset")
-
-
-def resident_kb(pid):
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(text.split("VmHWM:")[1].split()[0])
-
 
 def test_fault_25_garbage_in_every_form_is_unknown_and_costs_no_memory():
     forms = [*SPOILED, *(f"once:{form}" for form in SIMULATED)]

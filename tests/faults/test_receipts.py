@@ -13,8 +13,10 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from bad_provider import ACCEPTED, DELIVERED, UNDELIVERED  # noqa: E402
 from fault_table import from_stack, record  # noqa: E402
-from faults import Rival  # noqa: E402
+from faults import (FORWARD, HISTORY, Rival, joined_late,  # noqa: E402
+                    moves)
 from stack import (Key, Stack, Tap, encode_reference, post,  # noqa: E402
                    refill_patients, wait_until)
 
@@ -24,23 +26,6 @@ BEGIN = "2026-03-02T09:58:00+08:00"
 DUE = "2026-03-02T10:00:00+08:00"
 QUICK = "lease = 15s\nrequest = 8s\nask-after = 60s\n"
 LOOK_S = 1.0
-SENDING, ACCEPTED, DELIVERED, UNDELIVERED = 1, 3, 7, 8
-FORWARD = {SENDING: {ACCEPTED}, ACCEPTED: {DELIVERED, UNDELIVERED},
-           DELIVERED: set(), UNDELIVERED: set()}
-HISTORY = """
-CREATE TABLE state_history (patient_id bigint, was smallint, state smallint,
-  at timestamptz DEFAULT clock_timestamp());
-CREATE FUNCTION state_note() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO state_history VALUES (NEW.patient_id, CASE TG_OP WHEN 'UPDATE'
-    THEN OLD.state ELSE 0 END, NEW.state);
-  RETURN NULL;
-END $$;
-CREATE TRIGGER state_note AFTER INSERT OR UPDATE OF state ON delivery_default
-  FOR EACH ROW EXECUTE FUNCTION state_note();
-"""
-
-
 def watched(people, faults=(), **options):
     stack = Stack(BEGIN, settings=QUICK, **options)
     stack.sql(HISTORY)
@@ -68,21 +53,7 @@ def report(reference, success=True, message_id="1^0", at=5,
             "sms_size": "1", "biz_id": message_id, "out_id": reference}
 
 
-def moves(stack):
-    return [(int(was), int(state)) for was, state in stack.sql(
-        "SELECT was, state FROM state_history WHERE was > 0 AND "
-        "was <> state")]
-
-
 # ---- 29 ----
-
-def joined_late(stack):
-    """How long after the answer was stored the receipt was."""
-    return float(stack.sql(
-        "SELECT max(extract(epoch FROM d.at - a.at)) FROM state_history a "
-        f"JOIN state_history d USING (patient_id) WHERE a.state = {ACCEPTED} "
-        f"AND d.state = {DELIVERED}")[0][0])
-
 
 def test_fault_29_receipt_before_the_answer_is_joined_within_a_look():
     for batch in (1, 20):
