@@ -34,6 +34,7 @@ HEAD_LIMIT_S = 30
 # where the protocols say who it is for
 ADDRESSES = ("to", "touser", "PhoneNumberSet")
 GARBAGE_BYTES_MAX = 32 << 20    # of one answer without end
+SPOILING = threading.Lock()
 
 
 def reset(connection):
@@ -177,17 +178,20 @@ class BadProvider:
         that answers it."""
         head, body = self.read(connection, visit)
         form = visit.mode.partition(":")[2]
-        if form:
-            status, text = post(
-                f"http://127.0.0.1:{self.target_port}/control", json.dumps(
-                    {"fault": "garbage", "form": form, "count": 1,
-                     **self.more}))
-            assert status == 200, text
-        with socket.create_connection(("127.0.0.1",
-                                       self.target_port)) as other:
-            other.sendall(head + b"\r\nConnection: close\r\n\r\n" + body)
-            while data := other.recv(65536):
-                connection.sendall(data)
+        # the simulator's garbage is one switch, for all that stand before it
+        with SPOILING if form else contextlib.nullcontext():
+            if form:
+                status, text = post(
+                    f"http://127.0.0.1:{self.target_port}/control",
+                    json.dumps({"fault": "garbage", "form": form, "count": 1,
+                                **self.more}))
+                assert status == 200, text
+            with socket.create_connection(("127.0.0.1",
+                                           self.target_port)) as other:
+                other.sendall(head + b"\r\nConnection: close\r\n\r\n"
+                              + body)
+                while data := other.recv(65536):
+                    connection.sendall(data)
 
     def mode_reset(self, connection, _visit):
         reset(connection)
