@@ -179,7 +179,8 @@ test-faults: deps-test
 	@$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/faultssan \
 	    CFLAGS='$(CFLAGS) -DADHERD_FAULTS' OPT='-O1 -g' \
 	    SAN='$(SANITIZERS)' all $(BUILD)/faultssan/tests/adherd-sim
-	@tests/faults/run.sh $(BUILD)/faults
+	@$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/san OPT='-O1 -g' SAN='$(SANITIZERS)' everything
+	@tests/faults/run.sh $(BUILD)/faults $(BUILD)/san
 
 # what others say of us: vendors' SDKs, promtool and Prometheus, lintian
 test-oracles: deps-oracles

@@ -1,19 +1,23 @@
 #!/bin/sh
 #
-# run.sh BUILD: every test of faults on a build with -DADHERD_FAULTS, the n-th
-# failures on one with sanitizers (BUILDsan) as well; then what nobody reached,
-# and the table of what was recorded.  Most of them wait, so two run at a
+# run.sh BUILD SANITIZED: every test of faults on a build with -DADHERD_FAULTS,
+# the n-th failures on one with sanitizers (BUILDsan) as well; then what nobody
+# reached, and the table of what was recorded; at last everything end to end on
+# SANITIZED, a build without faults but with sanitizers.  Most of them wait, so two run at a
 # time; what measures delays or fills both cores runs alone.  FAULT_SEED
 # repeats a run.
 set -eu
 
-build=$1
 here=$(dirname "$0")
 top=$(cd "$here/../.." && pwd)
-case $build in
-/*) ;;
-*) build=$top/$build ;;
-esac
+
+# absolute PATH
+absolute() {
+	case $1 in /*) echo "$1" ;; *) echo "$top/$1" ;; esac
+}
+
+build=$(absolute "$1")
+sanitized=$(absolute "$2")
 export BUILD="$build" FAULT_COUNTS="$build/counts" TRANSITIONS="$build/transitions"
 : >"$TRANSITIONS"
 rm -f "$FAULT_COUNTS"
@@ -59,6 +63,9 @@ tee -a "$out" <"$second"
 group $(path $alone)
 group "$here/reached.py"
 "$here/table.sh" "$out"
+unset FAULT_COUNTS TRANSITIONS
+BUILD=$sanitized "$top/tests/run.sh" -j 3 -v sanitizers \
+    "$top"/tests/e2e/test_*.py | tee -a "$out"
 echo
 # of all groups, as tests/run.sh says it
 awk '/^[0-9]+ passed, [0-9]+ failed$/ { good += $1; bad += $3 }
