@@ -347,7 +347,7 @@ def test_copies_send_while_partitions_are_made():
                settings="partition = day",
                gateway_settings="batch = 1\nwindow = 4") as stack:
         stack.begin(refill_patients(120),
-                    [{"fault": "delay", "ms": 60}])
+                    [{"fault": "delay", "ms": 400}])
         runs = 0
         while True:
             stack.ctl("maintain")
