@@ -28,6 +28,7 @@ group -j 2 -v clang "$build"/clang/tests/test_*[!.d]
 group -j 2 -v sanitizers "$build"/san/tests/test_*[!.d]
 # those that take a minute and more begin first
 slow='tests/e2e/test_service.py tests/e2e/test_replies.py
+    tests/e2e/test_reply_limits.py
     tests/e2e/test_wechat_oa.py tests/e2e/test_fallback.py
     tests/e2e/test_daemon.py tests/e2e/test_operator.py
     tests/e2e/test_escalation.py'
