@@ -522,7 +522,7 @@ def bad_text(stack):
         assert said in (200, 400), (name, said, data[:80])
     assert tencent(stack, sms_reply(text="2", time=1772416899)) == 200
     assert signed(stack, wechat_words(stack.kind, MsgId=990)) == 200
-    stack.settle_replies()
+    stack.settle_replies(60)
     log = stack.copies[0].log_text()
     for word in ("22021", "22P02", "internal", "\x1b"):
         assert word not in log, word
