@@ -10,6 +10,8 @@
 #define GAP_LONG 8
 #define GAP_FAR 40
 
+#define MICRO INT64_C(1000000)
+
 enum node_kind {
 	NODE_LITERAL, /* one token by its codepoint */
 	NODE_WORD,    /* one token by its letters */
@@ -29,6 +31,7 @@ enum node_kind {
 
 struct pattern_bounds { /* of a number, in millionths */
 	int64_t least, most;
+	bool fraction; /* no whole number */
 };
 
 /* Sixteen bytes: the tables have a hundred thousand. */

@@ -11,7 +11,6 @@
 #define DEPTH_MAX 8 /* of groups in each other */
 #define NAME_BYTES_MAX 31
 #define NUMBER_MAX 100000
-#define MICRO INT64_C(1000000)
 
 static bool
 fail(struct pattern_reader *reader, const char *wrong)
@@ -99,7 +98,10 @@ starts(const char **at, const char *word)
 	return true;
 }
 
-/* `@160+`, `@90-`: at least, at most; of `@` alone any number. */
+/*
+ * `@160+`, `@90-`: at least, at most; `@.@`: "9.20", no whole number; of `@`
+ * alone any number.
+ */
 static void
 read_bounds(struct arena *arena, const char **at, struct pattern_node *node)
 {
@@ -109,7 +111,9 @@ read_bounds(struct arena *arena, const char **at, struct pattern_node *node)
 
 	bounds->least = 0;
 	bounds->most = INT64_MAX;
+	bounds->fraction = starts(at, ".@");
 	node->bounds = bounds;
+	digits = *at;
 	for (; *digits >= '0' && *digits <= '9' && value < NUMBER_MAX; digits++)
 		value = value * 10 + (*digits - '0');
 	if (digits == *at || (*digits != '+' && *digits != '-'))

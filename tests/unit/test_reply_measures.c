@@ -216,6 +216,13 @@ replies_in_plain_words_are_understood(void **state)
 	check("tests/replies/plain.jsonl", 350, 0.98);
 }
 
+static void
+replies_of_many_people_are_understood(void **state)
+{
+	(void)state;
+	check("tests/replies/people.jsonl", 400, 0.98);
+}
+
 int
 main(void)
 {
@@ -235,6 +242,8 @@ main(void)
 		arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		replies_in_plain_words_are_understood, set_up, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		replies_of_many_people_are_understood, set_up, arena_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
