@@ -117,7 +117,8 @@ refuse_taken(struct ctl *ctl, const struct joining *joining)
 	db_param_text(unit, joining->tenant);
 	ctl_run(unit);
 	if (taken)
-		ctl_fail(EXIT_DATA, "\"%s\" is somebody already", joining->person.id);
+		ctl_fail(EXIT_DATA, "\"%s\" is somebody already",
+		    joining->person.id);
 }
 
 /* Where two join at once the identity decides: it is not made twice. */
@@ -135,8 +136,7 @@ join(struct ctl *ctl, struct joining *joining)
 	new->zone = joining->zone != NULL ? joining->zone
 		    : tenant.zone != NULL ? zone_name(tenant.zone)
 					  : "UTC";
-	new->locale =
-	    joining->locale != NULL ? joining->locale : tenant.locale;
+	new->locale = joining->locale != NULL ? joining->locale : tenant.locale;
 	new->now = ctl_now(ctl, NULL);
 	new->bucket = person.bucket = person_draw_bucket();
 	new->patient_id = person.patient_id = draw_number(ctl);
@@ -176,7 +176,8 @@ run_add(struct ctl *ctl, int argc, char **argv)
 	if (joining.person.id == NULL || joining.person.role == 0 ||
 	    joining.person.address_count == 0)
 		ctl_usage(verb);
-	if (*joining.person.id == '\0' || strlen(joining.person.id) > ID_BYTES_MAX ||
+	if (*joining.person.id == '\0' ||
+	    strlen(joining.person.id) > ID_BYTES_MAX ||
 	    strpbrk(joining.person.id, "/|\n") != NULL)
 		ctl_fail(EXIT_USAGE_, "ID: 1 to %d bytes, without / or |",
 		    ID_BYTES_MAX);

@@ -10,7 +10,7 @@
 #include "care/policy.h"
 
 #define BLOCKED_US (10 * MINUTE_US) /* a paused gateway is tried again */
-#define SILENCE_US (7 * DAY_US)	    /* between two words about it */
+#define SILENCE_US (7 * DAY_US)     /* between two words about it */
 
 struct said
 answer_owe(int32_t reply_no, enum stage stage, int32_t contact_no, int64_t at)

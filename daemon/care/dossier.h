@@ -74,8 +74,8 @@ enum stage { /* values are stored */
 	STAGE_CAREGIVER = 143,      /* to the caregiver, of an emergency */
 	STAGE_TEAM_EMERGENCY = 144, /* to the care team */
 	STAGE_TEAM_ADVERSE_EVENT = 145,
-	STAGE_TEAM_TASKS = 146, /* what waits for them, in one message */
-	STAGE_TEAM_TAKEN = 147, /* back to the one who answered */
+	STAGE_TEAM_TASKS = 146,        /* what waits for them, in one message */
+	STAGE_TEAM_TAKEN = 147,        /* back to the one who answered */
 	STAGE_CAREGIVER_SILENCE = 148, /* to the caregiver: no answer came */
 	STAGE_COUNT = 149
 };

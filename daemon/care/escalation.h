@@ -13,7 +13,7 @@
  * doctors.  Anything else waits for the hours of work; after a day it stands
  * in the doctors' digest, a week of mornings.
  */
-enum care_role { /* 0: a patient */
+enum care_role {            /* 0: a patient */
 	CARE_UNLISTED = -1, /* who told of danger from nobody's number */
 	CARE_NURSE = 1,
 	CARE_PHARMACIST = 2,

@@ -43,7 +43,7 @@ struct plan_step {
 	/* SEND: a retry, or the one repeat after unknown */
 	bool attempt_again;
 	bool repeat;
-	bool sensitive; /* discreet text */
+	bool sensitive;  /* discreet text */
 	int64_t team_at; /* TASK: the care team hears then */
 };
 

@@ -77,8 +77,7 @@ is_within(const struct pattern_node *node, const struct pattern_spans *spans,
 	return node->kind != NODE_NUMBER ||
 	       (spans->micro[at] >= node->bounds->least &&
 		   spans->micro[at] <= node->bounds->most &&
-		   (!node->bounds->fraction ||
-		       spans->micro[at] % MICRO != 0));
+		   (!node->bounds->fraction || spans->micro[at] % MICRO != 0));
 }
 
 static void

@@ -38,8 +38,8 @@ add_contact(const struct new_person *person, struct keyring *keyring,
 	uint8_t index[16];
 
 	seal_address(keyring, &owner, no, address->text, &sealed);
-	seal_address_index(keyring, person->tenant_id, address->channel,
-	    address->text, index);
+	seal_address_index(
+	    keyring, person->tenant_id, address->channel, address->text, index);
 	db_array_init(&stated_by, DB_I32);
 	add(unit, person, "intake_contact");
 	db_param_i32(unit, no);

@@ -54,7 +54,7 @@ struct look_round {             /* one round, from claim to dispatch */
 	struct list put_off;     /* struct put_off: planned, not taken yet */
 	bool *mine;              /* read back: which deliveries are ours */
 	int64_t now, care_now;
-	int64_t sent_until; /* care time: all of it is due before then */
+	int64_t sent_until;    /* care time: all of it is due before then */
 	uint32_t urgent_ahead; /* urgent people not planned yet */
 };
 

@@ -35,7 +35,7 @@ struct reply_person { /* whose address it is */
 	bool ordered; /* within 48 hours, whatever became of it */
 };
 
-struct reply_stranger { /* who gets a row, as their tenant has it */
+struct reply_stranger {     /* who gets a row, as their tenant has it */
 	int64_t patient_id; /* 0: none is made */
 	const char *zone, *locale;
 };
