@@ -94,6 +94,7 @@ help:
 	@echo 'make             build adherd, adherctl and the gateways in build/'
 	@echo 'make demo        install what it needs, run everything on loopback'
 	@echo 'make test        install what it needs, run the tests'
+	@echo 'make likely      learn the weights of replies that no rule understands'
 	@echo 'make test-faults kill, crash and restart under load: the long ones'
 	@echo 'make test-oracles  vendors'"'"' own SDKs against the simulator; promtool, lintian'
 	@echo 'make soak        half an hour of every fault at once'
@@ -162,6 +163,18 @@ $(BUILD)/tests/adherd-%: $(BUILD)/tests/bench/%.o $(ROOMS)
 	@mkdir -p $(dir $@)
 	$(call say,LD $@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(in_order) $(PKG_LIBS) -ldl
+
+# weights of replies that no rule understands, learned from all labelled ones
+# but those that are held out to measure by
+LEARNED := $(filter-out tests/replies/thirds.jsonl,$(wildcard tests/replies/*.jsonl))
+$(BUILD)/tests/features: $(BUILD)/tests/replies/features.o $(BUILD)/libcare.a $(BUILD)/libbase.a
+	@mkdir -p $(dir $@)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(in_order) $(PKG_LIBS)
+likely: $(BUILD)/tests/features
+	$(BUILD)/tests/features $(LEARNED) >$(BUILD)/features
+	tests/replies/learn.py <$(BUILD)/features >$(BUILD)/likely.rules
+	mv $(BUILD)/likely.rules daemon/care/reply/likely.rules
 
 everything: all $(UNIT) $(PLUGINS) $(BUILD)/tests/adherd-sim $(BENCH)
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -290,6 +303,6 @@ deb: deps-deb
 -include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o \
 	-type f -name '*.d' -print 2>/dev/null)
 .PHONY: all help demo deps-build deps-test deps-deb deps-oracles everything test \
-	test-faults test-oracles soak bench bench-million fuzz fuzzers lint install deb clean FORCE
+	test-faults test-oracles soak bench bench-million fuzz fuzzers likely lint install deb clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -8,6 +8,8 @@
 
 #include "care/reply_sense.h"
 
+static const char likely_rule[] = "likely";
+
 #define COURTESIES_MAX 4 /* taken off the ends of a text */
 #define BIT(label) (UINT32_C(1) << (label))
 #define ANSWERS \
@@ -388,8 +390,9 @@ write_intents(
 		       goes_first(i, reply->intents[at - 1].label, context);
 		     at--)
 			reply->intents[at] = reply->intents[at - 1];
-		reply->intents[at] = (struct reply_intent){
-		    .label = i, .rule = sense->rule_of[i]};
+		reply->intents[at] = (struct reply_intent){.label = i,
+		    .rule = sense->rule_of[i],
+		    .likely = sense->rule_of[i] == likely_rule};
 		reply->intent_count++;
 	}
 	reply->primary = reply->intents[0].label;
@@ -416,6 +419,7 @@ reply_understand(const struct reply_rules *rules, const char *text,
 {
 	struct reply_text cut;
 	struct sense sense;
+	enum reply_label likely;
 	bool courteous;
 
 	*reply = (struct reply){.intent_count = 0};
@@ -443,7 +447,23 @@ reply_understand(const struct reply_rules *rules, const char *text,
 	/* yet beside what nobody understood it is all there is */
 	if (courteous && sense_labels(&sense) == 0)
 		sense_add(&sense, REPLY_THANKS_OR_CHITCHAT, "courtesy");
+	if (sense_labels(&sense) == 0 &&
+	    reply_likely_guess(
+		&rules->likely, &cut, question->context, arena, &likely))
+		sense_add(&sense, likely, likely_rule);
 	settle(&sense);
 	settle_slots(&sense);
 	write_intents(&sense, question->context, reply);
+}
+
+void
+reply_features(const struct reply_rules *rules, const char *text, size_t bytes,
+    enum reply_context context, struct arena *arena,
+    void (*each)(void *arg, const char *feature), void *arg)
+{
+	struct reply_text cut;
+
+	reply_text_read(text, bytes, arena, &cut);
+	(void)trim_courtesy(rules, &cut, arena);
+	reply_likely_features(&cut, context, each, arg);
 }

@@ -28,9 +28,11 @@ struct reply_intent {
 	enum reply_label label;
 	/*
 	 * which decided: of a table; or "menu" (a digit that was offered),
-	 * "items", "courtesy" (thanks beside nothing else), "nothing"
+	 * "items", "courtesy" (thanks beside nothing else), "likely" (no rule
+	 * did: reply_likely.h), "nothing"
 	 */
 	const char *rule;
+	bool likely;
 };
 
 struct reply_slots {
@@ -59,5 +61,9 @@ struct reply {
 void reply_understand(const struct reply_rules *rules, const char *text,
     size_t bytes, const struct reply_question *question, struct arena *arena,
     struct reply *reply);
+/* What weights are learned from: reply_likely_features() of a whole reply. */
+void reply_features(const struct reply_rules *rules, const char *text,
+    size_t bytes, enum reply_context context, struct arena *arena,
+    void (*each)(void *arg, const char *feature), void *arg);
 
 #endif

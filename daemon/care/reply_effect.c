@@ -37,8 +37,7 @@ static const struct reply_effect_row rows[] = {
 	"recorded; an order that waits is cancelled; bought elsewhere: the "
 	"refill is asked for no more"},
     [REPLY_FOLLOWUP_CONFIRM] = {0, STAGE_NOTED, "recorded"},
-    [REPLY_FOLLOWUP_RESCHEDULE] = {TASK | REPLY_ENDS_VISIT,
-	STAGE_HANDED_OVER,
+    [REPLY_FOLLOWUP_RESCHEDULE] = {TASK | REPLY_ENDS_VISIT, STAGE_HANDED_OVER,
 	"a task: another appointment; until it moves that visit is silent"},
     [REPLY_FOLLOWUP_CANCEL] = {TASK | REPLY_ENDS_VISIT, STAGE_HANDED_OVER,
 	"a task: the appointment to cancel; that visit is silent"},
@@ -130,10 +129,26 @@ add_task(enum reply_label label, struct reply_effects *effects)
 	effects->effects |= TASK;
 }
 
-static void
-take_label(enum reply_label label, bool certain, struct reply_effects *effects)
+/* No rule said so: harm holds and a refusal is obeyed, else a person looks. */
+static bool
+is_for_a_person(const struct reply_intent *intent)
 {
+	return intent->likely && !reply_label_row(intent->label)->harm &&
+	       intent->label != REPLY_OPT_OUT;
+}
+
+static void
+take_intent(const struct reply_intent *intent, bool certain,
+    struct reply_effects *effects)
+{
+	enum reply_label label = intent->label;
 	uint32_t row = rows[label].effects;
+
+	if (is_for_a_person(intent)) {
+		reply_effects_ask(effects, label);
+		effects->answer = STAGE_HANDED_OVER;
+		return;
+	}
 
 	/* whose it is has to be found out: it is no order yet */
 	if (!certain && (row & ALL) == 0) {
@@ -183,7 +198,7 @@ reply_effects(
 	    .task = REPLY_UNCLEAR,
 	};
 	for (unsigned i = 0; i < reply->intent_count; i++)
-		take_label(reply->intents[i].label, certain, effects);
+		take_intent(&reply->intents[i], certain, effects);
 	for (unsigned i = 0; i < reply->intent_count && certain; i++)
 		if (has_it_elsewhere(&reply->intents[i]))
 			effects->effects |= REPLY_ENDS_CYCLE;

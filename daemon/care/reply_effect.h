@@ -21,7 +21,7 @@ enum reply_effect {                  /* bits */
 	REPLY_TASK = 256,            /* for the care team */
 	/* concerns every patient at the address where it is not clear whom */
 	REPLY_OF_ALL = 512,
-	REPLY_ORDERS = 1024, /* the task waits, cancellable, ORDER_WAIT_US */
+	REPLY_ORDERS = 1024,  /* the task waits, cancellable, ORDER_WAIT_US */
 	REPLY_CANCELS = 2048, /* the order that waits */
 	/* nothing more is asked about these run-outs until the next fill */
 	REPLY_ENDS_CYCLE = 4096,
@@ -52,7 +52,8 @@ struct reply_effects {
 
 /*
  * certain: it is known which patient is meant.  Where it is not, only what
- * concerns all stays, and a person is asked.
+ * concerns all stays, and a person is asked; as where a label is only likely,
+ * unless it is harm or a refusal of everything.
  */
 void reply_effects(
     const struct reply *reply, bool certain, struct reply_effects *effects);

@@ -4,15 +4,17 @@
 #include "care/reply_rules.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LINE_BYTES_MAX 4096
 #define RULES_MAX 5000
+#define WEIGHTS_MAX 100000
 #define EXAMPLES_MAX 200 /* of one rule */
 #define SHOWN_BYTES_MAX 60
 
 /* What the indented lines below a head belong to. */
-enum head { HEAD_NONE, HEAD_SET, HEAD_RULE };
+enum head { HEAD_NONE, HEAD_SET, HEAD_RULE, HEAD_LIKELY };
 
 struct loader {
 	struct findings *findings;
@@ -21,6 +23,7 @@ struct loader {
 	enum head head;
 	struct pattern_set *set;
 	struct reply_rule *rule; /* not yet in the list */
+	enum reply_label likely; /* whose weights follow */
 	bool bad;                /* the rule at hand is left out */
 	char line[LINE_BYTES_MAX + 1];
 };
@@ -257,6 +260,15 @@ read_rule_head(struct loader *l, char *rest, bool hide)
 }
 
 static void
+read_likely_head(struct loader *l, const char *name)
+{
+	if (reply_label_find(name, &l->likely))
+		l->head = HEAD_LIKELY;
+	else
+		complain(l, "label", "no such label", name);
+}
+
+static void
 read_head(struct loader *l, char *line)
 {
 	char *rest = line;
@@ -267,9 +279,11 @@ read_head(struct loader *l, char *line)
 		read_set_head(l, rest, *word == 'm');
 	else if (strcmp(word, "rule") == 0 || strcmp(word, "hide") == 0)
 		read_rule_head(l, rest, *word == 'h');
+	else if (strcmp(word, "likely") == 0)
+		read_likely_head(l, rest + strspn(rest, " \t"));
 	else
-		complain(l, "head", "begins with none of set, more, hide, rule",
-		    word);
+		complain(l, "head",
+		    "begins with none of set, more, hide, rule, likely", word);
 }
 
 /* ---- lines below ---- */
@@ -338,9 +352,39 @@ read_slot(struct loader *l, char *rest)
 		l->rule->slot_word = arena_text(arena_of(l), value);
 }
 
+/* `WEIGHT FEATURE | WEIGHT FEATURE …` */
+static void
+read_weights(struct loader *l, char *line)
+{
+	while (line != NULL) {
+		char *next = strstr(line, " | "), *end;
+		long weight = strtol(line, &end, 10);
+
+		if (next != NULL)
+			*next = '\0';
+		if (end == line || *end != ' ' || end[1] == '\0' ||
+		    labs(weight) > LIKELY_WEIGHT_MAX) {
+			complain(l, "likely",
+			    "not a weight of at most 3000 and a feature", line);
+			return;
+		}
+		if (l->rules->likely.entries.count == WEIGHTS_MAX) {
+			complain(l, "likely", "too many weights", NULL);
+			return;
+		}
+		reply_likely_add(
+		    &l->rules->likely, end + 1, l->likely, (int)weight);
+		line = next == NULL ? NULL : next + 3;
+	}
+}
+
 static void
 read_below(struct loader *l, char *line)
 {
+	if (l->head == HEAD_LIKELY) {
+		read_weights(l, line);
+		return;
+	}
 	if (l->head == HEAD_SET) {
 		(void)read_patterns(l, line, &l->set->choices);
 		return;
@@ -396,6 +440,7 @@ reply_rules_read(
 
 	list_init(&rules->rules, findings->arena, sizeof(struct reply_rule));
 	pattern_book_init(&rules->book, findings->arena);
+	reply_likely_init(&rules->likely, findings->arena);
 	*l = (struct loader){.findings = findings, .rules = rules};
 	for (size_t i = 0; i < count; i++) {
 		const char *at = files[i].text;
@@ -412,5 +457,6 @@ reply_rules_read(
 		end_rule(l);
 	}
 	pattern_book_finish(&rules->book);
+	reply_likely_finish(&rules->likely);
 	return rules;
 }

@@ -2,7 +2,7 @@
 #define ADHERD_CARE_REPLY_RULES_H
 
 #include "care/finding.h"
-#include "care/reply_label.h"
+#include "care/reply_likely.h"
 #include "care/reply_pattern.h"
 
 /*
@@ -65,6 +65,7 @@ struct reply_rule {
 struct reply_rules {
 	struct list rules; /* struct reply_rule, in the files' order */
 	struct pattern_book book;
+	struct reply_likely likely;
 };
 
 /*

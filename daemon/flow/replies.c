@@ -262,7 +262,8 @@ understand(struct replies *replies, const struct reply_person *meant)
 }
 
 static size_t
-count_role(const struct reply_work *work, enum care_role from, enum care_role to)
+count_role(
+    const struct reply_work *work, enum care_role from, enum care_role to)
 {
 	const struct reply_person *people = work->people.data;
 	size_t count = 0;
@@ -534,14 +535,18 @@ on_number(enum db_outcome outcome, const char *sqlstate, void *arg)
 	commit(replies, unit, INBOX_UNMATCHED);
 }
 
-/* Nobody's number: whoever tells of danger there is answered all the same. */
+/*
+ * Nobody's number: whoever tells of danger there is answered all the same, if
+ * a rule says so.
+ */
 static void
 leave_unmatched(struct replies *replies)
 {
 	struct db_unit *unit = db_unit_begin(replies->db);
+	const struct reply_intent *first = replies->work.reply.intents;
 
 	understand(replies, NULL);
-	if (!reply_label_row(replies->work.reply.primary)->harm) {
+	if (!reply_label_row(first->label)->harm || first->likely) {
 		commit(replies, unit, INBOX_UNMATCHED);
 		return;
 	}
@@ -625,8 +630,8 @@ take_event(const struct db_result *result, void *arg)
 	replies->work.tries = db_i64(result, 0, 7);
 	data = db_bytes(result, 0, 9, &replies->work.address_bytes);
 	if (data != NULL)
-		replies->work.address_sealed = arena_copy(replies->work.arena,
-		    data, replies->work.address_bytes);
+		replies->work.address_sealed = arena_copy(
+		    replies->work.arena, data, replies->work.address_bytes);
 	replies->work.code = read_code(replies, db_text(result, 0, 8));
 }
 

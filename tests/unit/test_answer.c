@@ -336,6 +336,30 @@ refusal_of_a_part_denies_that_part(void **state)
 	assert_int_equal(effects.denied_channels, CHANNEL_BIT(CHANNEL_SMS));
 }
 
+/* Harm holds and a refusal is obeyed; all else a person decides. */
+static void
+what_is_only_likely_is_for_a_person(void **state)
+{
+	struct reply reply = reply_of(REPLY_DECEASED, REPLY_DECEASED);
+	struct reply_effects effects;
+
+	(void)state;
+	reply.intents[0].likely = true;
+	reply_effects(&reply, true, &effects);
+	assert_int_equal(effects.effects, REPLY_TASK);
+	assert_int_equal(effects.task, REPLY_DECEASED);
+	assert_int_equal(effects.answer, STAGE_HANDED_OVER);
+	reply = reply_of(REPLY_OPT_OUT, REPLY_OPT_OUT);
+	reply.intents[0].likely = true;
+	reply_effects(&reply, true, &effects);
+	assert_int_equal(effects.effects, REPLY_DENIES | REPLY_OF_ALL);
+	reply = reply_of(REPLY_EMERGENCY, REPLY_EMERGENCY);
+	reply.intents[0].likely = true;
+	reply_effects(&reply, true, &effects);
+	assert_int_equal(
+	    effects.effects, REPLY_HOLDS_ALL | REPLY_TASK | REPLY_OF_ALL);
+}
+
 static void
 order_that_waits_is_cancelled_or_not_doubled(void **state)
 {
@@ -416,6 +440,7 @@ main(void)
 	    cmocka_unit_test(manual_has_each_label_with_its_answer),
 	    cmocka_unit_test(effects_of_several_labels_come_together),
 	    cmocka_unit_test(refusal_of_a_part_denies_that_part),
+	    cmocka_unit_test(what_is_only_likely_is_for_a_person),
 	    cmocka_unit_test(order_that_waits_is_cancelled_or_not_doubled),
 	    cmocka_unit_test(
 		what_is_uncertain_touches_only_safety_and_refusals),

@@ -163,7 +163,7 @@ wrong_tables_are_told_with_file_and_line(void **state)
 {
 	(void)state;
 	refused("words a\n",
-	    "odd.rules:1: begins with none of set, more, hide, rule: "
+	    "odd.rules:1: begins with none of set, more, hide, rule, likely: "
 	    "\"words\"");
 	refused("\n\ta\n", "odd.rules:2: an indented line below no head");
 	refused("rule a is taken\n\n\t(b\n\t= b\n",
@@ -202,6 +202,13 @@ wrong_tables_are_told_with_file_and_line(void **state)
 	    "odd.rules:3: a set that would hold itself: \"the line's end\"");
 	refused("rule a is have_supply\n\tb\n\tslot left all\n\t= b\n",
 	    "odd.rules:3: a value that is missing or too much: \"left\"");
+	refused(
+	    "likely taking\n\t5 b\n", "odd.rules:1: no such label: \"taking\"");
+	refused("likely taken\n\t5 b | c\n",
+	    "odd.rules:2: not a weight of at most 3000 and a feature: \"c\"");
+	refused("likely taken\n\t3001 b\n",
+	    "odd.rules:2: not a weight of at most 3000 and a feature: "
+	    "\"3001 b\"");
 	refused("rule a is taken\n\tb \xff\n\t= b\n",
 	    "odd.rules:2: not UTF-8: \"\xff\"");
 }
@@ -253,6 +260,51 @@ primary_by(const char *table, const char *text)
 	assert_int_equal(findings.error_count, 0);
 	reply_understand(some, text, strlen(text), &question, arena, &reply);
 	return reply.primary;
+}
+
+/*
+ * The odds of 22 labels, of which 21 weigh nothing: p = e^w / (e^w + 21), 0.3
+ * at w = ln 9 = 2.197 and 0.5 at w = ln 21 = 3.045.
+ */
+static void
+likeliest_label_is_guessed_by_its_odds(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    primary_by("likely taken\n\t220 qua\n", "qua qua"), REPLY_TAKEN);
+	assert_int_equal(
+	    primary_by("likely taken\n\t219 qua\n", "qua"), REPLY_UNCLEAR);
+	assert_int_equal(
+	    primary_by("likely opt_out\n\t205 qua | 100 没 吃\n", "qua没吃"),
+	    REPLY_OPT_OUT);
+	assert_int_equal(
+	    primary_by("likely opt_out\n\t204 qua | 100 没 吃\n", "qua没吃"),
+	    REPLY_UNCLEAR);
+	assert_int_equal(primary_by("likely refill_yes\n\t3000 qua\n", "qua"),
+	    REPLY_UNCLEAR);
+	/* the ends, the question, numbers, three in a row */
+	assert_int_equal(
+	    primary_by("likely question\n\t90 ^ a 0 | 90 b ? $ | 90 none:\n",
+		"a 17 b?"),
+	    REPLY_QUESTION);
+	/* a rule that holds is asked for nothing more */
+	assert_int_equal(primary_by("rule a is taken\n\tqua\n\t= qua\nlikely "
+				    "emergency\n\t3000 qua\n",
+			     "qua"),
+	    REPLY_TAKEN);
+}
+
+static void
+what_is_only_likely_is_said_to_be(void **state)
+{
+	struct reply reply;
+
+	(void)state;
+	reply = understand(REPLY_ON_DOSE, "那两粒就着豆浆咕噜下去");
+	assert_true(reply.intents[0].likely);
+	assert_string_equal(reply.intents[0].rule, "likely");
+	reply = understand(REPLY_ON_DOSE, "吃了");
+	assert_false(reply.intents[0].likely);
 }
 
 /* An exclusion of harm excuses its own clauses, other rules altogether. */
@@ -348,7 +400,7 @@ static void
 odd_bytes_are_harmless(void **state)
 {
 	static const char *const texts[] = {"", " ", "\xff\xfe", "\xe8\x8d",
-	    "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x01\x02\x1b[0m",
+	    "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x01\x02\x1b[0;1",
 	    "\xe2\x80\x8f\xef\xbb\xbf", "\r\n\r\n"};
 
 	(void)state;
@@ -491,6 +543,11 @@ main(void)
 		arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		a_wrong_rule_is_left_out_alone, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		likeliest_label_is_guessed_by_its_odds, load_embedded,
+		arena_tear_down),
+	    cmocka_unit_test_setup_teardown(what_is_only_likely_is_said_to_be,
+		load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		numbers_have_bounds, load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
