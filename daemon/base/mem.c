@@ -68,6 +68,12 @@ mem_keep(void)
 	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
 }
 
+void
+mem_return(void)
+{
+	(void)malloc_trim(0);
+}
+
 void *
 mem_alloc(size_t bytes)
 {

@@ -21,6 +21,8 @@
  * kernel clears each page anew, a tenth of a drain's processor time in us.
  */
 void mem_keep(void);
+/* What is free goes back to the kernel, after work that comes once. */
+void mem_return(void);
 void *mem_alloc(size_t bytes); /* zeroed; free with free() */
 void *mem_resize(void *old, size_t count, size_t size); /* overflow-checked */
 char *mem_text(const char *text); /* a copy; NULL stays NULL */

@@ -8,22 +8,111 @@
 #include "care/reply_words.h"
 
 #define KEYS_MAX 64 /* of one pattern; more would rule out little */
+#define SHARED_MIN ((size_t)1024) /* slots, a power of two */
+
+/*
+ * What patterns are made of, each content once: half the tables' choices are
+ * the same few.  A hash table with open addressing, while tables are read.
+ */
+struct shared_piece {
+	const void *data; /* NULL: the slot is free */
+	size_t bytes;
+	uint64_t hash;
+};
+
+struct pattern_shared {
+	struct shared_piece *slots;
+	size_t capacity, count;
+};
 
 void
 pattern_book_init(struct pattern_book *book, struct arena *arena)
 {
+	struct arena *drafts = arena_create();
+
 	*book = (struct pattern_book){
 	    .arena = arena,
 	    .scratch = arena_create(),
-	    .words = pattern_words_create(arena),
+	    .drafts = drafts,
+	    .words = pattern_words_create(arena, drafts),
+	    .shared = mem_alloc(sizeof(struct pattern_shared)),
 	};
+	book->shared->capacity = SHARED_MIN;
+	book->shared->slots =
+	    mem_alloc(SHARED_MIN * sizeof(struct shared_piece));
+}
+
+static uint64_t
+hash_of(const unsigned char *data, size_t bytes)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+	for (size_t i = 0; i < bytes; i++)
+		hash = (hash ^ data[i]) * UINT64_C(0x100000001b3);
+	return hash ^ hash >> 32;
+}
+
+/* Where it is, or the free slot where it would be. */
+static struct shared_piece *
+find_shared(const struct pattern_shared *shared, const void *data, size_t bytes,
+    uint64_t hash)
+{
+	for (size_t i = hash;; i++) {
+		struct shared_piece *piece =
+		    &shared->slots[i & (shared->capacity - 1)];
+
+		if (piece->data == NULL ||
+		    (piece->hash == hash && piece->bytes == bytes &&
+			memcmp(piece->data, data, bytes) == 0))
+			return piece;
+	}
+}
+
+static void
+grow_shared(struct pattern_shared *shared)
+{
+	struct pattern_shared old = *shared;
+
+	shared->capacity *= 2;
+	shared->slots =
+	    mem_alloc(shared->capacity * sizeof(struct shared_piece));
+	for (size_t i = 0; i < old.capacity; i++)
+		if (old.slots[i].data != NULL)
+			*find_shared(shared, old.slots[i].data,
+			    old.slots[i].bytes, old.slots[i].hash) =
+			    old.slots[i];
+	free(old.slots);
+}
+
+const void *
+pattern_share(const struct pattern_book *book, const void *data, size_t bytes)
+{
+	uint64_t hash = hash_of(data, bytes);
+	struct shared_piece *piece =
+	    find_shared(book->shared, data, bytes, hash);
+
+	if (piece->data != NULL)
+		return piece->data;
+	if (++book->shared->count * 2 > book->shared->capacity) {
+		grow_shared(book->shared);
+		piece = find_shared(book->shared, data, bytes, hash);
+	}
+	*piece =
+	    (struct shared_piece){.data = arena_copy(book->arena, data, bytes),
+		.bytes = bytes,
+		.hash = hash};
+	return piece->data;
 }
 
 void
 pattern_keep(const struct pattern_book *book, struct list *list)
 {
-	list->data =
-	    arena_copy(book->arena, list->data, list->count * list->size);
+	/* nobody writes to it */
+	if (list->count > 0)
+		list->data = (void *)pattern_share(
+		    book, list->data, list->count * list->size);
+	else
+		list->data = NULL;
 	list->capacity = list->count;
 	list->arena = book->arena;
 }
@@ -44,9 +133,9 @@ pattern_set_add(struct pattern_book *book, const char *name)
 
 	set->name = arena_text(book->arena, name);
 	set->number = book->set_count++;
-	list_init(&set->choices, book->arena, sizeof(struct pattern));
-	list_init(&set->firsts, book->arena, sizeof(struct pattern_first));
-	list_init(&set->others, book->arena, sizeof(uint32_t));
+	list_init(&set->choices, book->drafts, sizeof(struct pattern));
+	list_init(&set->firsts, book->drafts, sizeof(struct pattern_first));
+	list_init(&set->others, book->drafts, sizeof(uint32_t));
 	set->next = book->sets;
 	book->sets = set;
 	return set;
@@ -130,8 +219,8 @@ pattern_keys(const struct pattern_book *book, struct pattern *pattern)
 			best = keys;
 	if (best.count == 0)
 		return;
-	pattern->keys = arena_copy(
-	    book->arena, best.numbers, best.count * sizeof(best.numbers[0]));
+	pattern->keys = pattern_share(
+	    book, best.numbers, best.count * sizeof(best.numbers[0]));
 	pattern->key_count = (uint32_t)best.count;
 }
 
@@ -235,7 +324,15 @@ pattern_book_finish(struct pattern_book *book)
 		}
 		sort_firsts(&set->firsts);
 		mark_firsts(book, set);
+		pattern_keep(book, &set->firsts);
+		pattern_keep(book, &set->others);
+		pattern_keep(book, &set->choices);
 	}
+	pattern_words_finish(book->words);
 	arena_free(book->scratch);
-	book->scratch = NULL;
+	arena_free(book->drafts);
+	book->scratch = book->drafts = NULL;
+	free(book->shared->slots);
+	free(book->shared);
+	book->shared = NULL;
 }

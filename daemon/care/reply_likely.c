@@ -35,9 +35,9 @@ hash_of(const char *feature)
 }
 
 void
-reply_likely_init(struct reply_likely *likely, struct arena *arena)
+reply_likely_init(struct reply_likely *likely, struct arena *drafts)
 {
-	list_init(&likely->entries, arena, sizeof(struct entry));
+	list_init(&likely->entries, drafts, sizeof(struct entry));
 }
 
 void
@@ -64,11 +64,18 @@ compare_entries(const void *a, const void *b)
 }
 
 void
-reply_likely_finish(struct reply_likely *likely)
+reply_likely_finish(struct reply_likely *likely, struct arena *arena)
 {
-	if (likely->entries.count > 0)
-		qsort(likely->entries.data, likely->entries.count,
-		    sizeof(struct entry), compare_entries);
+	struct list *entries = &likely->entries;
+
+	if (entries->count > 0) {
+		qsort(entries->data, entries->count, entries->size,
+		    compare_entries);
+		entries->data = arena_copy(
+		    arena, entries->data, entries->count * entries->size);
+	}
+	entries->capacity = entries->count;
+	entries->arena = arena;
 }
 
 /* ---- features ---- */

@@ -24,10 +24,11 @@ struct reply_likely {
 	struct list entries; /* by feature, once it is finished */
 };
 
-void reply_likely_init(struct reply_likely *likely, struct arena *arena);
+/* drafts: for what is needed until it is finished, into another arena. */
+void reply_likely_init(struct reply_likely *likely, struct arena *drafts);
 void reply_likely_add(struct reply_likely *likely, const char *feature,
     enum reply_label label, int weight);
-void reply_likely_finish(struct reply_likely *likely);
+void reply_likely_finish(struct reply_likely *likely, struct arena *arena);
 
 /* Call it for each feature of a text, some of them more than once. */
 void reply_likely_features(const struct reply_text *text,

@@ -54,7 +54,10 @@ struct pattern_first {
 	uint32_t choice;
 };
 
-/* A list that grows no more: out of the scratch memory, of its own size. */
+/* A piece of that content, which is copied where there is none yet. */
+const void *pattern_share(
+    const struct pattern_book *book, const void *data, size_t bytes);
+/* A list that grows no more: of its own size, and shared. */
 void pattern_keep(const struct pattern_book *book, struct list *list);
 /* Find the keys of a pattern that is read. */
 void pattern_keys(const struct pattern_book *book, struct pattern *pattern);

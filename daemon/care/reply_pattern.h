@@ -46,11 +46,14 @@ struct pattern {
 };
 
 struct pattern_words;
+struct pattern_shared;
 
 /* What the patterns of some tables share. */
 struct pattern_book {
 	struct arena *arena;
-	struct arena *scratch; /* of a pattern being read; NULL once finished */
+	/* while tables are read: of a pattern, of lists; pieces by content */
+	struct arena *scratch, *drafts;
+	struct pattern_shared *shared;
 	struct pattern_set *sets;
 	uint32_t set_count;
 	struct pattern_words *words;

@@ -81,8 +81,7 @@ read_group(
 	if (!read_choices(reader, at, maybe ? ']' : ')', depth + 1, &choices))
 		return false;
 	pattern_keep(reader->book, &choices);
-	node->choices =
-	    arena_copy(reader->book->arena, &choices, sizeof(choices));
+	node->choices = pattern_share(reader->book, &choices, sizeof(choices));
 	++*at;
 	return true;
 }
@@ -102,27 +101,27 @@ starts(const char **at, const char *word)
  * `@160+`, `@90-`: at least, at most; `@.@`: "9.20", no whole number; of `@`
  * alone any number.
  */
-static void
-read_bounds(struct arena *arena, const char **at, struct pattern_node *node)
+static struct pattern_bounds
+read_bounds(const char **at)
 {
-	struct pattern_bounds *bounds = arena_alloc(arena, sizeof(*bounds));
-	const char *digits = *at;
+	struct pattern_bounds bounds;
+	const char *digits;
 	int64_t value = 0;
 
-	bounds->least = 0;
-	bounds->most = INT64_MAX;
-	bounds->fraction = starts(at, ".@");
-	node->bounds = bounds;
+	memset(&bounds, 0, sizeof(bounds)); /* its padding, too: it is shared */
+	bounds.most = INT64_MAX;
+	bounds.fraction = starts(at, ".@");
 	digits = *at;
 	for (; *digits >= '0' && *digits <= '9' && value < NUMBER_MAX; digits++)
 		value = value * 10 + (*digits - '0');
 	if (digits == *at || (*digits != '+' && *digits != '-'))
-		return;
+		return bounds;
 	if (*digits == '+')
-		bounds->least = value * MICRO;
+		bounds.least = value * MICRO;
 	else
-		bounds->most = value * MICRO;
+		bounds.most = value * MICRO;
 	*at = digits + 1;
+	return bounds;
 }
 
 static bool
@@ -144,16 +143,20 @@ read_mark(struct pattern_reader *reader, const char **at, struct list *out)
 	    {"@units", NODE_UNITS, 0},
 	    {"@", NODE_NUMBER, 0},
 	};
+	struct pattern_bounds bounds;
 
 	for (unsigned i = 0; i < COUNT(marks); i++)
 		if (starts(at, marks[i].text)) {
 			struct pattern_node *node =
 			    add_node(out, marks[i].kind);
 
-			if (node->kind == NODE_NUMBER)
-				read_bounds(reader->book->arena, at, node);
-			else
+			if (node->kind != NODE_NUMBER) {
 				node->gap = marks[i].gap;
+				return true;
+			}
+			bounds = read_bounds(at);
+			node->bounds = pattern_share(
+			    reader->book, &bounds, sizeof(bounds));
 			return true;
 		}
 	return false;
@@ -178,7 +181,7 @@ read_word(struct pattern_reader *reader, const char **at, struct list *out)
 	while (digits ? **at >= '0' && **at <= '9'
 		      : is_letter(**at) || **at == '\'')
 		++*at;
-	word = arena_text_n(reader->book->arena, from, (size_t)(*at - from));
+	word = arena_text_n(reader->book->scratch, from, (size_t)(*at - from));
 	kind = **at == '*' ? NODE_STEM : NODE_WORD;
 	for (const char *c = word; *c != '\0'; c++)
 		if (*c != '\'')

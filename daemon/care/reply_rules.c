@@ -230,18 +230,19 @@ static void
 read_rule_head(struct loader *l, char *rest, bool hide)
 {
 	char *name = strtok_r(rest, " \t", &rest);
-	struct reply_rule *rule = arena_alloc(arena_of(l), sizeof(*rule));
+	struct arena *drafts = l->rules->book.drafts;
+	struct reply_rule *rule = arena_alloc(drafts, sizeof(*rule));
 
 	*rule = (struct reply_rule){
 	    .name = arena_text(arena_of(l), name == NULL ? "" : name),
 	    .file = l->place.file,
 	    .line = l->place.line,
 	    .hide = hide};
-	list_init(&rule->patterns, arena_of(l), sizeof(struct pattern));
-	list_init(&rule->excluded, arena_of(l), sizeof(struct pattern));
-	list_init(&rule->excused, arena_of(l), sizeof(struct pattern));
-	list_init(&rule->slot_choices, arena_of(l), sizeof(struct pattern));
-	list_init(&rule->examples, arena_of(l), sizeof(struct reply_example));
+	list_init(&rule->patterns, drafts, sizeof(struct pattern));
+	list_init(&rule->excluded, drafts, sizeof(struct pattern));
+	list_init(&rule->excused, drafts, sizeof(struct pattern));
+	list_init(&rule->slot_choices, drafts, sizeof(struct pattern));
+	list_init(&rule->examples, drafts, sizeof(struct reply_example));
 	l->head = HEAD_RULE;
 	l->rule = rule;
 	if (name == NULL) {
@@ -430,6 +431,34 @@ read_line(struct loader *l, const char *from, size_t bytes)
 		read_below(l, line);
 }
 
+static void
+keep(struct arena *arena, struct list *list)
+{
+	if (list->count > 0)
+		list->data =
+		    arena_copy(arena, list->data, list->count * list->size);
+	list->capacity = list->count;
+	list->arena = arena;
+}
+
+/* Out of the drafts, each list of its own size. */
+static void
+keep_rules(struct reply_rules *rules)
+{
+	struct arena *arena = rules->book.arena;
+	struct reply_rule *list;
+
+	keep(arena, &rules->rules);
+	list = rules->rules.data;
+	for (size_t i = 0; i < rules->rules.count; i++) {
+		keep(arena, &list[i].patterns);
+		keep(arena, &list[i].excluded);
+		keep(arena, &list[i].excused);
+		keep(arena, &list[i].slot_choices);
+		keep(arena, &list[i].examples);
+	}
+}
+
 const struct reply_rules *
 reply_rules_read(
     const struct reply_file *files, size_t count, struct findings *findings)
@@ -438,9 +467,9 @@ reply_rules_read(
 	    arena_alloc(findings->arena, sizeof(*rules));
 	struct loader *l = arena_alloc(findings->arena, sizeof(*l));
 
-	list_init(&rules->rules, findings->arena, sizeof(struct reply_rule));
 	pattern_book_init(&rules->book, findings->arena);
-	reply_likely_init(&rules->likely, findings->arena);
+	list_init(&rules->rules, rules->book.drafts, sizeof(struct reply_rule));
+	reply_likely_init(&rules->likely, rules->book.drafts);
 	*l = (struct loader){.findings = findings, .rules = rules};
 	for (size_t i = 0; i < count; i++) {
 		const char *at = files[i].text;
@@ -456,7 +485,8 @@ reply_rules_read(
 		}
 		end_rule(l);
 	}
+	keep_rules(rules);
+	reply_likely_finish(&rules->likely, findings->arena);
 	pattern_book_finish(&rules->book);
-	reply_likely_finish(&rules->likely);
 	return rules;
 }

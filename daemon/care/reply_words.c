@@ -7,31 +7,43 @@
 
 #define CAPACITY_MIN 64 /* a power of two */
 
-struct entry {
-	bool used;
-	enum node_kind kind;
-	uint32_t hash, codepoint, number;
+struct entry { /* 24 bytes: there are ten thousand */
 	const char *word;
-	size_t bytes;
+	uint32_t hash, codepoint, number;
+	uint16_t bytes;
+	uint8_t kind;
+	bool used;
 };
 
 struct pattern_words {
 	struct arena *arena;
+	struct arena *drafts; /* NULL once it is finished */
 	struct entry *entries;
 	size_t capacity, count;
 	struct list uses; /* uint32_t, by number */
 };
 
 struct pattern_words *
-pattern_words_create(struct arena *arena)
+pattern_words_create(struct arena *arena, struct arena *drafts)
 {
 	struct pattern_words *words = arena_alloc(arena, sizeof(*words));
 
 	words->arena = arena;
+	words->drafts = drafts;
 	words->capacity = CAPACITY_MIN;
-	words->entries = arena_array(arena, CAPACITY_MIN, sizeof(struct entry));
-	list_init(&words->uses, arena, sizeof(uint32_t));
+	words->entries =
+	    arena_array(drafts, CAPACITY_MIN, sizeof(struct entry));
+	list_init(&words->uses, drafts, sizeof(uint32_t));
 	return words;
+}
+
+void
+pattern_words_finish(struct pattern_words *words)
+{
+	words->entries = arena_copy(words->arena, words->entries,
+	    words->capacity * sizeof(struct entry));
+	words->uses = (struct list){0};
+	words->drafts = NULL;
 }
 
 size_t
@@ -91,7 +103,7 @@ grow(struct pattern_words *words)
 
 	words->capacity = capacity * 2;
 	words->entries =
-	    arena_array(words->arena, words->capacity, sizeof(struct entry));
+	    arena_array(words->drafts, words->capacity, sizeof(struct entry));
 	for (size_t i = 0; i < capacity; i++)
 		if (old[i].used)
 			*entry_of(words, old[i].hash, old[i].kind,
@@ -111,12 +123,14 @@ pattern_words_add(struct pattern_words *words, enum node_kind kind,
 	entry = entry_of(words, hash, kind, codepoint, word, bytes);
 	if (!entry->used) {
 		*entry = (struct entry){.used = true,
-		    .kind = kind,
+		    .kind = (uint8_t)kind,
 		    .hash = hash,
 		    .codepoint = codepoint,
 		    .number = (uint32_t)words->count++,
-		    .word = word,
-		    .bytes = bytes};
+		    .word = word == NULL
+				? NULL
+				: arena_text_n(words->arena, word, bytes),
+		    .bytes = (uint16_t)bytes};
 		(void)list_add(&words->uses);
 	}
 	((uint32_t *)words->uses.data)[entry->number]++;

@@ -9,15 +9,18 @@
  */
 struct pattern_words;
 
-struct pattern_words *pattern_words_create(struct arena *arena);
+/* drafts: for what is needed until it is finished. */
+struct pattern_words *pattern_words_create(
+    struct arena *arena, struct arena *drafts);
+void pattern_words_finish(struct pattern_words *words);
 size_t pattern_words_count(const struct pattern_words *words);
 /*
  * The number of a NODE_LITERAL, by its codepoint, or of a NODE_WORD or
- * NODE_STEM, by its letters, which are borrowed; counts its use.
+ * NODE_STEM, by its letters; counts its use.
  */
 uint32_t pattern_words_add(struct pattern_words *words, enum node_kind kind,
     uint32_t codepoint, const char *word, size_t bytes);
-/* How often it was added. */
+/* How often it was added, until it is finished. */
 uint32_t pattern_words_uses(const struct pattern_words *words, uint32_t number);
 /* False: no pattern asks for it.  `word` is of `bytes`, or unused. */
 bool pattern_words_find(const struct pattern_words *words, enum node_kind kind,

@@ -61,6 +61,7 @@ replies_create(struct db *db, const struct clock *clock,
 	replies->rules =
 	    reply_rules_read(reply_files, reply_file_count, &findings);
 	assert(findings.error_count == 0); /* a test reads them, too */
+	mem_return();
 	sorting_init(&replies->sorting, db, keyring, replies->rules);
 	return replies;
 }
