@@ -194,23 +194,37 @@ commit(struct replies *replies, struct db_unit *unit, enum inbox_state state)
 
 /* ---- what it means ---- */
 
+/* Is an order known of, of whom the code names, or of anybody there? */
 static bool
 any_ordered(const struct reply_work *work)
 {
 	const struct reply_person *people = work->people.data;
 
+	if (reply_dialled(work) != NULL)
+		return reply_dialled(work)->ordered;
 	for (size_t i = 0; i < work->people.count; i++)
 		if (people[i].ordered)
 			return true;
 	return false;
 }
 
-/* A refusal of what was ordered, in words: a digit answers one question. */
+/*
+ * A refusal of what was ordered, in words: a digit answers one question, and
+ * so does "not yet" where something else is asked; "cancel" means the order.
+ */
 static bool
-says_no(const struct reply *reply)
+says_no(const struct reply *reply, const struct reply *first,
+    enum reply_context asked)
 {
-	return reply->primary == REPLY_REFILL_NO &&
-	       strcmp(reply->intents[0].rule, "menu") != 0;
+	static const char cancel[] = "cancel";
+	const struct reply_intent *intent = &reply->intents[0];
+
+	if (reply->primary != REPLY_REFILL_NO || intent->likely ||
+	    strcmp(intent->rule, "menu") == 0)
+		return false;
+	return asked == REPLY_ON_REFILL || first->intents[0].likely ||
+	       reply_label_row(first->primary)->answers != (int)asked ||
+	       strncmp(intent->rule, cancel, sizeof(cancel) - 1) == 0;
 }
 
 /*
@@ -218,10 +232,12 @@ says_no(const struct reply *reply)
  * as long as a question is open, whatever was asked since.
  */
 static void
-read_text(struct replies *replies, const char *text, enum reply_context context)
+read_text(
+    struct replies *replies, const char *text, const struct reply_person *meant)
 {
 	struct reply_work *work = &replies->work;
-	struct reply_question question = {.context = context};
+	enum reply_context asked = reply_asked(meant);
+	struct reply_question question = {.context = asked};
 	struct reply other;
 
 	reply_understand(replies->rules, text, strlen(text), &question,
@@ -232,7 +248,7 @@ read_text(struct replies *replies, const char *text, enum reply_context context)
 	question.context = REPLY_ON_REFILL;
 	reply_understand(
 	    replies->rules, text, strlen(text), &question, work->arena, &other);
-	if (!says_no(&other))
+	if (!says_no(&other, &work->reply, asked))
 		return;
 	work->reply = other;
 	work->cancels = true;
@@ -251,7 +267,7 @@ understand(struct replies *replies, const struct reply_person *meant)
 		      work->arena);
 	struct reply *reply = &work->reply;
 
-	read_text(replies, text == NULL ? "" : text, reply_asked(meant));
+	read_text(replies, text == NULL ? "" : text, meant);
 	if (!work->opted_out || reply_label_row(reply->primary)->harm)
 		return;
 	*reply = (struct reply){
@@ -327,7 +343,8 @@ on_known(enum db_outcome outcome, const char *sqlstate, void *arg)
 		reply_find_questions(&people[i], replies->work.received_at);
 	meant = reply_meant(&replies->work);
 	understand(replies, meant);
-	if (replies->work.cancels && reply_who_ordered(&replies->work) != NULL)
+	if (replies->work.cancels && reply_dialled(&replies->work) == NULL &&
+	    reply_who_ordered(&replies->work) != NULL)
 		meant = reply_who_ordered(&replies->work);
 	reply_write(&replies->work, meant, unit);
 	commit(replies, unit, INBOX_DONE);

@@ -114,9 +114,8 @@ reply_who_ordered(const struct reply_work *work)
 	return found;
 }
 
-/* The only one with the code that was dialled. */
-static const struct reply_person *
-who_has_code(const struct reply_work *work)
+const struct reply_person *
+reply_dialled(const struct reply_work *work)
 {
 	const struct reply_person *people = work->people.data, *found = NULL;
 
@@ -142,8 +141,8 @@ reply_meant(const struct reply_work *work)
 
 	if (work->people.count == 1)
 		return people->usable ? people : NULL;
-	if (who_has_code(work) != NULL)
-		return who_has_code(work);
+	if (reply_dialled(work) != NULL)
+		return reply_dialled(work);
 	for (size_t i = 0; i < work->people.count; i++) {
 		if (people[i].questions == 0 || !people[i].usable)
 			continue;

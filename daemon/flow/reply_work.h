@@ -67,6 +67,8 @@ struct reply_work {
 /* ---- reply_person.c ---- */
 /* The messages of the last 48 hours that wait for a word, one a kind. */
 void reply_find_questions(struct reply_person *person, int64_t now);
+/* The only one with the code that was dialled; NULL: none, or not one. */
+const struct reply_person *reply_dialled(const struct reply_work *work);
 /* The only one there, or dialled, or asked; NULL: it is not clear who. */
 const struct reply_person *reply_meant(const struct reply_work *work);
 /* The only one whose order waits, or NULL. */

@@ -7,7 +7,8 @@ import sys
 from asked import (
     BEGIN, CANCELLED, DUE, EMERGENCY, HANDED_OVER, NOTED, OPT_OUT, ORDER,
     QUICK, Replies, asked, at_one_number, consented)
-from stack import Tap, consent, fill, patient, refill_patients, wait_until
+from stack import (
+    Tap, consent, fill, patient, prescription, refill_patients, wait_until)
 
 
 def test_digit_answers_the_question_that_is_open():
@@ -258,6 +259,19 @@ def visit(number, day, updated="2026-03-01T08:00:00+08:00"):
             "end": f"2026-03-{day:02}T14:30:00+08:00",
             "participant": [{"actor": {"reference": f"Patient/p{number}"},
                              "status": "accepted"}]}
+
+
+def test_no_to_a_later_question_cancels_no_order():
+    people = [patient(1), consent(1, ("refill", "follow_up")),
+              prescription(1), fill(1, "2026-02-09"), visit(1, 6)]
+    with asked(1, people) as stack:
+        stack.hear(1, "1")
+        stack.move_clock("2026-03-03T10:00:00+08:00")   # the visit's -3d
+        wait_until(lambda: len(stack.reminders_to(1)) == 2, 20, "the visit")
+        stack.hear(1, "不要了")
+        assert stack.replies(1)[-1]["intents"] == ["followup_cancel"]
+        assert {t["about"] for t in stack.tasks(1)} == {
+            "refill_yes", "followup_cancel"}, stack.tasks(1)
 
 
 def test_visit_that_the_patient_will_not_come_to_is_silent():
