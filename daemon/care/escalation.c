@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "care/answer.h"
 #include "care/reply_label.h"
 
 #define TEAM (CARE_ROLE_BIT(CARE_NURSE) | CARE_ROLE_BIT(CARE_PHARMACIST))
@@ -137,8 +138,11 @@ escalation_owe(const struct care_member *member,
 		const struct said *said = &member->said[i];
 
 		if (is_like(said, escalation, member->contact_no) &&
-		    said->state == DELIVERY_HELD && said->at <= *at)
+		    said->state == DELIVERY_HELD && said->at <= *at &&
+		    said->at + ANSWER_VALID_US > now) {
+			*at = said->at > now ? said->at : now;
 			return false;
+		}
 	}
 	return true;
 }

@@ -159,6 +159,32 @@ what_comes_close_together_is_one_message(void **state)
 	    at("2026-03-02T10:00:10+08:00"));
 }
 
+/* Whoever answers that message takes all that it told of. */
+static void
+what_a_message_covers_is_told_by_it(void **state)
+{
+	struct escalation task = rung(KIND_ANSWER, REPLY_QUESTION, 0);
+	struct said said = answer_owe(
+	    1, STAGE_TEAM_TASKS, 1, at("2026-03-03T08:00:00+08:00"));
+	struct care_member member = {.zone = zone_open("Asia/Shanghai"),
+	    .contact_no = 1,
+	    .said = &said,
+	    .said_count = 1};
+	int64_t instant;
+
+	(void)state;
+	assert_false(escalation_owe(
+	    &member, &task, at("2026-03-02T23:00:00+08:00"), &instant));
+	assert_int_equal(instant, at("2026-03-03T08:00:00+08:00"));
+	/* late: it goes now */
+	assert_false(escalation_owe(
+	    &member, &task, at("2026-03-03T08:10:00+08:00"), &instant));
+	assert_int_equal(instant, at("2026-03-03T08:10:00+08:00"));
+	/* given up in this very minute: it says nothing any more */
+	assert_true(escalation_owe(
+	    &member, &task, at("2026-03-03T09:00:00+08:00"), &instant));
+}
+
 static void
 roles_have_words(void **state)
 {
@@ -178,6 +204,7 @@ main(void)
 	    cmocka_unit_test(harm_is_told_at_once_and_the_rest_by_digest),
 	    cmocka_unit_test(hours_of_work_are_kept_but_for_urgent_ones),
 	    cmocka_unit_test(what_comes_close_together_is_one_message),
+	    cmocka_unit_test(what_a_message_covers_is_told_by_it),
 	    cmocka_unit_test(roles_have_words),
 	};
 
