@@ -15,9 +15,10 @@
 #include "care/escalation.h"
 #include "flow/statements.h"
 
-#define TASKS_MAX 500  /* at one look */
-#define MEMBERS_MAX 50 /* of a tenant's team; more do not hear */
-#define NOBODY_US DAY_US
+#define TASKS_MAX 500    /* at one look */
+#define MEMBERS_MAX 50   /* of a tenant's team; more do not hear */
+#define NOBODY_US DAY_US /* until it is looked for somebody again */
+#define NOBODY_URGENT_US (15 * MINUTE_US)
 #define IDLE_US (SECOND_US / 2) /* between looks that find nothing */
 #define HELD_US (SECOND_US / 5) /* after one whose members were held */
 #define FAILED_US (5 * SECOND_US)
@@ -176,10 +177,23 @@ static void
 tell_nobody(struct escalations *e)
 {
 	struct db_unit *unit = db_unit_begin(e->db);
+	struct escalation first;
 
+	escalation_rung(e->kind, e->slot, 0, &first);
 	log_warning("escalation.nobody", log_n(TENANT, e->tenant_id),
 	    log_n(COUNT, (int64_t)e->tasks.bucket.count));
-	add_escalated(e, unit, 0, e->now + NOBODY_US);
+	add_escalated(e, unit, 0,
+	    e->now + (first.at_once ? NOBODY_URGENT_US : NOBODY_US));
+	commit(e, unit);
+}
+
+/* Nobody is on a rung above those who were told: it ends there. */
+static void
+end_ladder(struct escalations *e, int32_t rung)
+{
+	struct db_unit *unit = db_unit_begin(e->db);
+
+	add_escalated(e, unit, rung, AT_NEVER);
 	commit(e, unit);
 }
 
@@ -402,6 +416,7 @@ static void
 on_members(enum db_outcome outcome, const char *sqlstate, void *arg)
 {
 	struct escalations *e = arg;
+	int32_t told = e->rung;
 	struct db_unit *unit;
 
 	if (outcome != DB_OK) {
@@ -410,7 +425,10 @@ on_members(enum db_outcome outcome, const char *sqlstate, void *arg)
 	}
 	if (!find_rung(e)) {
 		e->members.count = 0;
-		tell_nobody(e);
+		if (told > 0)
+			end_ladder(e, told);
+		else
+			tell_nobody(e);
 		return;
 	}
 	keep_rung(e);

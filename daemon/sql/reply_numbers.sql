@@ -3,7 +3,8 @@
 -- $1 smallint[]  bucket
 -- $2 bigint[]    patient id
 -- Returns bucket, patient_id, next_no, drug of the active prescriptions or
--- null where they are of several, whether orders are held, care_role.
+-- null where they are of several, whether orders are held, care_role, which is
+-- nobody's once a member was ended.
 -- Locks: none; agenda_touch came before.
 -- Index: patient_pkey, prescription_pkey.
 SELECT p.bucket, p.patient_id, p.next_no, (
@@ -11,6 +12,6 @@ SELECT p.bucket, p.patient_id, p.next_no, (
 	FROM prescription r
 	WHERE r.bucket = p.bucket AND r.patient_id = p.patient_id
 		AND r.status = 1), p.safety_hold OR p.adverse_event,
-	p.care_role
+	CASE WHEN p.care_role > 0 AND NOT p.active THEN -1 ELSE p.care_role END
 FROM unnest($1::smallint[], $2::bigint[]) u (bucket, patient_id)
 JOIN patient p ON p.bucket = u.bucket AND p.patient_id = u.patient_id

@@ -249,6 +249,24 @@ def test_team_hears_and_answers_by_wecom():
         assert not any(e["address"] == NURSE for e in stack.entries())
 
 
+def test_emergency_that_nobody_could_be_told_of_is_soon_tried_again():
+    with asked(team=()) as stack:
+        stack.hear(1, "胸痛喘不上气")
+        wait_until(lambda: "escalation.nobody" in stack.copies[0].log_text(),
+                   20, "nobody is there")
+        stack.join("nurse-1", "nurse", NURSE)
+        stack.move_clock("+16m")
+        stack.told(NURSE, EMERGENCY)
+
+
+def test_number_of_a_member_who_left_is_nobody_of_the_team():
+    with asked() as stack:
+        stack.ctl("staff", "end", "nurse-1")
+        stack.hear(NURSE, "胸痛喘不上气")
+        stack.told(NURSE, "您说的情况可能很紧急")
+        stack.told(DOCTOR, EMERGENCY)
+
+
 def with_caregiver():
     return [*refill_patients(1), {
         "resourceType": "RelatedPerson", "id": "r1",
