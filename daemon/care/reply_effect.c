@@ -164,7 +164,8 @@ reply_effects_with_order(
     const struct reply *reply, struct reply_effects *effects)
 {
 	for (unsigned i = 0; i < reply->intent_count; i++)
-		if (reply->intents[i].label == REPLY_REFILL_NO)
+		if (reply->intents[i].label == REPLY_REFILL_NO &&
+		    !reply->intents[i].likely)
 			effects->effects |= REPLY_CANCELS;
 	if ((effects->effects & REPLY_CANCELS) != 0 &&
 	    effects->answer == STAGE_NOTED)
@@ -205,7 +206,7 @@ reply_effects(
 	if ((effects->effects & REPLY_DENIES_PART) != 0)
 		deny_part(&reply->slots, effects);
 	if ((effects->effects & REPLY_DENIES) != 0) {
-		effects->denied_topics = TOPIC_ALL;
+		effects->denied_topics = TOPIC_ALL | TOPIC_CAREGIVER;
 		effects->denied_channels = CHANNEL_ALL;
 	}
 }

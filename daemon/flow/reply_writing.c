@@ -41,7 +41,8 @@ add_permit(struct reply_work *work, struct db_unit *unit,
 	db_unit_add(unit, "reply_permit", NULL, NULL);
 	db_param_i16(unit, person->bucket);
 	db_param_i64(unit, person->patient_id);
-	db_param_at(unit, work->now);
+	/* what was refused since is refused */
+	db_param_at(unit, work->received_at);
 	db_param_i32(unit, TOPIC_DOSE | TOPIC_REFILL | TOPIC_FOLLOW_UP);
 	db_param_i32(unit, (int32_t)CHANNEL_BIT(person->channel));
 	db_param_i16(unit, (int16_t)person->owner);
@@ -137,7 +138,8 @@ is_answered(const struct reply *reply)
 		const struct reply_label_row *row =
 		    reply_label_row(reply->intents[i].label);
 
-		if (row->answers >= 0 || row->harm)
+		if ((row->answers >= 0 || row->harm) &&
+		    !reply->intents[i].likely)
 			return true;
 	}
 	return false;

@@ -314,7 +314,8 @@ effects_of_several_labels_come_together(void **state)
 	    REPLY_HOLDS_REFILLS | REPLY_TASK | REPLY_OF_ALL | REPLY_DENIES);
 	assert_int_equal(effects.answer, STAGE_ADVERSE_EVENT);
 	assert_int_equal(effects.task, REPLY_ADVERSE_EVENT);
-	assert_int_equal(effects.denied_topics, TOPIC_ALL);
+	/* and a caregiver hears no more */
+	assert_int_equal(effects.denied_topics, TOPIC_ALL | TOPIC_CAREGIVER);
 	assert_int_equal(effects.denied_channels, CHANNEL_ALL);
 }
 
@@ -379,6 +380,12 @@ order_that_waits_is_cancelled_or_not_doubled(void **state)
 	reply_effects_with_order(&reply, &effects);
 	assert_int_equal(effects.effects, REPLY_CANCELS);
 	assert_int_equal(effects.answer, STAGE_ORDER_CANCELLED);
+	/* a guess cancels nothing */
+	reply.intents[0].likely = true;
+	reply_effects(&reply, true, &effects);
+	reply_effects_with_order(&reply, &effects);
+	assert_int_equal(effects.effects, REPLY_TASK);
+	reply.intents[0].likely = false;
 	/* declined for now, or bought: the tables say which */
 	reply.intents[0].rule = "en-got-it-elsewhere";
 	reply_effects(&reply, true, &effects);
