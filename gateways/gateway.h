@@ -44,7 +44,7 @@ enum gw_flag {               /* bits */
 	GW_TEMPLATES = 32,   /* takes only texts that were registered */
 	GW_SAME_TEXT = 64,   /* a batch says everything but the address once */
 	GW_CODES = 128, /* takes any text, and the code of a registered one */
-	GW_FREE_ANSWERS = 256 /* an answer to a reply need not be registered */
+	GW_FREE_ANSWERS = 256 /* what answers a writer need not be registered */
 };
 
 enum gw_verdict { GW_ACCEPTED = 1, GW_RETRY, GW_REJECTED, GW_UNKNOWN };

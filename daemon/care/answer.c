@@ -204,7 +204,7 @@ settle(struct look *look, struct said *owed)
 
 /* One whom the patient wants to hear of it; not the one who wrote. */
 static const struct contact *
-find_caregiver(const struct look *look, int32_t writer_no)
+find_caregiver(const struct look *look, enum stage stage, int32_t writer_no)
 {
 	const struct dossier *d = look->dossier;
 	const struct contact *best = NULL;
@@ -214,7 +214,8 @@ find_caregiver(const struct look *look, int32_t writer_no)
 
 		if (c->owner != OWNER_CAREGIVER || !c->usable ||
 		    c->from_at > look->now || c->until_at <= look->now ||
-		    !look->gateways->channels[c->channel].exists ||
+		    !look->gateways->channels[c->channel]
+			 .approved[KIND_ANSWER][stage] ||
 		    !policy_consented(look, TOPIC_CAREGIVER, c->channel))
 			continue;
 		if (c->no == writer_no)
@@ -246,7 +247,7 @@ owe_caregiver(struct look *look, const struct said *owed)
 
 	if (owed->slot != STAGE_EMERGENCY || told_caregiver(look, owed->source))
 		return;
-	caregiver = find_caregiver(look, owed->contact_no);
+	caregiver = find_caregiver(look, STAGE_CAREGIVER, owed->contact_no);
 	if (caregiver == NULL)
 		return;
 	entry =
@@ -284,7 +285,8 @@ told_silence(const struct look *look)
 bool
 answer_tell_silence(struct look *look, int32_t source)
 {
-	const struct contact *caregiver = find_caregiver(look, 0);
+	const struct contact *caregiver =
+	    find_caregiver(look, STAGE_CAREGIVER_SILENCE, 0);
 	struct said *entry;
 
 	if (caregiver == NULL || told_silence(look))

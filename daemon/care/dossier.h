@@ -79,6 +79,14 @@ enum stage { /* values are stored */
 	STAGE_CAREGIVER_SILENCE = 148, /* to the caregiver: no answer came */
 	STAGE_COUNT = 149
 };
+
+/* Is it said to whoever just wrote? */
+static inline bool
+stage_is_said_back(enum stage stage)
+{
+	return (stage >= STAGE_ANSWERS && stage < STAGE_CAREGIVER) ||
+	       stage == STAGE_TEAM_TAKEN;
+}
 #define STAGE_DAY_MAX 60 /* either side of a run-out or visit */
 
 enum reason { /* why something is held; order of judging, program.md 2 */

@@ -262,15 +262,20 @@ static void
 approve(const struct catalogue *catalogue, const struct audience *audience,
     const struct gateway *gateway, struct phrase *phrase)
 {
-	bool free_answer = phrase->template->kind == KIND_ANSWER &&
-			   (gateway->api->flags & GW_FREE_ANSWERS) != 0;
+	bool answer = phrase->template->kind == KIND_ANSWER;
+	bool free_answers = (gateway->api->flags & GW_FREE_ANSWERS) != 0;
 
-	if (take_code(catalogue, audience, gateway, phrase) || free_answer ||
-	    (gateway->api->flags & GW_TEMPLATES) == 0)
+	if (take_code(catalogue, audience, gateway, phrase) ||
+	    (gateway->api->flags & GW_TEMPLATES) == 0 ||
+	    (answer && free_answers &&
+		stage_is_said_back(phrase->template->stage)))
 		return;
-	log_warning("template.unapproved", log_s(GATEWAY, gateway->name),
-	    log_s(KIND, kind_word(phrase->template->kind)),
-	    log_s(KEY, stage_word(phrase->template->stage)));
+	/* who did not write there is told elsewhere */
+	if (!answer || !free_answers)
+		log_warning("template.unapproved",
+		    log_s(GATEWAY, gateway->name),
+		    log_s(KIND, kind_word(phrase->template->kind)),
+		    log_s(KEY, stage_word(phrase->template->stage)));
 	phrase->template = NULL;
 }
 

@@ -221,6 +221,17 @@ caregiver_hears_of_an_emergency_where_the_patient_wants_it(void **state)
 	daemon_look("2026-03-02 03:00", &plan);
 	assert_int_equal(plan.step_count, 1);
 
+	/* where it may not be said another address is theirs */
+	world();
+	c = caregiver(true);
+	contact(CHANNEL_WECHAT_OA)->owner = OWNER_CAREGIVER;
+	w.gateways.channels[CHANNEL_WECHAT_OA]
+	    .approved[KIND_ANSWER][STAGE_CAREGIVER] = false;
+	owe(9, STAGE_EMERGENCY, 1, "2026-03-02 03:00");
+	daemon_look("2026-03-02 03:00", &plan);
+	assert_int_equal(plan.step_count, 2);
+	assert_int_equal(plan.steps[1].contact_no, c->no);
+
 	/* the one who wrote knows */
 	world();
 	c = caregiver(true);
