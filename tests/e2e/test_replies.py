@@ -101,7 +101,7 @@ def test_refusal_is_obeyed_for_all_at_that_number():
             "SELECT count(*) FROM delivery WHERE state = 7") == 3, 20,
             "they are asked")
         stack.hear(1, "退订")
-        everything = [(1, 15, 30), (2, 15, 30)]
+        everything = [(1, 79, 30), (2, 79, 30)]   # the caregiver, too
         assert consented(stack, 1) == everything, consented(stack, 1)
         assert consented(stack, 2) == everything, consented(stack, 2)
         assert consented(stack, 3) == []

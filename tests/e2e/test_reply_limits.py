@@ -247,11 +247,20 @@ def test_too_many_strangers_are_told_to_operators():
         stack.sql("INSERT INTO patient (bucket, patient_id, tenant_id, "
                   "care_role, zone, locale) SELECT 1, -n, 1, -1, 'UTC', 'en' "
                   "FROM generate_series(1, 1000) n")
+        stack.sql("INSERT INTO task (bucket, patient_id, occurrence_on, kind, "
+                  "source, slot, tenant_id, stage, items, due_at, created_at, "
+                  "escalate_at) SELECT 1, -n, '2026-03-02', 5, 1, 0, 1, 134, "
+                  "'{}', now(), now(), 'infinity' "
+                  "FROM generate_series(1, 1000) n")
         stack.say("19912345678", "胸痛喘不上气")
         stack.settle_replies()
         assert "reply.stranger_in_danger" in stack.copies[0].log_text()
         assert 'label="unmatched_harm"} 1' in (
             stack.copies[0].metrics().decode())
+        # somebody saw to one of them: there is room
+        stack.sql("UPDATE task SET done_at = now() WHERE patient_id = -7")
+        stack.say("19912345677", "胸痛喘不上气")
+        wait_until(lambda: stack.texts_at("+8619912345677"), 20, "an answer")
         # no danger, no trace
         stack.say("19912345679", "你好")
         stack.settle_replies()
