@@ -35,11 +35,11 @@ pattern_book_init(struct pattern_book *book, struct arena *arena)
 	    .scratch = arena_create(),
 	    .drafts = drafts,
 	    .words = pattern_words_create(arena, drafts),
-	    .shared = mem_alloc(sizeof(struct pattern_shared)),
+	    .shared = arena_alloc(drafts, sizeof(struct pattern_shared)),
 	};
 	book->shared->capacity = SHARED_MIN;
 	book->shared->slots =
-	    mem_alloc(SHARED_MIN * sizeof(struct shared_piece));
+	    arena_array(drafts, SHARED_MIN, sizeof(struct shared_piece));
 }
 
 static uint64_t
@@ -69,19 +69,18 @@ find_shared(const struct pattern_shared *shared, const void *data, size_t bytes,
 }
 
 static void
-grow_shared(struct pattern_shared *shared)
+grow_shared(struct pattern_shared *shared, struct arena *drafts)
 {
 	struct pattern_shared old = *shared;
 
 	shared->capacity *= 2;
 	shared->slots =
-	    mem_alloc(shared->capacity * sizeof(struct shared_piece));
+	    arena_array(drafts, shared->capacity, sizeof(struct shared_piece));
 	for (size_t i = 0; i < old.capacity; i++)
 		if (old.slots[i].data != NULL)
 			*find_shared(shared, old.slots[i].data,
 			    old.slots[i].bytes, old.slots[i].hash) =
 			    old.slots[i];
-	free(old.slots);
 }
 
 const void *
@@ -94,7 +93,7 @@ pattern_share(const struct pattern_book *book, const void *data, size_t bytes)
 	if (piece->data != NULL)
 		return piece->data;
 	if (++book->shared->count * 2 > book->shared->capacity) {
-		grow_shared(book->shared);
+		grow_shared(book->shared, book->drafts);
 		piece = find_shared(book->shared, data, bytes, hash);
 	}
 	*piece =
@@ -332,7 +331,5 @@ pattern_book_finish(struct pattern_book *book)
 	arena_free(book->scratch);
 	arena_free(book->drafts);
 	book->scratch = book->drafts = NULL;
-	free(book->shared->slots);
-	free(book->shared);
 	book->shared = NULL;
 }
