@@ -16,7 +16,7 @@ trap 'rm -f "$out" "$report"' EXIT
 trap 'exit 130' INT TERM
 
 start=$(date +%s)
-timeout --foreground -k 20 900 "$program" </dev/null >"$out" 2>&1
+timeout --foreground -k 20 1200 "$program" </dev/null >"$out" 2>&1
 status=$?
 ok=$(grep -c '^ok ' "$out")
 bad=$(grep -c '^not ok ' "$out")

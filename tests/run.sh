@@ -2,7 +2,7 @@
 #
 # run.sh [-j JOBS] [-c] [-v VARIANT] PROGRAM…: run test programs that speak TAP,
 # JOBS at a time, show what fails, and end on a line `N passed, N failed`.  A
-# program that dies, hangs for 15 minutes or reports no test counts as a
+# program that dies, hangs for 20 minutes or reports no test counts as a
 # failure.  VARIANT is printed with each name; -c shows what good programs say
 # besides (`# …`).
 set -u
