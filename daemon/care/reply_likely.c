@@ -124,18 +124,23 @@ static void
 tell(struct window *w, const char *token)
 {
 	char feature[FEATURE_BYTES_MAX];
-	char joined[FEATURE_BYTES_MAX] = "";
+	char row[LIKELY_TOKENS * (TOKEN_BYTES_MAX + 1) + 1];
+	char *at = row + sizeof(row) - 1; /* filled from its end */
 
 	memmove(w->tokens[1], w->tokens[0],
 	    sizeof(w->tokens) - sizeof(w->tokens[0]));
 	(void)snprintf(w->tokens[0], sizeof(w->tokens[0]), "%s", token);
 	if (w->count < LIKELY_TOKENS)
 		w->count++;
+	*at = '\0';
 	for (unsigned i = 0; i < w->count; i++) {
-		(void)snprintf(feature, sizeof(feature), "%s%s%s", w->tokens[i],
-		    i == 0 ? "" : " ", joined);
-		(void)strcpy(joined, feature);
-		w->each(w->arg, feature);
+		size_t bytes = strlen(w->tokens[i]);
+
+		if (i > 0)
+			*--at = ' ';
+		at -= bytes;
+		memcpy(at, w->tokens[i], bytes);
+		w->each(w->arg, at);
 	}
 	(void)snprintf(
 	    feature, sizeof(feature), "%s: %s", w->context, w->tokens[0]);

@@ -272,7 +272,7 @@ understand(struct replies *replies, const struct reply_person *meant)
 		return;
 	*reply = (struct reply){
 	    .primary = REPLY_OPT_OUT,
-	    .intents = {{REPLY_OPT_OUT, "provider"}},
+	    .intents = {{.label = REPLY_OPT_OUT, .rule = "provider"}},
 	    .intent_count = 1,
 	    .slots = reply->slots,
 	};

@@ -268,7 +268,8 @@ reply_of(enum reply_label first, enum reply_label second)
 {
 	return (struct reply){
 	    .primary = first,
-	    .intents = {{first, "a"}, {second, "b"}},
+	    .intents = {{.label = first, .rule = "a"},
+		{.label = second, .rule = "b"}},
 	    .intent_count = first == second ? 1 : 2,
 	};
 }
