@@ -259,6 +259,15 @@ def test_emergency_that_nobody_could_be_told_of_is_soon_tried_again():
         stack.told(NURSE, EMERGENCY)
 
 
+def test_refused_address_is_tried_where_a_member_has_no_other():
+    with asked() as stack:
+        stack.sql("UPDATE contact SET usable = false WHERE (bucket, "
+                  "patient_id) IN (SELECT bucket, patient_id FROM patient "
+                  "WHERE source_id = 'nurse-1')")
+        stack.hear(1, "胸痛喘不上气")
+        stack.told(NURSE, EMERGENCY)
+
+
 def test_number_of_a_member_who_left_is_nobody_of_the_team():
     with asked() as stack:
         stack.ctl("staff", "end", "nurse-1")

@@ -358,7 +358,20 @@ SIMULATED = ("html", "cut", "types", "big", "gzip", "headers", "charset")
 
 # ---- the stack ----
 
-class Troubled(Stack):
+class Watched(Stack):
+    """What became of the deliveries of a channel."""
+
+    def states(self, channel=SMS):
+        return {int(state): int(count) for state, count in self.sql(
+            "SELECT state, count(*) FROM delivery WHERE channel = "
+            f"{channel} GROUP BY 1")}
+
+    def codes(self, channel=SMS):
+        return {row[0] for row in self.sql(
+            f"SELECT DISTINCT code FROM delivery WHERE channel = {channel}")}
+
+
+class Troubled(Watched):
     """SMS by the bad provider, WeChat by the simulator; both speak the
     loopback protocol.  plugin: SMS by that one, and by the simulator too."""
 
@@ -401,15 +414,6 @@ batch = 1
                     BadProvider(self.bad_port, self.sim_port, mode, tls)
                     if mode else None)
         return self.bad
-
-    def states(self, channel=SMS):
-        return {int(state): int(count) for state, count in self.sql(
-            "SELECT state, count(*) FROM delivery WHERE channel = "
-            f"{channel} GROUP BY 1")}
-
-    def codes(self, channel=SMS):
-        return {row[0] for row in self.sql(
-            f"SELECT DISTINCT code FROM delivery WHERE channel = {channel}")}
 
     def close(self):
         if self.bad:

@@ -8,10 +8,10 @@ import pathlib
 import subprocess
 import sys
 
-from bad_provider import BEGIN, DELIVERED, SMS, BadProvider
+from bad_provider import BEGIN, DELIVERED, SMS, BadProvider, Watched
 from faults import tell
-from stack import (PROVIDERS, ROOT, Key, Stack, encode_reference, free_port,
-                   get_json, refill_patients, wait_until)
+from stack import (PROVIDERS, ROOT, Key, encode_reference, free_port, get_json,
+                   refill_patients, wait_until)
 from test_wechat_oa import followers, openid, push
 
 QUICK = "lease = 9s\nrequest = 2s\nask-after = 1s\nprobe = 1s\n"
@@ -20,7 +20,7 @@ CHANNEL = {OFFICIAL: 2, MINI: 1}
 WECHAT_FIRST = 1001     # the numbers of WeChat's people
 
 
-class Pair(Stack):
+class Pair(Watched):
     """T as sms, kind as wechat; by a proxy each, where url is said."""
 
     def __init__(self, kind, url=None, more="", wechat="", **options):
@@ -121,15 +121,6 @@ callback-secret-file = {self.folder}/callback
             port, self.sim_port, mode, tls, endpoint="tencent"
             if name == "sms" else "wechat") if mode else None
         return self.bad[name]
-
-    def states(self, channel=SMS):
-        return {int(state): int(count) for state, count in self.sql(
-            "SELECT state, count(*) FROM delivery WHERE channel = "
-            f"{channel} GROUP BY 1")}
-
-    def codes(self, channel=SMS):
-        return {row[0] for row in self.sql(
-            f"SELECT DISTINCT code FROM delivery WHERE channel = {channel}")}
 
     def state_of(self):
         """{address at the provider: the state of its delivery}"""
