@@ -191,7 +191,7 @@ def test_danger_does_not_wait_for_the_others():
         # alone, behind those whose turn is known
         wait_until(lambda: stack.number(
             "SELECT count(*) FROM inbox WHERE urgency < 0 AND state = 0")
-            == 0, 30, "all are sorted")
+            == 0, 90, "all are sorted")
         stack.say(1, "胸痛喘不上气")
         wait_until(lambda: stack.person(1)[0], 60, "it is heard")
         left = stack.number(
