@@ -458,6 +458,15 @@ callback-secret-file = {self.folder}/callback
         status, text = post(f"{self.copies[copy].admin}/-/care-time", to)
         assert status == 200, text
 
+    def leap_to_retries(self):
+        """What surely did not leave waits minutes of care time: the clock
+        leaps over them, and no further, however long the retry takes."""
+        if self.number(
+                "SELECT count(*) FROM delivery WHERE state = 5 AND retry_at > "
+                "clock_timestamp() + (SELECT offset_us FROM care_clock) "
+                "* interval '1 us'"):
+            self.move_clock("+2m")
+
     def care_offset_s(self):
         return float(self.sql("SELECT offset_us / 1e6 FROM care_clock")[0][0])
 

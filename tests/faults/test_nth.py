@@ -56,11 +56,8 @@ class NthStack(FaultStack):
         return read_counts(self.counts)[kind]
 
     def is_over(self):
-        """What surely did not leave is tried again in a minute of care time:
-        the clock leaps over it."""
         with contextlib.suppress(OSError):
-            if self.number("SELECT count(*) FROM delivery WHERE state = 5"):
-                self.move_clock("+2m")
+            self.leap_to_retries()
         return self.is_settled()
 
     def restart(self, kind, nth):

@@ -68,7 +68,7 @@ def test_sending_rejected():
 def test_retry_sending():
     with one_who_is([THROTTLED]) as stack:
         becomes(stack, {RETRY: 1})
-        wait_until(lambda: stack.move_clock("+2m") or states(stack) ==
+        wait_until(lambda: stack.leap_to_retries() or states(stack) ==
                    {DELIVERED: 1}, 30, "delivered")
         stack.check()
 
@@ -78,7 +78,7 @@ def test_retry_held_when_it_is_done_meanwhile():
         becomes(stack, {RETRY: 1})
         stack.ctl("consent", "p1", "--topic", "refill", "--channel", "sms",
                   "--deny")
-        wait_until(lambda: stack.move_clock("+2m") or HELD in states(stack),
+        wait_until(lambda: stack.leap_to_retries() or HELD in states(stack),
                    20, "held")
         assert not stack.entries()
 
