@@ -16,13 +16,14 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-import zlib
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/sim"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "sim"))
 from ledger_check import PSQL, Key, encode_reference  # noqa: E402,F401
 from simulator import Tap, in_time  # noqa: E402,F401
 import leaks  # noqa: E402
+import postgres  # noqa: E402
+from cluster import (ROOT, Cluster, Shared,  # noqa: E402
+                     build_folder)
 import transitions  # noqa: E402
 
 SAMPLES = ROOT / "tests/samples"
@@ -71,10 +72,6 @@ CHANNELS = {"wechat_oa": "wechat_oa", "wechat_mini": "wechat_mini",
 # whose rules the texts are registered by
 REGISTERED_AT = {"sms_tencent": ["tencent"], "wechat_oa": ["wechat"],
                  "wechat_mini": ["wechat"]}
-
-
-def build_folder():
-    return pathlib.Path(ROOT, os.environ.get("BUILD", "build"))
 
 
 def wait_until(condition, limit_s, what):
@@ -142,37 +139,6 @@ def post(url, body, headers=None):
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
-
-
-def cluster_template():
-    """Where this build keeps a new cluster, which each test gets a copy of."""
-    made_by = (ROOT / "migrations/local-cluster").read_bytes()
-    return build_folder() / f"cluster-{zlib.crc32(made_by):08x}.tar"
-
-
-class Cluster:
-    """A private cluster in a folder of its own."""
-
-    def __init__(self, folder, options=""):
-        self.folder = folder
-        # in its own folder, so that one that crashed leaves nothing behind
-        self.options = f"{options} -c dynamic_shared_memory_type=mmap"
-        self.dsn = self.run("start").strip()
-
-    def run(self, verb, *arguments):
-        return subprocess.run(
-            [ROOT / "migrations/local-cluster", verb, self.folder,
-             *arguments], text=True, stdout=subprocess.PIPE, check=True,
-            env={**os.environ, "LOCAL_CLUSTER_OPTIONS": self.options,
-                 "LOCAL_CLUSTER_TEMPLATE": cluster_template()}).stdout
-
-    def crash(self):
-        """Stop as a power cut does, and start again."""
-        self.run("stop", "immediate")
-        self.run("start")
-
-    def close(self):
-        self.run("destroy")
 
 
 class Copy:
@@ -248,9 +214,9 @@ class Stack:
         self.errors = []        # what adherctl wrote to stderr
         self.sequence = itertools.count(1)      # of replies
         self.failed = False
-        self.cluster = self.make_cluster(str(self.folder / "pg"),
-                                         cluster_options)
+        self.cluster = self.make_cluster(cluster_options)
         self.dsn = self.cluster.dsn
+        self.database = postgres.Connections(self.dsn)
         self.ports = [(free_port(), free_port()) for _ in range(copies)]
         self.sim_port = free_port()
         self.sim = f"http://127.0.0.1:{self.sim_port}"
@@ -265,14 +231,21 @@ class Stack:
         self.copies = [Copy(self, number) for number in range(copies)]
         self.ctl("keyring", "create", self.folder / "keyring")
         self.ctl("migrate")
+        self.cluster.keep_migrated()
         self.watch()
         self.register_templates()
         self.start_sim(sim_options)
 
     # -- what it is made of
 
-    def make_cluster(self, folder, options):
-        return Cluster(folder, options)
+    def make_cluster(self, options):
+        """One of its own where it is to be another one."""
+        if options:
+            return Cluster(self.cluster_folder(), options)
+        return Shared.take()
+
+    def cluster_folder(self):
+        return str(self.folder / "pg")
 
     def watch(self):
         transitions.watch(self)
@@ -384,13 +357,7 @@ callback-secret-file = {self.folder}/callback
 
     def sql(self, text):
         """Rows as lists of text."""
-        run = subprocess.run(
-            [PSQL, "-X", "-q", "-A", "-t", "-F", "\t", "-v",
-             "ON_ERROR_STOP=1", "-d", self.dsn, "-c", text], text=True,
-            capture_output=True, check=False)
-        if run.returncode != 0:
-            raise RuntimeError(run.stderr.strip())
-        return [line.split("\t") for line in run.stdout.splitlines()]
+        return self.database.query(text)
 
     def number(self, text):
         return int(self.sql(text)[0][0])
@@ -448,7 +415,11 @@ callback-secret-file = {self.folder}/callback
             ensure_ascii=False))
         assert status == 200, (status, answer)
 
-    def settle_replies(self, limit_s=20):
+    def settle_replies(self, limit_s=20, count=0):
+        """count: what the simulator pushes may be on its way still."""
+        wait_until(lambda: self.number(
+            "SELECT count(*) FROM inbox WHERE type = 2") >= count, limit_s,
+            "replies have come")
         wait_until(lambda: self.number(
             "SELECT count(*) FROM inbox WHERE type = 2 AND state = 0") == 0,
             limit_s, "replies are worked on")
@@ -501,7 +472,8 @@ callback-secret-file = {self.folder}/callback
             self.sim_process.terminate()
             self.sim_process.wait()
         transitions.add_to_file(self)
-        self.cluster.close()
+        self.database.close()
+        self.cluster.close(self.failed or bool(hits))
         shutil.rmtree(self.folder, ignore_errors=True)
         for hit in hits:
             print(f"# leak: {hit}")

@@ -9,7 +9,9 @@ import sys
 import tempfile
 
 import leaks
-from stack import PSQL, Cluster, Tap
+import postgres
+from cluster import Cluster
+from stack import Tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -26,6 +28,7 @@ class Site:
         os.chmod(self.folder, 0o755)    # the cluster's owner must get in
         self.cluster = Cluster(os.path.join(self.folder, "c"))
         self.dsn = self.cluster.dsn
+        self.database = postgres.Connections(self.dsn)
         self.configuration = self.write("adherd.conf", f"""[adherd]
 database = {self.dsn}
 keyring-file = {self.folder}/keyring
@@ -41,6 +44,7 @@ keyring-file = {self.folder}/keyring
             [("stderr of adherctl", "".join(self.errors).encode())],
             leaks.server_logs(self.cluster.folder),
             leaks.ring_secrets(os.path.join(self.folder, "keyring")))
+        self.database.close()
         self.cluster.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         # a test that failed says why
@@ -74,14 +78,7 @@ keyring-file = {self.folder}/keyring
 
     def sql(self, text):
         """The rows of a query, as lists of text; None for NULL."""
-        done = subprocess.run(
-            [PSQL, "-XAtq", "-F", "\x1f",
-             "-P", "null=\x01", "-v", "ON_ERROR_STOP=1", "-c", text,
-             self.dsn], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return [[None if field == "\x01" else field
-                 for field in line.split("\x1f")]
-                for line in done.stdout.splitlines()]
+        return self.database.query(text, None)
 
     def value(self, text):
         return self.sql(text)[0][0]

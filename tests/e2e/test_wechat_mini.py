@@ -116,7 +116,7 @@ def test_what_is_told_in_json_counts_the_same():
         wait_until(lambda: sorted(
             left for _, left in stack.credits()) == [0, 1], 10, "taken back")
         push(stack, "text", text="1")
-        stack.settle_replies()
+        stack.settle_replies(count=1)
         assert stack.number("SELECT count(*) FROM reply") == 1
 
 

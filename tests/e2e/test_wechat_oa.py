@@ -249,7 +249,7 @@ def test_a_reply_is_answered_in_the_window_that_it_opens():
         stack.move_clock(DUE)
         reach(stack, {DELIVERED: 1}, "delivered")
         push(stack, "text", text="1")
-        stack.settle_replies()
+        stack.settle_replies(count=1)
         labels = stack.sql("SELECT labels, asked_kind FROM reply")
         assert len(labels) == 1 and labels[0][1] == "2", labels
         wait_until(lambda: len(stack.entries()) == 2, 20, "the answer")

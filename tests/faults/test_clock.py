@@ -13,8 +13,9 @@ import time
 import zoneinfo
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from cluster import Cluster  # noqa: E402
 from fault_table import from_stack, record  # noqa: E402
-from stack import (Cluster, Stack, Tap, consent, get_json,  # noqa: E402
+from stack import (Stack, Tap, consent, get_json,  # noqa: E402
                    patient, prescription, refill_patients, wait_until)
 from test_service import FAKETIME, WallClock, stays, sweep_faketime  # noqa: E402
 
@@ -47,7 +48,7 @@ class FakedCluster(Cluster):
     def move(self, step):
         self.path.write_text(step + "\n", encoding="utf-8")
 
-    def run(self, verb, *arguments):
+    def call(self, verb, *arguments):
         faked = {"LD_PRELOAD": FAKETIME[0], "FAKETIME_NO_CACHE": "1",
                  "FAKETIME_TIMESTAMP_FILE": str(self.path),
                  "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -56,7 +57,7 @@ class FakedCluster(Cluster):
         before = dict(os.environ)
         os.environ.update(faked)
         try:
-            return super().run(verb, *arguments)
+            return super().call(verb, *arguments)
         finally:
             os.environ.clear()
             os.environ.update(before)
@@ -72,8 +73,8 @@ class FakedStack(Stack):
                          sim_options=("--retry-scale", "0.05"), **options)
         self.wall = WallClock(self)
 
-    def make_cluster(self, folder, options):
-        return FakedCluster(folder, options)
+    def make_cluster(self, options):
+        return FakedCluster(self.cluster_folder(), options)
 
     def move_all(self, step, database=True, daemon=True):
         if database:

@@ -18,6 +18,7 @@ import time
 import urllib.error
 import urllib.request
 
+from cluster import Cluster
 from fault_table import from_stack, record
 from promises import alone
 from faults import (BUSY_S, LEASE_S, PSQL, SEED, SETTINGS, FaultStack, Rival,
@@ -514,8 +515,8 @@ class FullStack(FaultStack):
         self.disk = None
         super().__init__(**options)
 
-    def make_cluster(self, folder, options):
-        base = pathlib.Path(folder)
+    def make_cluster(self, options):
+        base = pathlib.Path(self.cluster_folder())
         base.mkdir(mode=0o711)
         (base / "made-by").write_text("adherd local-cluster 1\n",
                                       encoding="utf-8")
@@ -526,7 +527,7 @@ class FullStack(FaultStack):
                         "size=64m,mode=0700,uid=postgres,gid=postgres",
                         "tmpfs", disk], check=True)
         self.disk = disk
-        return super().make_cluster(folder, options)
+        return Cluster(self.cluster_folder(), options)
 
     def is_settled(self):
         """A server that recovers while room is made may still give up."""

@@ -15,7 +15,7 @@ from stack import Tap  # noqa: E402
 
 ROWS = 20000
 FILES = sorted((ROOT / "daemon/sql").glob("*.sql"))
-# PREPARE in psql takes no transaction command
+# no transaction command can be prepared by a statement
 TRANSACTION = {"begin", "commit", "rollback"}
 HOT = re.compile(
     r"agenda_(claim.*|store|lock|touch|wake|set_aside)$|dossier_load$"
@@ -124,7 +124,8 @@ def statement(path):
 
 
 def prepare(path):
-    return f"PREPARE {path.stem} AS {statement(path)};\n"
+    return ("DEALLOCATE ALL; "
+            f"PREPARE {path.stem} AS {statement(path)};\n")
 
 
 def failures(paths, check):
