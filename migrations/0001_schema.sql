@@ -521,6 +521,19 @@ CREATE TABLE notice (
 	PRIMARY KEY (bucket, patient_id, told_at, task_bucket, task_patient_id,
 		task_on, task_kind, task_source, task_slot)
 );
+-- Those whose message left, or may have, and whose task nobody took.
+CREATE VIEW notice_open AS
+SELECT n.*
+FROM notice n
+JOIN task t ON t.bucket = n.task_bucket AND t.patient_id = n.task_patient_id
+	AND t.occurrence_on = n.task_on AND t.kind = n.task_kind
+	AND t.source = n.task_source AND t.slot = n.task_slot
+WHERE t.done_at IS NULL AND t.taken_at IS NULL AND EXISTS (
+	SELECT FROM delivery d
+	WHERE d.bucket = n.bucket AND d.patient_id = n.patient_id
+		AND d.occurrence_on = (n.told_at AT TIME ZONE 'UTC')::date
+		AND d.kind = 5 AND d.due_at = n.told_at
+		AND d.state IN (1, 3, 6, 7, 9));
 -- What patients wrote, and what it was taken for.
 CREATE TABLE reply (
 	bucket       smallint NOT NULL,

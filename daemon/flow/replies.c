@@ -399,6 +399,7 @@ take_numbers(const struct db_result *result, void *arg)
 		    arena_text(replies->work.arena, db_text(result, row, 3));
 		person->held = db_bool(result, row, 4);
 		person->role = (enum care_role)db_i64(result, row, 5);
+		person->told = db_bool(result, row, 6);
 	}
 }
 
@@ -448,6 +449,8 @@ load_people(struct replies *replies)
 	reply_keys(&replies->work, unit);
 	db_unit_add(unit, "reply_numbers", take_numbers, replies);
 	reply_keys(&replies->work, unit);
+	db_param_at(unit, replies->work.received_at - REPLY_TOLD_US);
+	db_param_at(unit, replies->work.received_at);
 	db_unit_add(unit, "reply_recent", take_answers, replies);
 	reply_keys(&replies->work, unit);
 	db_param_at(unit, replies->work.received_at - REPLY_QUESTION_US);

@@ -23,6 +23,7 @@ struct reply_person { /* whose address it is */
 	bool usable; /* its address was not given up: it may order, opt in */
 	bool held;   /* orders wait: unwell */
 	enum care_role role;
+	bool told; /* a member: of what nobody took yet */
 	const struct said *said;
 	uint32_t said_count;
 	int64_t answered_at[KIND_ANSWER + 1]; /* the last, of each kind */

@@ -406,7 +406,7 @@ reply_write_team(struct reply_work *work, const struct reply_person *member,
 	db_param_i64(unit, member->patient_id);
 	db_param_at(unit, work->received_at - REPLY_TOLD_US);
 	db_param_at(unit, work->received_at);
-	if (!may_answer(work, STAGE_TEAM_TAKEN))
+	if (!member->told || !may_answer(work, STAGE_TEAM_TAKEN))
 		return;
 	db_array_init(&bucket, DB_I16);
 	db_array_init(&patient_id, DB_I64);

@@ -1,14 +1,15 @@
--- A member of the care team answered: what that one was told of is taken.
+-- A member of the care team answered: what that one was told of is taken, if
+-- the message left and nobody else was quicker.
 -- $1 smallint     bucket of the member
 -- $2 bigint       patient id
 -- $3 timestamptz  told since then, care time
 -- $4 timestamptz  received, care time
 -- Returns nothing; the command tag counts.  Locks: the tasks, in key order.
--- Index: notice_pkey, task_pkey.
+-- Index: notice_pkey, task_pkey, delivery_pkey.
 WITH told AS MATERIALIZED (
 	SELECT t.bucket, t.patient_id, t.occurrence_on, t.kind, t.source, t.slot,
 		p.source_id
-	FROM notice n
+	FROM notice_open n
 	JOIN patient p ON p.bucket = n.bucket AND p.patient_id = n.patient_id
 	JOIN task t ON t.bucket = n.task_bucket
 		AND t.patient_id = n.task_patient_id

@@ -128,7 +128,7 @@ def test_what_comes_together_is_one_message():
         wait_until(lambda: stack.texts(NURSE), 20, "the nurse hears")
         first = len(stack.texts(NURSE))
         stack.move_clock("+2m")
-        stack.wait_looked_at()
+        wait_until(stack.at_rest, 20, "what was owed has left")
         assert 1 <= len(stack.texts(NURSE)) <= 2, stack.texts(NURSE)
         assert first == 1, first
         stack.hear(NURSE, "OK")
@@ -232,6 +232,33 @@ def test_nurse_who_is_a_patient_too():
         # whose word that is nobody can tell: the task is not taken by it
         stack.hear(1, "收到")
         assert stack.tasks()[0]["taken_by"] is None, stack.tasks()
+
+
+def test_word_takes_nothing_whose_message_did_not_leave():
+    with asked(2, team=("nurse",)) as stack:
+        stack.hear(1, "胸痛喘不上气")
+        stack.told(NURSE, EMERGENCY)
+        stack.move_clock("+2m")
+        stack.fault(fault="status", status=429, code="Throttling.User",
+                    message="x", retry_after="1", count=2)
+        stack.hear(2, "我胸口疼得厉害")
+        wait_until(lambda: stack.number(
+            "SELECT count(*) FROM delivery WHERE state = 5") == 2, 20,
+            "the answer and the notice are put off")
+        stack.hear(NURSE, "收到")
+        stack.told(NURSE, EMERGENCY, TAKEN)
+        assert sorted(str(t["taken_by"]) for t in stack.tasks()) == [
+            "None", "nurse-1"], stack.tasks()
+        stack.leap_to_retries()
+        stack.told(NURSE, EMERGENCY, TAKEN, EMERGENCY)
+        stack.hear(NURSE, "收到")
+        stack.told(NURSE, EMERGENCY, TAKEN, EMERGENCY, TAKEN)
+        assert [t["taken_by"] for t in stack.tasks()] == ["nurse-1"] * 2
+        # nothing is left to be taken, and nothing is claimed to be
+        stack.hear(NURSE, "收到")
+        stack.wait_looked_at()
+        assert stack.texts(NURSE)[-1].startswith(TAKEN)
+        assert len(stack.texts(NURSE)) == 4, stack.texts(NURSE)
 
 
 def test_team_hears_and_answers_by_wecom():
