@@ -192,7 +192,17 @@ seal_address_index(struct keyring *keyring, int32_t tenant_id,
     enum channel channel, const char *address, uint8_t out[16])
 {
 	const char *field = channel_word(channel);
+	struct buf lower = BUF_INIT(0);
 
 	assert(field != NULL);
-	keyring_index(keyring, tenant_id, field, address, out);
+	if (channel != CHANNEL_WECOM) {
+		keyring_index(keyring, tenant_id, field, address, out);
+		return;
+	}
+	for (const char *c = address; *c != '\0'; c++)
+		buf_char(&lower,
+		    *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c);
+	keyring_index(
+	    keyring, tenant_id, field, lower.bytes == 0 ? "" : lower.data, out);
+	buf_free(&lower);
 }

@@ -50,7 +50,10 @@ must_check const char *seal_open_token(struct keyring *keyring,
     int32_t tenant_id, const char *gateway, const uint8_t settings[32],
     const uint8_t *sealed, size_t bytes, struct arena *arena);
 
-/* contact.address_index: an address as its channel writes it (E.164, …). */
+/*
+ * contact.address_index: an address as its channel writes it (E.164, …).
+ * WeCom tells userids apart without regard to case: "ZhangSan" is "zhangsan".
+ */
 void seal_address_index(struct keyring *keyring, int32_t tenant_id,
     enum channel channel, const char *address, uint8_t out[16]);
 

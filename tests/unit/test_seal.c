@@ -109,6 +109,23 @@ test_index_is_the_same_within_tenant_and_channel_only(void **state)
 	assert_memory_not_equal(index, other, sizeof(index));
 }
 
+static void
+test_wecom_userids_are_one_whatever_their_case(void **state)
+{
+	struct world *w = *state;
+	uint8_t index[16], again[16];
+
+	seal_address_index(w->keyring, 7, CHANNEL_WECOM, "ZhangSan", index);
+	seal_address_index(w->keyring, 7, CHANNEL_WECOM, "zhangsAN", again);
+	assert_memory_equal(index, again, sizeof(index));
+	seal_address_index(w->keyring, 7, CHANNEL_WECOM, "zhangsi", again);
+	assert_memory_not_equal(index, again, sizeof(index));
+	/* an openid's case tells two people apart */
+	seal_address_index(w->keyring, 7, CHANNEL_WECHAT_OA, "oZ_a", index);
+	seal_address_index(w->keyring, 7, CHANNEL_WECHAT_OA, "oz_a", again);
+	assert_memory_not_equal(index, again, sizeof(index));
+}
+
 int
 main(void)
 {
@@ -119,6 +136,9 @@ main(void)
 		test_name_is_no_address, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		test_index_is_the_same_within_tenant_and_channel_only, set_up,
+		tear_down),
+	    cmocka_unit_test_setup_teardown(
+		test_wecom_userids_are_one_whatever_their_case, set_up,
 		tear_down),
 	};
 
