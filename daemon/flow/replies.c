@@ -411,7 +411,7 @@ take_answer(struct replies *replies, struct reply_person *person,
 	int64_t at = db_at(result, row, 4);
 
 	if (db_bool(result, row, 5) && kind > 0 && kind <= KIND_ANSWER &&
-	    db_i64(result, row, 2) == person->contact_no &&
+	    reply_is_at(person, (int32_t)db_i64(result, row, 2)) &&
 	    at > person->answered_at[kind])
 		person->answered_at[kind] = at;
 	person->ordered |= db_bool(result, row, 7);
@@ -461,6 +461,17 @@ load_people(struct replies *replies)
 
 /* ---- whose it is ---- */
 
+/* A second row of the patient, such as the guardian's of the same phone. */
+static void
+add_contact(
+    struct reply_person *person, const struct db_result *result, int row)
+{
+	if (person->also_count == COUNT(person->also))
+		return;
+	person->also[person->also_count++] = (int32_t)db_i64(result, row, 2);
+	person->usable |= db_bool(result, row, 5);
+}
+
 /* Several rows of one patient: the own one goes first. */
 static void
 take_people(const struct db_result *result, void *arg)
@@ -468,10 +479,12 @@ take_people(const struct db_result *result, void *arg)
 	struct replies *replies = arg;
 
 	for (int row = 0; row < db_rows(result); row++) {
-		struct reply_person *person;
+		struct reply_person *person = find_person(replies, result, row);
 
-		if (find_person(replies, result, row) != NULL)
+		if (person != NULL) {
+			add_contact(person, result, row);
 			continue;
+		}
 		person = list_add(&replies->work.people);
 		*person = (struct reply_person){
 		    .bucket = (int16_t)db_i64(result, row, 0),

@@ -32,6 +32,15 @@ reply_keys(struct reply_work *work, struct db_unit *unit)
 	db_array_free(&patient_id);
 }
 
+bool
+reply_is_at(const struct reply_person *person, int32_t contact_no)
+{
+	for (uint32_t i = 0; i < person->also_count; i++)
+		if (person->also[i] == contact_no)
+			return true;
+	return person->contact_no == contact_no;
+}
+
 /* A message about something that waits for a word, to this address. */
 static bool
 is_question(
@@ -39,7 +48,7 @@ is_question(
 {
 	return said->leads && !said->task && said->kind != KIND_ANSWER &&
 	       said->channel != CHANNEL_NONE &&
-	       said->contact_no == person->contact_no &&
+	       reply_is_at(person, said->contact_no) &&
 	       said->state != DELIVERY_REJECTED &&
 	       said->state != DELIVERY_HELD && said->at <= now &&
 	       said->at > now - REPLY_QUESTION_US &&

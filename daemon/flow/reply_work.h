@@ -12,12 +12,15 @@
  * address, what it means.  Everything lives in the arena.
  */
 #define REPLY_QUESTION_US (48 * HOUR_US) /* so long is a question open */
+#define REPLY_CONTACTS_MAX 4             /* beside the first */
 #define REPLY_TOLD_US DAY_US /* what the team was told, a word is about */
 
 struct reply_person { /* whose address it is */
 	int16_t bucket;
 	int64_t patient_id;
-	int32_t contact_no;
+	int32_t contact_no;               /* of several, the patient's own */
+	int32_t also[REPLY_CONTACTS_MAX]; /* the patient's others with it */
+	uint32_t also_count;
 	enum channel channel;
 	enum owner owner;
 	bool usable; /* its address was not given up: it may order, opt in */
@@ -66,6 +69,8 @@ struct reply_work {
 };
 
 /* ---- reply_person.c ---- */
+/* Is this contact of theirs the one that wrote, or one of the same address? */
+bool reply_is_at(const struct reply_person *person, int32_t contact_no);
 /* The messages of the last 48 hours that wait for a word, one a kind. */
 void reply_find_questions(struct reply_person *person, int64_t now);
 /* The only one with the code that was dialled; NULL: none, or not one. */

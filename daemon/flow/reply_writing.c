@@ -57,9 +57,12 @@ add_bad_contact(struct db_unit *unit, const struct reply_person *person)
 	db_array_init(&bucket, DB_I16);
 	db_array_init(&patient_id, DB_I64);
 	db_array_init(&contact_no, DB_I32);
-	db_array_i64(&bucket, person->bucket);
-	db_array_i64(&patient_id, person->patient_id);
-	db_array_i64(&contact_no, person->contact_no);
+	for (uint32_t i = 0; i <= person->also_count; i++) {
+		db_array_i64(&bucket, person->bucket);
+		db_array_i64(&patient_id, person->patient_id);
+		db_array_i64(&contact_no,
+		    i == 0 ? person->contact_no : person->also[i - 1]);
+	}
 	db_unit_add(unit, "contact_bad", NULL, NULL);
 	db_param_array(unit, &bucket);
 	db_param_array(unit, &patient_id);
@@ -198,8 +201,8 @@ may_answer(const struct reply_work *work, enum stage stage)
 
 	for (size_t i = 0; i < work->people.count; i++)
 		for (uint32_t k = 0; k < people[i].said_count; k++)
-			count += people[i].said[k].contact_no ==
-				     people[i].contact_no &&
+			count += reply_is_at(&people[i],
+				     people[i].said[k].contact_no) &&
 				 answer_counts(&people[i].said[k], stage,
 				     work->received_at);
 	return count < ANSWERS_A_DAY;

@@ -130,6 +130,31 @@ def test_order_of_nobody_knows_whom_is_none():
         stack.answered(1, HANDED_OVER, HANDED_OVER)
 
 
+def test_number_of_child_and_guardian_is_one():
+    people = refill_patients(1)
+    people[0]["birthDate"] = "2015-06-01"
+    people[0]["contact"] = [{
+        "relationship": [{"coding": [{
+            "system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode",
+            "code": "MTH"}]}],
+        "telecom": people[0]["telecom"]}]
+    people[1]["performer"] = [{"reference": "RelatedPerson/mother"}]
+    people.append({"resourceType": "RelatedPerson", "id": "mother",
+                   "patient": {"reference": "Patient/p1"},
+                   "relationship": [{"coding": [{
+                       "system": "http://terminology.hl7.org/CodeSystem/"
+                       "v3-RoleCode", "code": "MTH"}]}]})
+    with asked(people=people) as stack:
+        assert stack.number("SELECT count(*) FROM contact") == 2
+        # it is the guardian's address that was written to
+        stack.hear(1, "1")
+        stack.answered(1, "续药申请已收到")
+        assert stack.tasks(1), "the order waits"
+        stack.hear(1, "你发错人了，我不认识他")
+        assert stack.number(
+            "SELECT count(*) FROM contact WHERE usable") == 0
+
+
 def test_number_that_was_given_up_orders_nothing():
     with asked() as stack:
         stack.hear(1, "你发错人了，我不认识他")
