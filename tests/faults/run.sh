@@ -3,9 +3,9 @@
 # run.sh BUILD SANITIZED: every test of faults on a build with -DADHERD_FAULTS,
 # the n-th failures on one with sanitizers (BUILDsan) as well; then what nobody
 # reached, and the table of what was recorded; at last everything end to end on
-# SANITIZED, a build without faults but with sanitizers.  Most of them wait, so two run at a
-# time; what measures delays or fills both cores runs alone.  FAULT_SEED
-# repeats a run.
+# SANITIZED, a build without faults but with sanitizers.  Most of them wait, so
+# several run at a time; what measures delays or fills both cores runs alone.
+# FAULT_SEED repeats a run.
 set -eu
 
 here=$(dirname "$0")
@@ -41,21 +41,22 @@ group() {
 }
 
 alone='lanes lives'
-beside='nth points process database states'
+# those that take minutes begin first
+long='clinic_days points process flow other_gateways'
 # shellcheck disable=SC2086 # lists of words
-others_of=$(path $alone $beside)
-first=
+long_ones=$(path $long)
+# shellcheck disable=SC2086
+others_of=$(path $alone $long)
+rest=
 for program in "$here"/test_*.py; do
-	case $others_of in *"$program"*) ;; *) first="$first $program" ;; esac
+	case $others_of in *"$program"*) ;; *) rest="$rest $program" ;; esac
 done
 
-# shellcheck disable=SC2086,SC2016,SC2046 # lists of words; expanded over there
-setsid sh -c 'run=$1; shift; "$run" -c "$@"
-	BUILD=${BUILD}san "$run" -c -v sanitizers "$1"' - \
-    "$top/tests/run.sh" $(path $beside) >"$second" 2>&1 &
+BUILD=${BUILD}san setsid "$top/tests/run.sh" -c -v sanitizers \
+    "$here/test_nth.py" >"$second" 2>&1 &
 others=$!
-# shellcheck disable=SC2086 # a list of words
-group $first
+# shellcheck disable=SC2086 # lists of words
+group -j 3 $long_ones $rest
 wait "$others" || :
 others=
 tee -a "$out" <"$second"

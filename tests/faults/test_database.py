@@ -18,12 +18,12 @@ import time
 import urllib.error
 import urllib.request
 
-from cluster import Cluster
 from fault_table import from_stack, record
 from promises import alone
 from faults import (BUSY_S, LEASE_S, PSQL, SEED, SETTINGS, FaultStack, Rival,
                     cpu_s, died, get_json, in_time, main, psql, run_psql,
                     signalled, wait_until)
+from cluster import Cluster
 
 AWAY_S = int(os.environ.get("FAULT_AWAY_S", 30))
 BIN = pathlib.Path(PSQL).parent
