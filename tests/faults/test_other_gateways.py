@@ -440,7 +440,10 @@ EVERYTHING = "SELECT " + ", ".join(
 
 def forged(stack):
     """Refused, and nothing but a counter changes."""
-    wait_until(stack.at_rest, 20, "at rest")
+    # no receipt of an answer comes in between
+    wait_until(lambda: stack.at_rest() and stack.number(
+        "SELECT count(*) FROM delivery WHERE state IN (1, 3) AND "
+        "gateway = 'sms'") == 0, 20, "at rest")
     before, counted = stack.sql(EVERYTHING), callbacks_counted(stack)
     words = wechat_words(stack.kind, MsgId=99, Content="退订")
     url, sms_url = stack.callback_url("wechat"), stack.callback_url()
