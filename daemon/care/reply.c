@@ -412,6 +412,35 @@ forget_answers(struct sense *sense)
 	sense->slots.later = false;
 }
 
+/* What no rule understood, and what rules may have missed or mistaken. */
+static void
+sense_likely(struct sense *sense, const struct reply_text *cut,
+    enum reply_context context)
+{
+	static const enum reply_label grave[] = {
+	    REPLY_ADVERSE_EVENT, REPLY_OPT_OUT};
+	struct reply_odds odds;
+	enum reply_label label;
+	uint32_t found;
+
+	if (!reply_likely_weigh(
+		&sense->rules->likely, cut, context, sense->arena, &odds))
+		return;
+	if (reply_likely_denies(&odds, sense_labels(sense)))
+		drop(sense, REPLY_OPT_OUT);
+	if (reply_likely_denies_order(&odds, context))
+		drop(sense, REPLY_REFILL_YES);
+	found = sense_labels(sense);
+	if (found == 0) {
+		if (reply_likely_guess(&odds, &label))
+			sense_add(sense, label, likely_rule);
+		return;
+	}
+	for (unsigned i = 0; i < COUNT(grave); i++)
+		if (reply_likely_adds(&odds, found, grave[i]))
+			sense_add(sense, grave[i], likely_rule);
+}
+
 void
 reply_understand(const struct reply_rules *rules, const char *text,
     size_t bytes, const struct reply_question *question, struct arena *arena,
@@ -419,14 +448,14 @@ reply_understand(const struct reply_rules *rules, const char *text,
 {
 	struct reply_text cut;
 	struct sense sense;
-	enum reply_label likely;
-	bool courteous;
+	bool courteous, menu;
 
 	*reply = (struct reply){.intent_count = 0};
 	reply_text_read(text, bytes, arena, &cut);
 	courteous = trim_courtesy(rules, &cut, arena);
 	sense_init(&sense, rules, arena);
-	if (!sense_menu(&sense, &cut, question->context)) {
+	menu = sense_menu(&sense, &cut, question->context);
+	if (!menu) {
 		struct sense items = sense;
 		bool several = question->context == REPLY_ON_MULTI &&
 			       sense_items(&items, &cut, question);
@@ -447,10 +476,9 @@ reply_understand(const struct reply_rules *rules, const char *text,
 	/* yet beside what nobody understood it is all there is */
 	if (courteous && sense_labels(&sense) == 0)
 		sense_add(&sense, REPLY_THANKS_OR_CHITCHAT, "courtesy");
-	if (sense_labels(&sense) == 0 &&
-	    reply_likely_guess(
-		&rules->likely, &cut, question->context, arena, &likely))
-		sense_add(&sense, likely, likely_rule);
+	/* what was picked from the menu is meant so */
+	if (!menu || sense_labels(&sense) == 0)
+		sense_likely(&sense, &cut, question->context);
 	settle(&sense);
 	settle_slots(&sense);
 	write_intents(&sense, question->context, reply);

@@ -15,6 +15,11 @@
 #define LIKELY_LEAST 0.3
 #define GRAVE_LEAST 0.5
 #define EMERGENCY_LEAST 0.75
+#define ADDED_LEAST 0.6 /* beside what rules found */
+/* a refusal in fewer words is a code, or as good as one */
+#define DENIED_WORDS_LEAST 6
+#define DENIED_BELOW 0.005
+#define BIT(label) (UINT32_C(1) << (label))
 
 struct entry {
 	uint64_t feature; /* its hash */
@@ -211,19 +216,27 @@ weigh(const struct reply_likely *likely, uint64_t feature, double *scores)
  * for the menu, and what only looks like a label is not likely it.
  */
 static bool
-has_words(const struct reply_text *text, uint32_t *barred)
+count_words(const struct reply_text *text, struct reply_odds *odds)
 {
-	bool any = false;
-
-	*barred = 0;
 	for (size_t i = 0; i < text->count; i++) {
 		enum reply_token_kind kind = text->tokens[i].kind;
 
-		*barred |= text->tokens[i].hidden;
-		any = any || kind == TOKEN_HAN || kind == TOKEN_WORD ||
-		      kind == TOKEN_SYMBOL;
+		odds->barred |= text->tokens[i].hidden;
+		odds->words += kind == TOKEN_HAN || kind == TOKEN_WORD ||
+			       kind == TOKEN_SYMBOL;
 	}
-	return any;
+	return odds->words > 0;
+}
+
+static unsigned
+best_of(const struct reply_odds *odds)
+{
+	unsigned best = 0;
+
+	for (unsigned i = 1; i < REPLY_LABEL_COUNT; i++)
+		if (odds->of[i] > odds->of[best])
+			best = i;
+	return best;
 }
 
 /* The probability that it needs. */
@@ -240,31 +253,72 @@ least(enum reply_label label)
 }
 
 bool
-reply_likely_guess(const struct reply_likely *likely,
+reply_likely_weigh(const struct reply_likely *likely,
     const struct reply_text *text, enum reply_context context,
-    struct arena *arena, enum reply_label *label)
+    struct arena *arena, struct reply_odds *odds)
 {
 	/* with both ends, each token has one of each length and one more */
 	struct hashes hashes = {
 	    .list = arena_array(arena,
 		1 + (TOKENS_MAX + 2) * (LIKELY_TOKENS + 1), sizeof(uint64_t))};
-	double scores[REPLY_LABEL_COUNT] = {0}, sum = 0;
-	unsigned best = 0;
-	uint32_t barred;
+	double most, sum = 0;
 
-	if (!has_words(text, &barred))
+	*odds = (struct reply_odds){.words = 0};
+	if (!count_words(text, odds))
 		return false;
 	reply_likely_features(text, context, note, &hashes);
 	qsort(hashes.list, hashes.count, sizeof(uint64_t), compare_hashes);
 	for (size_t i = 0; i < hashes.count; i++)
 		if (i == 0 || hashes.list[i] != hashes.list[i - 1])
-			weigh(likely, hashes.list[i], scores);
-	for (unsigned i = 1; i < REPLY_LABEL_COUNT; i++)
-		if (scores[i] > scores[best])
-			best = i;
+			weigh(likely, hashes.list[i], odds->of);
+	most = odds->of[best_of(odds)];
 	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
-		sum += exp(scores[i] - scores[best]);
+		sum += odds->of[i] = exp(odds->of[i] - most);
+	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
+		odds->of[i] /= sum;
+	return true;
+}
+
+bool
+reply_likely_guess(const struct reply_odds *odds, enum reply_label *label)
+{
+	unsigned best = best_of(odds);
+
 	*label = (enum reply_label)best;
-	return *label != REPLY_UNCLEAR && (barred >> best & 1) == 0 &&
-	       1 / sum >= least(*label);
+	return *label != REPLY_UNCLEAR && (odds->barred & BIT(best)) == 0 &&
+	       odds->of[best] >= least(*label);
+}
+
+bool
+reply_likely_adds(
+    const struct reply_odds *odds, uint32_t found, enum reply_label label)
+{
+	uint32_t otherwise =
+	    label == REPLY_ADVERSE_EVENT
+		? BIT(REPLY_EMERGENCY) | BIT(REPLY_DECEASED)
+		: BIT(REPLY_WRONG_NUMBER) | BIT(REPLY_DECEASED) |
+		      BIT(REPLY_OPT_OUT_TOPIC) | BIT(REPLY_OPT_IN);
+
+	return (found & (otherwise | BIT(label))) == 0 &&
+	       (odds->barred & BIT(label)) == 0 &&
+	       odds->of[label] >= ADDED_LEAST;
+}
+
+bool
+reply_likely_denies(const struct reply_odds *odds, uint32_t found)
+{
+	/* what goes before it takes the likelihood from it */
+	return (found & BIT(REPLY_OPT_OUT)) != 0 &&
+	       (found & (BIT(REPLY_OPT_OUT) - 1)) == 0 &&
+	       odds->words >= DENIED_WORDS_LEAST &&
+	       odds->of[REPLY_OPT_OUT] < DENIED_BELOW;
+}
+
+bool
+reply_likely_denies_order(
+    const struct reply_odds *odds, enum reply_context context)
+{
+	return context != REPLY_ON_REFILL && context != REPLY_ON_MULTI &&
+	       odds->words >= DENIED_WORDS_LEAST &&
+	       odds->of[REPLY_REFILL_YES] < DENIED_BELOW;
 }

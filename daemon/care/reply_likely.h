@@ -34,14 +34,36 @@ void reply_likely_finish(struct reply_likely *likely, struct arena *arena);
 void reply_likely_features(const struct reply_text *text,
     enum reply_context context, void (*each)(void *arg, const char *feature),
     void *arg);
-/*
- * false: there is no word, or none is likely enough, or the likeliest is one
- * that a `hide` took words away from.  An order is never guessed; harm and
- * refusals, which have effects, must be as likely as all else together, and an
- * emergency three times so.
- */
-bool reply_likely_guess(const struct reply_likely *likely,
+/* How likely each label is by the words; together 1. */
+struct reply_odds {
+	double of[REPLY_LABEL_COUNT];
+	uint32_t barred; /* bits of labels: a `hide` took words from them */
+	size_t words;
+};
+/* false: there is no word. */
+bool reply_likely_weigh(const struct reply_likely *likely,
     const struct reply_text *text, enum reply_context context,
-    struct arena *arena, enum reply_label *label);
+    struct arena *arena, struct reply_odds *odds);
+/*
+ * Where no rule holds.  false: none is likely enough, or the likeliest is
+ * barred.  An order is never guessed; harm and refusals, which have effects,
+ * must be as likely as all else together, and an emergency three times so.
+ */
+bool reply_likely_guess(const struct reply_odds *odds, enum reply_label *label);
+/*
+ * Beside the labels that rules found (bits): harm that no rule saw, or a
+ * refusal, likelier than all else together.  Not beside what says otherwise: a
+ * part is refused, or the number is wrong.
+ */
+bool reply_likely_adds(
+    const struct reply_odds *odds, uint32_t found, enum reply_label label);
+/*
+ * Is the refusal that a rule found, in more than a few words, none?  Beside
+ * what goes before it (harm, a death, a wrong number) it always holds.
+ */
+bool reply_likely_denies(const struct reply_odds *odds, uint32_t found);
+/* And the order that a rule found where a refill was not asked about? */
+bool reply_likely_denies_order(
+    const struct reply_odds *odds, enum reply_context context);
 
 #endif

@@ -9,9 +9,9 @@ import math
 import random
 import sys
 
-EPOCHS, RATE, DECAY = 10, 0.15, 0.85
-REPLIES_LEAST = 3       # that have a feature
-WEIGHT_LEAST = 0.1
+EPOCHS, RATE, DECAY = 25, 0.5, 0.9
+REPLIES_LEAST = 2       # that have a feature
+WEIGHT_LEAST = 0.15
 LINE_BYTES = 78
 HEAD = """\
 # What no rule understands is guessed by the words below, each with its weight

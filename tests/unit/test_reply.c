@@ -249,10 +249,10 @@ a_wrong_rule_is_left_out_alone(void **state)
 
 /* What one table makes of a text. */
 static enum reply_label
-primary_by(const char *table, const char *text)
+primary_on(enum reply_context context, const char *table, const char *text)
 {
 	struct reply_file file = {"odd", table};
-	struct reply_question question = {.context = REPLY_ON_NONE};
+	struct reply_question question = {.context = context};
 	struct findings findings;
 	const struct reply_rules *some = load(&file, 1, &findings);
 	struct reply reply;
@@ -260,6 +260,12 @@ primary_by(const char *table, const char *text)
 	assert_int_equal(findings.error_count, 0);
 	reply_understand(some, text, strlen(text), &question, arena, &reply);
 	return reply.primary;
+}
+
+static enum reply_label
+primary_by(const char *table, const char *text)
+{
+	return primary_on(REPLY_ON_NONE, table, text);
 }
 
 /*
@@ -287,11 +293,61 @@ likeliest_label_is_guessed_by_its_odds(void **state)
 	    primary_by("likely question\n\t90 ^ a 0 | 90 b ? $ | 90 none:\n",
 		"a 17 b?"),
 	    REPLY_QUESTION);
-	/* a rule that holds is asked for nothing more */
+	/* a rule that holds is asked for no emergency more */
 	assert_int_equal(primary_by("rule a is taken\n\tqua\n\t= qua\nlikely "
 				    "emergency\n\t3000 qua\n",
 			     "qua"),
 	    REPLY_TAKEN);
+}
+
+/* p = 0.6 at w = ln 31.5 = 3.450. */
+static void
+harm_and_refusals_are_likely_beside_rules(void **state)
+{
+#define RULE(label) "rule a is " label "\n\tqua\n\t= qua\n"
+	(void)state;
+	assert_int_equal(
+	    primary_by(
+		RULE("taken") "likely adverse_event\n\t346 qua\n", "qua"),
+	    REPLY_ADVERSE_EVENT);
+	assert_int_equal(
+	    primary_by(
+		RULE("taken") "likely adverse_event\n\t344 qua\n", "qua"),
+	    REPLY_TAKEN);
+	assert_int_equal(
+	    primary_by(RULE("taken") "likely opt_out\n\t346 qua\n", "qua"),
+	    REPLY_OPT_OUT);
+	assert_int_equal(
+	    primary_by(RULE("opt_in") "likely opt_out\n\t900 qua\n", "qua"),
+	    REPLY_OPT_IN);
+	/* what a rule took its words from */
+	assert_int_equal(
+	    primary_by(RULE("taken") "hide b from adverse_event\n\tba\n\t= ba\n"
+				     "likely adverse_event\n\t900 qua\n",
+		"qua ba"),
+	    REPLY_TAKEN);
+	/* what was picked from a menu */
+	assert_int_equal(
+	    primary_on(REPLY_ON_DOSE, "likely adverse_event\n\t900 0\n", "1"),
+	    REPLY_TAKEN);
+}
+
+static void
+refusal_or_order_that_is_most_unlikely_is_none(void **state)
+{
+	static const char refusal[] =
+	    RULE("opt_out") "likely question\n\t900 b\n";
+	static const char order[] =
+	    RULE("refill_yes") "likely question\n\t900 b\n";
+
+	(void)state;
+	assert_int_equal(primary_by(refusal, "qua b c d e f"), REPLY_QUESTION);
+	/* a code is short */
+	assert_int_equal(primary_by(refusal, "qua b c d e"), REPLY_OPT_OUT);
+	assert_int_equal(primary_by(order, "qua b c d e f"), REPLY_QUESTION);
+	assert_int_equal(primary_on(REPLY_ON_REFILL, order, "qua b c d e f"),
+	    REPLY_REFILL_YES);
+#undef RULE
 }
 
 static void
@@ -545,6 +601,12 @@ main(void)
 		a_wrong_rule_is_left_out_alone, load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		likeliest_label_is_guessed_by_its_odds, load_embedded,
+		arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		harm_and_refusals_are_likely_beside_rules, load_embedded,
+		arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		refusal_or_order_that_is_most_unlikely_is_none, load_embedded,
 		arena_tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_only_likely_is_said_to_be,
 		load_embedded, arena_tear_down),

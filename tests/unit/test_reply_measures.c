@@ -223,19 +223,22 @@ replies_of_many_people_are_understood(void **state)
 	check("tests/replies/people.jsonl", 400, 0.98);
 }
 
+/* Written to be hard: much harm and refusing, and what sounds like it. */
+static void
+replies_that_sound_alike_are_understood(void **state)
+{
+	(void)state;
+	check("tests/replies/wards.jsonl", 500, 0.94);
+	check("tests/replies/towns.jsonl", 500, 0.88);
+}
+
 /* No rule was mended on these, and no weight was learned from them. */
 static void
 replies_that_are_held_out_are_understood(void **state)
 {
-	static const char path[] = "tests/replies/thirds.jsonl";
-	struct measures m;
-
 	(void)state;
-	measure_file(&m, path);
-	print_measures(&m, path);
-	assert_int_equal(m.records, 400);
-	assert_true(share(m.primary, m.records) >= 0.90);
-	assert_true(recall(&m, REPLY_EMERGENCY) >= 1);
+	check("tests/replies/thirds.jsonl", 400, 0.90);
+	check("tests/replies/streets.jsonl", 500, 0.93);
 }
 
 int
@@ -259,6 +262,9 @@ main(void)
 		replies_in_plain_words_are_understood, set_up, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		replies_of_many_people_are_understood, set_up, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		replies_that_sound_alike_are_understood, set_up,
+		arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		replies_that_are_held_out_are_understood, set_up,
 		arena_tear_down),
