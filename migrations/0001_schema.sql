@@ -511,7 +511,8 @@ CREATE INDEX task_escalation ON task ((kind = 5 AND slot <= 1), escalate_at)
 CREATE TABLE notice (
 	bucket           smallint NOT NULL,    -- of the member
 	patient_id       bigint NOT NULL,
-	told_at          timestamptz NOT NULL, -- care time
+	told_at          timestamptz NOT NULL, -- when the message was owed, care time
+	stage            smallint NOT NULL,    -- its text
 	task_bucket      smallint NOT NULL,
 	task_patient_id  bigint NOT NULL,
 	task_on          date NOT NULL,
@@ -532,8 +533,8 @@ WHERE t.done_at IS NULL AND t.taken_at IS NULL AND EXISTS (
 	SELECT FROM delivery d
 	WHERE d.bucket = n.bucket AND d.patient_id = n.patient_id
 		AND d.occurrence_on = (n.told_at AT TIME ZONE 'UTC')::date
-		AND d.kind = 5 AND d.due_at = n.told_at
-		AND d.state IN (1, 3, 6, 7, 9));
+		AND d.kind = 5 AND d.slot = n.stage AND d.due_at = n.told_at
+		AND (d.state IN (1, 3, 6, 7, 9) OR d.state = 5 AND d.repeated));
 -- What patients wrote, and what it was taken for.
 CREATE TABLE reply (
 	bucket       smallint NOT NULL,

@@ -140,7 +140,7 @@ escalation_owe(const struct care_member *member,
 		if (is_like(said, escalation, member->contact_no) &&
 		    said->state == DELIVERY_HELD && said->at <= *at &&
 		    said->at + ANSWER_VALID_US > now) {
-			*at = said->at > now ? said->at : now;
+			*at = said->at;
 			return false;
 		}
 	}

@@ -42,7 +42,7 @@ struct care_member {
 /*
  * When the member is written to: now, or within the hours of work, [08:00,
  * 20:00) of each day; the doctors' digest at 08:30.  What is owed already by
- * then covers it: false.  What was sent a moment ago (a minute if it is
+ * then covers it: false, and at is when that was owed.  What was sent a moment ago (a minute if it is
  * urgent, else an hour) has the next one wait, so that they go together.
  */
 bool escalation_owe(const struct care_member *member,

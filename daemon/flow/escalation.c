@@ -252,6 +252,7 @@ tell(struct escalations *e)
 	db_unit_add(unit, "notice_store", NULL, NULL);
 	add_keys(e, unit);
 	db_param_array(unit, &told_at);
+	db_param_i16(unit, (int16_t)e->escalation.stage);
 	tasks_params(&e->tasks, unit);
 	db_array_free(&told_at);
 	add_escalated(e, unit, e->rung + 1,

@@ -1,5 +1,5 @@
 -- A member of the care team answered: what that one was told of is taken, if
--- the message left and nobody else was quicker.
+-- the message left, or may have, and nobody else was quicker.
 -- $1 smallint     bucket of the member
 -- $2 bigint       patient id
 -- $3 timestamptz  told since then, care time

@@ -261,6 +261,24 @@ def test_word_takes_nothing_whose_message_did_not_leave():
         assert len(stack.texts(NURSE)) == 4, stack.texts(NURSE)
 
 
+def test_word_takes_all_that_a_message_told_of_though_it_was_late():
+    with asked(2, team=("nurse",)) as stack:
+        stack.fault(fault="status", status=429, code="Throttling.User",
+                    message="x", retry_after="5", count=1)
+        # the answer closes the gateway, the message to the nurse waits
+        stack.hear(1, "胸痛喘不上气")
+        wait_until(lambda: [t["told"] for t in stack.tasks()] == [1], 20,
+                   "the nurse is owed a message")
+        stack.hear(2, "我胸口疼得厉害")
+        wait_until(lambda: [t["told"] for t in stack.tasks()] == [1, 1], 20,
+                   "of the other one, too")
+        assert not stack.texts(NURSE)
+        stack.leap_to_retries()
+        stack.told(NURSE, EMERGENCY)
+        stack.hear(NURSE, "收到")
+        assert [t["taken_by"] for t in stack.tasks()] == ["nurse-1"] * 2
+
+
 def test_team_hears_and_answers_by_wecom():
     with asked(kind=WeComTeam) as stack:
         stack.hear(1, "胸痛喘不上气")

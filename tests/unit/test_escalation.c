@@ -164,8 +164,8 @@ static void
 what_a_message_covers_is_told_by_it(void **state)
 {
 	struct escalation task = rung(KIND_ANSWER, REPLY_QUESTION, 0);
-	struct said said = answer_owe(
-	    1, STAGE_TEAM_TASKS, 1, at("2026-03-03T08:00:00+08:00"));
+	struct said said =
+	    answer_owe(1, STAGE_TEAM_TASKS, 1, at("2026-03-03T08:00:00+08:00"));
 	struct care_member member = {.zone = zone_open("Asia/Shanghai"),
 	    .contact_no = 1,
 	    .said = &said,
@@ -176,10 +176,10 @@ what_a_message_covers_is_told_by_it(void **state)
 	assert_false(escalation_owe(
 	    &member, &task, at("2026-03-02T23:00:00+08:00"), &instant));
 	assert_int_equal(instant, at("2026-03-03T08:00:00+08:00"));
-	/* late: it goes now */
+	/* late, and still that message: it is known by when it was owed */
 	assert_false(escalation_owe(
 	    &member, &task, at("2026-03-03T08:10:00+08:00"), &instant));
-	assert_int_equal(instant, at("2026-03-03T08:10:00+08:00"));
+	assert_int_equal(instant, at("2026-03-03T08:00:00+08:00"));
 	/* given up in this very minute: it says nothing any more */
 	assert_true(escalation_owe(
 	    &member, &task, at("2026-03-03T09:00:00+08:00"), &instant));
