@@ -17,11 +17,13 @@ MIGRATED = "adherd_migrated"
 # what outlives a database
 TRACES = """SELECT (SELECT count(*) FROM pg_roles WHERE rolname NOT LIKE 'pg_%'
   AND rolname NOT IN ('postgres', 'adherd'))
+  + (SELECT count(*) FROM pg_database WHERE datname NOT IN ('postgres',
+     'template0', 'template1', 'adherd', 'adherd_migrated'))
   + (SELECT count(*) FROM pg_db_role_setting)
   + (SELECT count(*) FROM pg_replication_slots)
   + (SELECT count(*) FROM pg_prepared_xacts)
   + (SELECT count(*) FROM pg_stat_replication)
-  + (SELECT count(*) FROM pg_settings
+  + (SELECT count(*) FROM pg_file_settings
      WHERE sourcefile LIKE '%postgresql.auto.conf')"""
 
 
@@ -98,9 +100,10 @@ class Cluster:
 class Shared(Cluster):
     """One that goes from stack to stack."""
 
-    free = []
+    free, made = [], []
 
     def __init__(self):
+        self.made.append(self)
         self.home = tempfile.mkdtemp(prefix="adherd-e2e-pg.")
         os.chmod(self.home, 0o711)      # the cluster's owner must get in
         super().__init__(os.path.join(self.home, "pg"))
@@ -117,6 +120,7 @@ class Shared(Cluster):
         return cls()
 
     def destroy(self):
+        self.made.remove(self)
         super().close()
         shutil.rmtree(self.home, ignore_errors=True)
 
@@ -132,6 +136,10 @@ class Shared(Cluster):
 
 
 @atexit.register
-def destroy_free():
-    while Shared.free:
-        Shared.free.pop().destroy()
+def destroy_all():
+    """Those that a stack left half-made, too."""
+    for cluster in list(Shared.made):
+        try:
+            cluster.destroy()
+        except subprocess.CalledProcessError as error:
+            print(f"# {cluster.home} stays: {error}")

@@ -17,6 +17,7 @@ for name, result, arguments in (
         ("PQconsumeInput", ctypes.c_int, [ctypes.c_void_p]),
         ("PQerrorMessage", ctypes.c_char_p, [ctypes.c_void_p]),
         ("PQsendQuery", ctypes.c_int, [ctypes.c_void_p, ctypes.c_char_p]),
+        ("PQisBusy", ctypes.c_int, [ctypes.c_void_p]),
         ("PQgetResult", ctypes.c_void_p, [ctypes.c_void_p]),
         ("PQresultStatus", ctypes.c_int, [ctypes.c_void_p]),
         ("PQntuples", ctypes.c_int, [ctypes.c_void_p]),
@@ -55,17 +56,30 @@ class Connection:
         """Nothing is due on an idle connection but its end, or a notice."""
         if not self.handle or LIBPQ.PQstatus(self.handle) != CONNECTION_OK:
             return True
-        while select.select([LIBPQ.PQsocket(self.handle)], [], [], 0)[0]:
+        while self.readable(0):
             if not LIBPQ.PQconsumeInput(self.handle):
                 return True
         return False
+
+    def readable(self, limit_ms):
+        poll = select.poll()
+        poll.register(LIBPQ.PQsocket(self.handle), select.POLLIN)
+        return poll.poll(limit_ms)
+
+    def result(self):
+        """The next one, or None; signals are heard while it is waited for."""
+        while LIBPQ.PQisBusy(self.handle):
+            if (self.readable(1000)
+                    and not LIBPQ.PQconsumeInput(self.handle)):
+                break
+        return LIBPQ.PQgetResult(self.handle)
 
     def open(self):
         if not self.is_lost():
             return
         self.close()
         self.handle = LIBPQ.PQconnectdb(
-            f"{self.dsn} application_name=test "
+            f"{self.dsn} application_name=test connect_timeout=10 "
             "options='-c client_min_messages=error'".encode())
         if LIBPQ.PQstatus(self.handle) != CONNECTION_OK:
             raise RuntimeError(self.take_error())
@@ -84,7 +98,7 @@ class Connection:
         rows, error = [], None
         sent = LIBPQ.PQsendQuery(self.handle, text.encode())
         while sent:
-            result = LIBPQ.PQgetResult(self.handle)
+            result = self.result()
             if not result:
                 break
             status = LIBPQ.PQresultStatus(result)

@@ -23,6 +23,7 @@ from promises import alone
 from faults import (BUSY_S, LEASE_S, PSQL, SEED, SETTINGS, FaultStack, Rival,
                     cpu_s, died, get_json, in_time, main, psql, run_psql,
                     signalled, wait_until)
+import postgres
 from cluster import Cluster
 
 AWAY_S = int(os.environ.get("FAULT_AWAY_S", 30))
@@ -298,6 +299,7 @@ class FailoverStack(FaultStack):
     def follow(self):
         """Our own looks go to the new server, too."""
         self.dsn += " port=5433"
+        self.database = postgres.Connections(self.dsn)
 
 
 def test_fault_12_fail_over_to_a_synchronous_standby_loses_nothing():
