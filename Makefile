@@ -166,7 +166,7 @@ $(BUILD)/tests/adherd-%: $(BUILD)/tests/bench/%.o $(ROOMS)
 
 # weights of replies that no rule understands, learned from all labelled ones
 # but those that are held out to measure by
-LEARNED := $(filter-out $(addprefix tests/replies/,thirds.jsonl streets.jsonl),$(wildcard tests/replies/*.jsonl))
+LEARNED := $(filter-out $(addprefix tests/replies/,thirds.jsonl streets.jsonl porch.jsonl),$(wildcard tests/replies/*.jsonl))
 $(BUILD)/tests/features: $(BUILD)/tests/replies/features.o $(BUILD)/libcare.a $(BUILD)/libbase.a
 	@mkdir -p $(dir $@)
 	$(call say,LD $@)

@@ -412,7 +412,7 @@ forget_answers(struct sense *sense)
 	sense->slots.later = false;
 }
 
-/* What no rule understood, and what rules may have missed or mistaken. */
+/* What no rule understood, and what rules may have missed. */
 static void
 sense_likely(struct sense *sense, const struct reply_text *cut,
     enum reply_context context)
@@ -426,10 +426,6 @@ sense_likely(struct sense *sense, const struct reply_text *cut,
 	if (!reply_likely_weigh(
 		&sense->rules->likely, cut, context, sense->arena, &odds))
 		return;
-	if (reply_likely_denies(&odds, sense_labels(sense)))
-		drop(sense, REPLY_OPT_OUT);
-	if (reply_likely_denies_order(&odds, context))
-		drop(sense, REPLY_REFILL_YES);
 	found = sense_labels(sense);
 	if (found == 0) {
 		if (reply_likely_guess(&odds, &label))

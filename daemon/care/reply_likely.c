@@ -12,30 +12,28 @@
 #define TOKENS_MAX 200 /* of a reply; more is not weighed */
 #define TOKEN_BYTES_MAX 24
 #define FEATURE_BYTES_MAX (16 + LIKELY_TOKENS * (TOKEN_BYTES_MAX + 1))
-#define LIKELY_LEAST 0.3
-#define GRAVE_LEAST 0.5
-#define EMERGENCY_LEAST 0.75
-#define ADDED_LEAST 0.6 /* beside what rules found */
-/* a refusal in fewer words is a code, or as good as one */
-#define DENIED_WORDS_LEAST 6
-#define DENIED_BELOW 0.005
+#define LIKELY_LEAST 0.4
+#define GRAVE_LEAST 0.7
+#define EMERGENCY_LEAST 0.9
+#define ADDED_LEAST 0.8 /* beside what rules found */
+/* a sum over n features counts 4 / sqrt(n): learn.py */
+#define LIKELY_SCALE 4.0
 #define BIT(label) (UINT32_C(1) << (label))
 
 struct entry {
-	uint64_t feature; /* its hash */
+	uint32_t feature; /* its hash */
 	int16_t weight;
 	uint8_t label;
 };
 
 /* FNV-1a: two features of one hash would be one, which is of no consequence */
-static uint64_t
+static uint32_t
 hash_of(const char *feature)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	uint32_t hash = 0x811c9dc5;
 
 	for (; *feature != '\0'; feature++)
-		hash =
-		    (hash ^ (unsigned char)*feature) * UINT64_C(0x100000001b3);
+		hash = (hash ^ (unsigned char)*feature) * 0x01000193;
 	return hash;
 }
 
@@ -56,7 +54,7 @@ reply_likely_add(struct reply_likely *likely, const char *feature,
 }
 
 static int
-compare_u64(uint64_t a, uint64_t b)
+compare_hash(uint32_t a, uint32_t b)
 {
 	return (a > b) - (a < b);
 }
@@ -64,7 +62,7 @@ compare_u64(uint64_t a, uint64_t b)
 static int
 compare_entries(const void *a, const void *b)
 {
-	return compare_u64(((const struct entry *)a)->feature,
+	return compare_hash(((const struct entry *)a)->feature,
 	    ((const struct entry *)b)->feature);
 }
 
@@ -173,7 +171,7 @@ reply_likely_features(const struct reply_text *text, enum reply_context context,
 /* ---- the guess ---- */
 
 struct hashes {
-	uint64_t *list;
+	uint32_t *list;
 	size_t count;
 };
 
@@ -188,12 +186,12 @@ note(void *arg, const char *feature)
 static int
 compare_hashes(const void *a, const void *b)
 {
-	return compare_u64(*(const uint64_t *)a, *(const uint64_t *)b);
+	return compare_hash(*(const uint32_t *)a, *(const uint32_t *)b);
 }
 
 /* Add what one feature weighs for each label. */
 static void
-weigh(const struct reply_likely *likely, uint64_t feature, double *scores)
+weigh(const struct reply_likely *likely, uint32_t feature, double *scores)
 {
 	const struct entry *entries = likely->entries.data;
 	size_t from = 0, to = likely->entries.count;
@@ -216,16 +214,18 @@ weigh(const struct reply_likely *likely, uint64_t feature, double *scores)
  * for the menu, and what only looks like a label is not likely it.
  */
 static bool
-count_words(const struct reply_text *text, struct reply_odds *odds)
+has_words(const struct reply_text *text, struct reply_odds *odds)
 {
+	bool any = false;
+
 	for (size_t i = 0; i < text->count; i++) {
 		enum reply_token_kind kind = text->tokens[i].kind;
 
 		odds->barred |= text->tokens[i].hidden;
-		odds->words += kind == TOKEN_HAN || kind == TOKEN_WORD ||
-			       kind == TOKEN_SYMBOL;
+		any = any || kind == TOKEN_HAN || kind == TOKEN_WORD ||
+		      kind == TOKEN_SYMBOL;
 	}
-	return odds->words > 0;
+	return any;
 }
 
 static unsigned
@@ -260,17 +260,23 @@ reply_likely_weigh(const struct reply_likely *likely,
 	/* with both ends, each token has one of each length and one more */
 	struct hashes hashes = {
 	    .list = arena_array(arena,
-		1 + (TOKENS_MAX + 2) * (LIKELY_TOKENS + 1), sizeof(uint64_t))};
-	double most, sum = 0;
+		1 + (TOKENS_MAX + 2) * (LIKELY_TOKENS + 1), sizeof(uint32_t))};
+	double most, sum = 0, scale;
+	size_t count = 0;
 
-	*odds = (struct reply_odds){.words = 0};
-	if (!count_words(text, odds))
+	*odds = (struct reply_odds){.barred = 0};
+	if (!has_words(text, odds))
 		return false;
 	reply_likely_features(text, context, note, &hashes);
-	qsort(hashes.list, hashes.count, sizeof(uint64_t), compare_hashes);
+	qsort(hashes.list, hashes.count, sizeof(uint32_t), compare_hashes);
 	for (size_t i = 0; i < hashes.count; i++)
-		if (i == 0 || hashes.list[i] != hashes.list[i - 1])
+		if (i == 0 || hashes.list[i] != hashes.list[i - 1]) {
 			weigh(likely, hashes.list[i], odds->of);
+			count++;
+		}
+	scale = LIKELY_SCALE / sqrt((double)count);
+	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
+		odds->of[i] *= scale;
 	most = odds->of[best_of(odds)];
 	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
 		sum += odds->of[i] = exp(odds->of[i] - most);
@@ -297,28 +303,10 @@ reply_likely_adds(
 	    label == REPLY_ADVERSE_EVENT
 		? BIT(REPLY_EMERGENCY) | BIT(REPLY_DECEASED)
 		: BIT(REPLY_WRONG_NUMBER) | BIT(REPLY_DECEASED) |
-		      BIT(REPLY_OPT_OUT_TOPIC) | BIT(REPLY_OPT_IN);
+		      BIT(REPLY_OPT_OUT_TOPIC) | BIT(REPLY_OPT_IN) |
+		      BIT(REPLY_REFILL_YES);
 
 	return (found & (otherwise | BIT(label))) == 0 &&
 	       (odds->barred & BIT(label)) == 0 &&
 	       odds->of[label] >= ADDED_LEAST;
-}
-
-bool
-reply_likely_denies(const struct reply_odds *odds, uint32_t found)
-{
-	/* what goes before it takes the likelihood from it */
-	return (found & BIT(REPLY_OPT_OUT)) != 0 &&
-	       (found & (BIT(REPLY_OPT_OUT) - 1)) == 0 &&
-	       odds->words >= DENIED_WORDS_LEAST &&
-	       odds->of[REPLY_OPT_OUT] < DENIED_BELOW;
-}
-
-bool
-reply_likely_denies_order(
-    const struct reply_odds *odds, enum reply_context context)
-{
-	return context != REPLY_ON_REFILL && context != REPLY_ON_MULTI &&
-	       odds->words >= DENIED_WORDS_LEAST &&
-	       odds->of[REPLY_REFILL_YES] < DENIED_BELOW;
 }

@@ -15,7 +15,8 @@
  * such as "没 吃"; one token with the question asked, "dose: 没"; or the
  * question alone, "dose:".  `^` and `$` are the reply's ends, `0` is any
  * number, `?` a break with a question mark and `,` another one; blanks count
- * for nothing.
+ * for nothing.  What the features weigh is divided by the square root of their
+ * number, so that what is long is not sure of anything.
  */
 #define LIKELY_TOKENS 3
 #define LIKELY_WEIGHT_MAX 3000 /* hundredths of the logarithm of odds */
@@ -38,7 +39,6 @@ void reply_likely_features(const struct reply_text *text,
 struct reply_odds {
 	double of[REPLY_LABEL_COUNT];
 	uint32_t barred; /* bits of labels: a `hide` took words from them */
-	size_t words;
 };
 /* false: there is no word. */
 bool reply_likely_weigh(const struct reply_likely *likely,
@@ -47,23 +47,15 @@ bool reply_likely_weigh(const struct reply_likely *likely,
 /*
  * Where no rule holds.  false: none is likely enough, or the likeliest is
  * barred.  An order is never guessed; harm and refusals, which have effects,
- * must be as likely as all else together, and an emergency three times so.
+ * must be twice as likely as all else together, and an emergency ten times so.
  */
 bool reply_likely_guess(const struct reply_odds *odds, enum reply_label *label);
 /*
  * Beside the labels that rules found (bits): harm that no rule saw, or a
- * refusal, likelier than all else together.  Not beside what says otherwise: a
- * part is refused, or the number is wrong.
+ * refusal, four times as likely as all else together.  Not beside what says otherwise: a
+ * part is refused, the number is wrong, or more is ordered.
  */
 bool reply_likely_adds(
     const struct reply_odds *odds, uint32_t found, enum reply_label label);
-/*
- * Is the refusal that a rule found, in more than a few words, none?  Beside
- * what goes before it (harm, a death, a wrong number) it always holds.
- */
-bool reply_likely_denies(const struct reply_odds *odds, uint32_t found);
-/* And the order that a rule found where a refill was not asked about? */
-bool reply_likely_denies_order(
-    const struct reply_odds *odds, enum reply_context context);
 
 #endif

@@ -9,9 +9,10 @@ import math
 import random
 import sys
 
-EPOCHS, RATE, DECAY = 25, 0.5, 0.9
+EPOCHS, RATE, DECAY = 25, 1.0, 0.9
+SCALE = 4               # LIKELY_SCALE of reply_likely.c
 REPLIES_LEAST = 2       # that have a feature
-WEIGHT_LEAST = 0.15
+WEIGHT_LEAST = 0.2
 LINE_BYTES = 78
 HEAD = """\
 # What no rule understands is guessed by the words below, each with its weight
@@ -22,27 +23,28 @@ HEAD = """\
 
 
 def read(file):
-    """[(label, features)], of those that several replies have."""
+    """[(label, features that several replies have, scale)]; the scale keeps
+    what is long from being sure of anything."""
     rows = [(line.rstrip("\n").split("\t")[0],
              sorted(set(line.rstrip("\n").split("\t")[1:]))) for line in file]
     replies = collections.Counter(f for _, found in rows for f in found)
-    return [(label, [f for f in found if replies[f] >= REPLIES_LEAST])
-            for label, found in rows]
+    return [(label, [f for f in found if replies[f] >= REPLIES_LEAST],
+             SCALE / math.sqrt(len(found))) for label, found in rows]
 
 
 def learn(rows):
-    labels = sorted({label for label, _ in rows})
+    labels = sorted({label for label, _, _ in rows})
     place = {label: i for i, label in enumerate(labels)}
     weights = collections.defaultdict(lambda: [0.0] * len(labels))
     chance, rate = random.Random(1), RATE
     for _ in range(EPOCHS):
         chance.shuffle(rows)
-        for label, found in rows:
+        for label, found, scale in rows:
             mine = [weights[f] for f in found]
-            scores = [sum(column) for column in zip(*mine)]
+            scores = [scale * sum(column) for column in zip(*mine)]
             most = max(scores)
             odds = [math.exp(s - most) for s in scores]
-            step = rate / math.sqrt(len(found) + 1)
+            step = rate * scale / SCALE
             moves = [step * ((i == place[label]) - odd / sum(odds))
                      for i, odd in enumerate(odds)]
             for weight in mine:
