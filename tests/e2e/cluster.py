@@ -47,7 +47,6 @@ class Cluster:
         self.options = (f"{options} -c dynamic_shared_memory_type=mmap "
                         "-c fsync=off")
         self.touched = False    # stopped, crashed, …
-        self.has_migrated = False
         self.dsn = self.call("start").strip()
 
     def call(self, verb, *arguments):
@@ -82,19 +81,7 @@ class Cluster:
             connection.close()
 
     def keep_migrated(self):
-        """What `adherctl migrate` made, before anybody else is there."""
-        if not self.has_migrated:
-            self.administer(f"CREATE DATABASE {MIGRATED} TEMPLATE adherd")
-            self.has_migrated = True
-
-    def renew(self):
-        self.administer(
-            "DROP DATABASE adherd WITH (FORCE)",
-            f"CREATE DATABASE adherd OWNER adherd TEMPLATE {MIGRATED}")
-
-    def is_untouched(self):
-        return (not self.touched and self.has_migrated
-                and self.administer(TRACES) == [["0"]])
+        """Nobody else will be there."""
 
 
 class Shared(Cluster):
@@ -104,6 +91,7 @@ class Shared(Cluster):
 
     def __init__(self):
         self.made.append(self)
+        self.has_migrated = False
         self.home = tempfile.mkdtemp(prefix="adherd-e2e-pg.")
         os.chmod(self.home, 0o711)      # the cluster's owner must get in
         super().__init__(os.path.join(self.home, "pg"))
@@ -118,6 +106,21 @@ class Shared(Cluster):
             except RuntimeError:        # it ended by itself
                 cluster.destroy()
         return cls()
+
+    def keep_migrated(self):
+        """What `adherctl migrate` made, before anybody else is there."""
+        if not self.has_migrated:
+            self.administer(f"CREATE DATABASE {MIGRATED} TEMPLATE adherd")
+            self.has_migrated = True
+
+    def renew(self):
+        self.administer(
+            "DROP DATABASE adherd WITH (FORCE)",
+            f"CREATE DATABASE adherd OWNER adherd TEMPLATE {MIGRATED}")
+
+    def is_untouched(self):
+        return (not self.touched and self.has_migrated
+                and self.administer(TRACES) == [["0"]])
 
     def destroy(self):
         self.made.remove(self)
