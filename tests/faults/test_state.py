@@ -80,7 +80,7 @@ class Backup:
     """Of the cluster's files, while it is stopped."""
 
     def __init__(self, stack):
-        self.data = f"{stack.folder}/pg/data"
+        self.data = f"{stack.cluster.folder}/data"
         self.copy = f"{stack.folder}/pg.backup"
 
     def take(self):
