@@ -49,11 +49,12 @@ callback-secret-file = {self.folder}/callback
 
     def accept(self, *stages, number=1):
         """As in the mini program: one credit for each."""
-        before = self.credits()
+        before = sum(left for _, left in self.credits())
         time.sleep(1.1)     # the second is what tells two of them apart
         push(self, "accept", number=number,
              text=" ".join(self.template(stage) for stage in stages))
-        wait_until(lambda: self.credits() != before, 10, "it is counted")
+        wait_until(lambda: sum(left for _, left in self.credits())
+                   == before + len(stages), 10, "they are counted")
 
     def rows(self):
         return [tuple(map(int, row)) for row in self.sql(
