@@ -47,13 +47,13 @@ bool reply_likely_weigh(const struct reply_likely *likely,
 /*
  * Where no rule holds.  false: none is likely enough, or the likeliest is
  * barred.  An order is never guessed; harm and refusals, which have effects,
- * must be twice as likely as all else together, and an emergency ten times so.
+ * must be twice as likely as all else together, and an emergency nine times.
  */
 bool reply_likely_guess(const struct reply_odds *odds, enum reply_label *label);
 /*
  * Beside the labels that rules found (bits): harm that no rule saw, or a
- * refusal, four times as likely as all else together.  Not beside what says otherwise: a
- * part is refused, the number is wrong, or more is ordered.
+ * refusal, four times as likely as all else together.  Not beside what says
+ * otherwise: a part is refused, the number is wrong, or more is ordered.
  */
 bool reply_likely_adds(
     const struct reply_odds *odds, uint32_t found, enum reply_label label);

@@ -192,91 +192,7 @@ commit(struct replies *replies, struct db_unit *unit, enum inbox_state state)
 	db_unit_send(unit, on_committed, replies);
 }
 
-/* ---- what it means ---- */
-
-/* Is an order known of, of whom the code names, or of anybody there? */
-static bool
-any_ordered(const struct reply_work *work)
-{
-	const struct reply_person *people = work->people.data;
-
-	if (reply_dialled(work) != NULL)
-		return reply_dialled(work)->ordered;
-	for (size_t i = 0; i < work->people.count; i++)
-		if (people[i].ordered)
-			return true;
-	return false;
-}
-
-/*
- * A refusal of what was ordered, in words: a digit answers one question, and
- * so does "not yet" where something else is asked; "cancel" means the order.
- */
-static bool
-says_no(const struct reply *reply, const struct reply *first,
-    enum reply_context asked)
-{
-	static const char cancel[] = "cancel";
-	const struct reply_intent *intent = &reply->intents[0];
-
-	if (reply->primary != REPLY_REFILL_NO || intent->likely ||
-	    strcmp(intent->rule, "menu") == 0)
-		return false;
-	return asked == REPLY_ON_REFILL || first->intents[0].likely ||
-	       reply_label_row(first->primary)->answers != (int)asked ||
-	       strncmp(intent->rule, cancel, sizeof(cancel) - 1) == 0;
-}
-
-/*
- * Our echo of an order says how to cancel it: that word means the order, for
- * as long as a question is open, whatever was asked since.
- */
-static void
-read_text(
-    struct replies *replies, const char *text, const struct reply_person *meant)
-{
-	struct reply_work *work = &replies->work;
-	enum reply_context asked = reply_asked(meant);
-	struct reply_question question = {.context = asked};
-	struct reply other;
-
-	reply_understand(replies->rules, text, strlen(text), &question,
-	    work->arena, &work->reply);
-	work->cancels = false;
-	if (!any_ordered(work))
-		return;
-	question.context = REPLY_ON_REFILL;
-	reply_understand(
-	    replies->rules, text, strlen(text), &question, work->arena, &other);
-	if (!says_no(&other, &work->reply, asked))
-		return;
-	work->reply = other;
-	work->cancels = true;
-}
-
-/* A text that none of our keys opens is for a person. */
-static void
-understand(struct replies *replies, const struct reply_person *meant)
-{
-	struct reply_work *work = &replies->work;
-	const char *text =
-	    work->text_sealed == NULL
-		? NULL
-		: seal_open_inbox_text(replies->keyring, work->tenant_id,
-		      work->event_key, work->text_sealed, work->text_bytes,
-		      work->arena);
-	struct reply *reply = &work->reply;
-
-	read_text(replies, text == NULL ? "" : text, meant);
-	if (!work->opted_out || reply_label_row(reply->primary)->harm)
-		return;
-	*reply = (struct reply){
-	    .primary = REPLY_OPT_OUT,
-	    .intents = {{.label = REPLY_OPT_OUT, .rule = "provider"}},
-	    .intent_count = 1,
-	    .slots = reply->slots,
-	};
-}
+/* ---- whom it is about ---- */
 
 static size_t
 count_role(
@@ -342,7 +258,7 @@ on_known(enum db_outcome outcome, const char *sqlstate, void *arg)
 	for (size_t i = 0; i < replies->work.people.count; i++)
 		reply_find_questions(&people[i], replies->work.received_at);
 	meant = reply_meant(&replies->work);
-	understand(replies, meant);
+	reply_read(&replies->work, replies->rules, replies->keyring, meant);
 	if (replies->work.cancels && reply_dialled(&replies->work) == NULL &&
 	    reply_who_ordered(&replies->work) != NULL)
 		meant = reply_who_ordered(&replies->work);
@@ -579,7 +495,7 @@ leave_unmatched(struct replies *replies)
 	struct db_unit *unit = db_unit_begin(replies->db);
 	const struct reply_intent *first = replies->work.reply.intents;
 
-	understand(replies, NULL);
+	reply_read(&replies->work, replies->rules, replies->keyring, NULL);
 	if (!reply_label_row(first->label)->harm || first->likely) {
 		commit(replies, unit, INBOX_UNMATCHED);
 		return;

@@ -84,6 +84,14 @@ enum reply_context reply_asked(const struct reply_person *meant);
 /* Two parameters, as most statements want them: bucket and patient id. */
 void reply_keys(struct reply_work *work, struct db_unit *unit);
 
+/* ---- reply_reading.c ---- */
+/*
+ * Understand the text, into work->reply and work->cancels; meant may be NULL.
+ * One that no key opens is read as if it were empty, which is for a person.
+ */
+void reply_read(struct reply_work *work, const struct reply_rules *rules,
+    struct keyring *keyring, const struct reply_person *meant);
+
 /* ---- reply_stranger.c ---- */
 /* Ask for the number of a new person, into work->stranger. */
 void reply_ask_number(struct reply_work *work, struct db_unit *unit);
