@@ -118,7 +118,7 @@ def reference(world, people, in_flight, per_request, delay_ms):
     """Messages a second of the bare job, in a database of its own, and
     processor's time a message, in us, without the provider's."""
     case = world.dsn
-    world.dsn = world.dsn_of("reference")
+    world.point_at(world.dsn_of("reference"))
     try:
         world.sql(REMINDERS.format(n=people))
         world.sql("VACUUM ANALYZE reminder")
@@ -133,7 +133,7 @@ def reference(world, people, in_flight, per_request, delay_ms):
         assert counts["distinct"] == counts["messages"] == people, counts
         world.sql("DROP TABLE reminder")
     finally:
-        world.dsn = case
+        world.point_at(case)
     return people / (int(run.stdout) / 1e6), spent_us
 
 

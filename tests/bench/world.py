@@ -13,6 +13,7 @@ import time
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import postgres  # noqa: E402
 from stack import (PSQL, WEBHOOK_CALLS, WEBHOOK_SIGNS, Stack,  # noqa: E402
                    build_folder, consent, fill, free_port, get_json,
                    patient, post, prescription, wait_until)
@@ -180,13 +181,20 @@ callback-secret-file = {self.folder}/callback
         session.ask("SELECT pg_stat_statements_reset()")
         return session
 
+    def point_at(self, dsn):
+        """Where statements go from now on."""
+        self.database.close()
+        self.dsn = dsn
+        self.database = postgres.Connections(dsn)
+
     def use_database(self, name):
-        self.dsn = self.dsn_of(name)
+        self.point_at(self.dsn_of(name))
         self.state_folder = self.folder / f"state-{name}"
         self.state_folder.mkdir(exist_ok=True)
 
     def copy_database(self, name, source):
         self.stop()
+        self.database.close()       # nobody may be in what is copied
         self.admin(f'DROP DATABASE IF EXISTS "{name}"')
         shutil.rmtree(self.folder / f"state-{name}", ignore_errors=True)
         self.admin(f'CREATE DATABASE "{name}" TEMPLATE "{source}" '

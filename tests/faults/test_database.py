@@ -4,6 +4,7 @@ slow, behind a pooler, of another version (faults 10 to 18 and 20).  The seed
 is printed first; FAULT_SEED repeats a run, FAULT_AWAY_S (30; the matrix says
 600) is how long the database is away."""
 
+import atexit
 import contextlib
 import os
 import pathlib
@@ -529,7 +530,13 @@ class FullStack(FaultStack):
                         "size=64m,mode=0700,uid=postgres,gid=postgres",
                         "tmpfs", disk], check=True)
         self.disk = disk
+        atexit.register(self.unmount)   # where no stack comes of it
         return Cluster(self.cluster_folder(), options)
+
+    def unmount(self):
+        if self.disk:
+            subprocess.run(["umount", "-l", self.disk], check=True)
+            self.disk = None
 
     def is_settled(self):
         """A server that recovers while room is made may still give up."""
@@ -542,7 +549,7 @@ class FullStack(FaultStack):
     def close(self):
         with contextlib.suppress(subprocess.CalledProcessError):
             self.cluster.run("stop", "immediate")
-        subprocess.run(["umount", "-l", self.disk], check=True)
+        self.unmount()
         super().close()
 
 
