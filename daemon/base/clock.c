@@ -70,29 +70,48 @@ may_follow(struct clock *clock, int64_t database_now, bool witness)
 	       clock_boot() - clock->wall_with_database_at >= CLOCK_SETTLE_US;
 }
 
+/*
+ * The database looked somewhere between question and answer.  The least that
+ * this allows is taken at first, so that nothing is early; later answers
+ * narrow it from both sides, and slow ones do not disturb what quick ones
+ * told.
+ */
+static int64_t
+narrowed(const struct clock *clock, int64_t database_now, int64_t boot_before,
+    int64_t boot_after)
+{
+	int64_t ours = clock->database_at + (boot_after - clock->boot_at);
+	int64_t latest = database_now + (boot_after - boot_before);
+
+	if (ours < database_now)
+		return database_now;
+	return ours < latest ? ours : latest;
+}
+
 void
 clock_sync(struct clock *clock, int64_t database_now, int64_t boot_before,
     int64_t boot_after, bool witness)
 {
-	/* The database looked somewhere between; halfway errs least. */
-	int64_t boot_at = boot_before + (boot_after - boot_before) / 2;
-	int64_t gap;
+	int64_t now = database_now, gap;
 
 	assert(boot_before <= boot_after);
 	if (clock->synced && !clock->rough) {
 		if (boot_after - boot_before > ANSWER_US_MAX &&
 		    boot_after - clock->boot_at < HOUR_US)
 			return;
-		gap = database_now -
-		      (clock->database_at + (boot_at - clock->boot_at));
+		now = narrowed(clock, database_now, boot_before, boot_after);
+		gap =
+		    now - (clock->database_at + (boot_after - clock->boot_at));
 		if (!near(gap, 0) &&
 		    !may_follow(clock, database_now, witness)) {
 			clock->database_gap = gap;
 			return;
 		}
+		if (!near(gap, 0))
+			now = database_now;
 	}
-	clock->boot_at = boot_at;
-	clock->database_at = database_now;
+	clock->boot_at = boot_after;
+	clock->database_at = now;
 	clock->synced = true;
 	clock->rough = boot_after - boot_before > ANSWER_US_MAX;
 	clock->accepting = false;

@@ -51,8 +51,10 @@ int64_t clock_cpu(void);       /* this thread's CPU time, microseconds */
 /*
  * The database said database_now in answer to a question asked at
  * boot_before and answered at boot_after (both clock_boot()); witness says
- * that it lies on another machine.  An answer that took longer than a second
- * tells little and is left out while the last one is young.  A jump is
+ * that it lies on another machine.  Our clock is as late as the answers so far
+ * allow, but for what they allowed before: never ahead of the database's by
+ * more than that drifts between two of them.  An answer that took longer than
+ * a second tells little and is left out while the last one is young.  A jump is
  * followed only once the wall clock has gone along with it for a while, and
  * forwards only with a witness (a machine's own clocks go wrong together),
  * or after clock_accept().

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -72,6 +73,17 @@ void
 mem_return(void)
 {
 	(void)malloc_trim(0);
+}
+
+void
+mem_forget(const void *constant, size_t bytes)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)constant + page - 1) & ~(page - 1);
+	uintptr_t to = ((uintptr_t)constant + bytes) & ~(page - 1);
+
+	if (from < to)
+		(void)madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 void *

@@ -23,6 +23,11 @@
 void mem_keep(void);
 /* What is free goes back to the kernel, after work that comes once. */
 void mem_return(void);
+/*
+ * A constant of the program's that was read and is not needed soon: the kernel
+ * reads it from the file again if it is.  Never of memory that is written to.
+ */
+void mem_forget(const void *constant, size_t bytes);
 void *mem_alloc(size_t bytes); /* zeroed; free with free() */
 void *mem_resize(void *old, size_t count, size_t size); /* overflow-checked */
 char *mem_text(const char *text); /* a copy; NULL stays NULL */

@@ -61,6 +61,8 @@ replies_create(struct db *db, const struct clock *clock,
 	replies->rules =
 	    reply_rules_read(reply_files, reply_file_count, &findings);
 	assert(findings.error_count == 0); /* a test reads them, too */
+	for (size_t i = 0; i < reply_file_count; i++)
+		mem_forget(reply_files[i].text, strlen(reply_files[i].text));
 	mem_return();
 	sorting_init(&replies->sorting, db, keyring, replies->rules);
 	return replies;
