@@ -1,6 +1,6 @@
 #!/bin/sh
 #
-# packages.sh [build] [test] [deb] [oracles]: install the Debian packages that
+# packages.sh [build] [test] [deb] [oracles] [learn]: install the Debian packages that
 # are missing for these, after saying which.  A second run installs nothing.
 set -eu
 
@@ -12,6 +12,7 @@ test='libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck
 	openssl'
 deb='debhelper dpkg-dev lintian'
 oracles=prometheus
+learn=python3-sklearn
 node='nodejs npm'
 
 wanted=
@@ -20,6 +21,7 @@ for set; do
 	build) wanted="$wanted $build" ;;
 	test) wanted="$wanted $test" ;;
 	deb) wanted="$wanted $deb" ;;
+	learn) wanted="$wanted $learn" ;;
 	oracles)
 		wanted="$wanted $oracles"
 		# any Node.js will do, packaged or not

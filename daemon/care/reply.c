@@ -11,6 +11,9 @@
 static const char likely_rule[] = "likely";
 
 #define COURTESIES_MAX 4 /* taken off the ends of a text */
+#define PARTS_MAX 12     /* of a long text that are looked through */
+#define PART_OVERLAP 150 /* bytes, so that a sentence is whole in one of two \
+			  */
 #define BIT(label) (UINT32_C(1) << (label))
 #define ANSWERS \
 	(BIT(REPLY_TAKEN) | BIT(REPLY_NOT_TAKEN) | BIT(REPLY_REFILL_YES) | \
@@ -339,8 +342,6 @@ settle(struct sense *sense)
 			drop(sense, i);
 			labels &= ~BIT(i);
 		}
-	if (labels == 0)
-		sense_add(sense, REPLY_UNCLEAR, "nothing");
 }
 
 /* A slot without its label says nothing. */
@@ -412,29 +413,86 @@ forget_answers(struct sense *sense)
 	sense->slots.later = false;
 }
 
-/* What no rule understood, and what rules may have missed. */
+/* What rules missed, and what they only seem to have found. */
 static void
 sense_likely(struct sense *sense, const struct reply_text *cut,
     enum reply_context context)
 {
-	static const enum reply_label grave[] = {
-	    REPLY_ADVERSE_EVENT, REPLY_OPT_OUT};
-	struct reply_odds odds;
-	enum reply_label label;
-	uint32_t found;
+	uint32_t hold = reply_likely_hold(&sense->rules->likely, cut, context,
+	    sense_labels(sense), sense->arena);
 
-	if (!reply_likely_weigh(
-		&sense->rules->likely, cut, context, sense->arena, &odds))
+	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
+		if (hold & BIT(i))
+			sense_add(sense, i, likely_rule);
+		else
+			drop(sense, i);
+}
+
+/* What must not be missed behind what is read of a long text. */
+static void
+sense_part(struct sense *sense, struct reply_text *part)
+{
+	struct sense found;
+
+	sense_init(&found, sense->rules, sense->arena);
+	sense_read(&found, part, REPLY_ON_NONE);
+	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
+		if (found.rule_of[i] != NULL &&
+		    (reply_label_row(i)->harm || i == REPLY_DECEASED ||
+			i == REPLY_OPT_OUT))
+			sense_add(sense, i, found.rule_of[i]);
+}
+
+/* A person is to read what is longer than the rules are for. */
+static void
+sense_rest(struct sense *sense, const char *text, size_t bytes, size_t read)
+{
+	if (read >= bytes)
 		return;
-	found = sense_labels(sense);
-	if (found == 0) {
-		if (reply_likely_guess(&odds, &label))
-			sense_add(sense, label, likely_rule);
-		return;
+	sense_add(sense, REPLY_QUESTION, "long");
+	for (int i = 0; i < PARTS_MAX && read < bytes; i++) {
+		size_t from = read > PART_OVERLAP ? read - PART_OVERLAP : 0;
+		struct reply_text part;
+
+		while (from < read && ((uint8_t)text[from] & 0xc0) == 0x80)
+			from++;
+		reply_text_read(text + from, bytes - from, sense->arena, &part);
+		sense_part(sense, &part);
+		read = from + part.bytes > read ? from + part.bytes : bytes;
 	}
-	for (unsigned i = 0; i < COUNT(grave); i++)
-		if (reply_likely_adds(&odds, found, grave[i]))
-			sense_add(sense, grave[i], likely_rule);
+}
+
+/* All that rules tell; true: it was picked from a menu. */
+static bool
+sense_rules(struct sense *sense, struct reply_text *cut,
+    const struct reply_question *question)
+{
+	bool courteous = trim_courtesy(sense->rules, cut, sense->arena);
+	bool menu = sense_menu(sense, cut, question->context);
+
+	if (!menu) {
+		struct sense items = *sense;
+		bool several = question->context == REPLY_ON_MULTI &&
+			       sense_items(&items, cut, question);
+
+		sense_read(sense, cut, question->context);
+		sense_menu_beside(sense, cut, question->context);
+		if (several) {
+			forget_answers(sense);
+			for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
+				if (items.rule_of[i] != NULL)
+					sense_add(sense, i, items.rule_of[i]);
+			sense->slots = items.slots;
+		}
+		/* which of them is not said, or is an item_choice */
+		if (question->context == REPLY_ON_MULTI)
+			drop(sense, REPLY_REFILL_YES);
+	}
+	/* yet beside what nobody understood it is all there is */
+	if (courteous && sense_labels(sense) == 0)
+		sense_add(sense, REPLY_THANKS_OR_CHITCHAT, "courtesy");
+	settle(sense);
+	return menu;
 }
 
 void
@@ -444,50 +502,36 @@ reply_understand(const struct reply_rules *rules, const char *text,
 {
 	struct reply_text cut;
 	struct sense sense;
-	bool courteous, menu;
+	bool menu;
 
 	*reply = (struct reply){.intent_count = 0};
 	reply_text_read(text, bytes, arena, &cut);
-	courteous = trim_courtesy(rules, &cut, arena);
 	sense_init(&sense, rules, arena);
-	menu = sense_menu(&sense, &cut, question->context);
-	if (!menu) {
-		struct sense items = sense;
-		bool several = question->context == REPLY_ON_MULTI &&
-			       sense_items(&items, &cut, question);
-
-		sense_read(&sense, &cut, question->context);
-		sense_menu_beside(&sense, &cut, question->context);
-		if (several) {
-			forget_answers(&sense);
-			for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
-				if (items.rule_of[i] != NULL)
-					sense_add(&sense, i, items.rule_of[i]);
-			sense.slots = items.slots;
-		}
-		/* which of them is not said, or is an item_choice */
-		if (question->context == REPLY_ON_MULTI)
-			drop(&sense, REPLY_REFILL_YES);
-	}
-	/* yet beside what nobody understood it is all there is */
-	if (courteous && sense_labels(&sense) == 0)
-		sense_add(&sense, REPLY_THANKS_OR_CHITCHAT, "courtesy");
+	menu = sense_rules(&sense, &cut, question);
 	/* what was picked from the menu is meant so */
 	if (!menu || sense_labels(&sense) == 0)
 		sense_likely(&sense, &cut, question->context);
+	sense_rest(&sense, text, bytes, cut.bytes);
 	settle(&sense);
+	if (sense_labels(&sense) == 0)
+		sense_add(&sense, REPLY_UNCLEAR, "nothing");
 	settle_slots(&sense);
 	write_intents(&sense, question->context, reply);
 }
 
 void
 reply_features(const struct reply_rules *rules, const char *text, size_t bytes,
-    enum reply_context context, struct arena *arena,
-    void (*each)(void *arg, const char *feature), void *arg)
+    const struct reply_question *question, struct arena *arena,
+    void (*each)(void *arg, const char *feature), void *arg,
+    struct reply_evidence *evidence)
 {
 	struct reply_text cut;
+	struct sense sense;
 
 	reply_text_read(text, bytes, arena, &cut);
-	(void)trim_courtesy(rules, &cut, arena);
-	reply_likely_features(&cut, context, each, arg);
+	sense_init(&sense, rules, arena);
+	(void)sense_rules(&sense, &cut, question);
+	*evidence = (struct reply_evidence){
+	    .found = sense_labels(&sense), .hidden = reply_likely_hidden(&cut)};
+	reply_likely_features(&cut, question->context, each, arg);
 }

@@ -11,8 +11,10 @@
  *
  *	rules = reply_rules_read(reply_files, reply_file_count, &findings);
  *
- * Of a text at most REPLY_BYTES_MAX bytes are looked at, and of its words
- * REPLY_TOKENS_MAX; bytes that are no UTF-8 part words.
+ * Of a text the first REPLY_BYTES_MAX bytes are understood, and of its words
+ * REPLY_TOKENS_MAX.  Of what follows harm, deaths and refusals are, part by
+ * part, up to some 20,000 bytes, and the whole is a question, for a person to
+ * read.  Bytes that are no UTF-8 part words.
  */
 #define REPLY_ITEMS_MAX 20
 
@@ -29,7 +31,8 @@ struct reply_intent {
 	/*
 	 * which decided: of a table; or "menu" (a digit that was offered),
 	 * "items", "courtesy" (thanks beside nothing else), "likely" (no rule
-	 * did: reply_likely.h), "nothing"
+	 * did, but its words: reply_likely.h), "long" (more than is read),
+	 * "nothing"
 	 */
 	const char *rule;
 	bool likely;
@@ -61,9 +64,14 @@ struct reply {
 void reply_understand(const struct reply_rules *rules, const char *text,
     size_t bytes, const struct reply_question *question, struct arena *arena,
     struct reply *reply);
+/* Bits of labels: those that rules found, and whose words were hidden. */
+struct reply_evidence {
+	uint32_t found, hidden;
+};
 /* What weights are learned from: reply_likely_features() of a whole reply. */
 void reply_features(const struct reply_rules *rules, const char *text,
-    size_t bytes, enum reply_context context, struct arena *arena,
-    void (*each)(void *arg, const char *feature), void *arg);
+    size_t bytes, const struct reply_question *question, struct arena *arena,
+    void (*each)(void *arg, const char *feature), void *arg,
+    struct reply_evidence *evidence);
 
 #endif

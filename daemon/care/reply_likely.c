@@ -1,5 +1,5 @@
 /*
- * The likeliest label of a reply by its words.  Pure.
+ * Which labels hold, by a reply's words and what rules found.  Pure.
  */
 #include "care/reply_likely.h"
 
@@ -12,12 +12,9 @@
 #define TOKENS_MAX 200 /* of a reply; more is not weighed */
 #define TOKEN_BYTES_MAX 24
 #define FEATURE_BYTES_MAX (16 + LIKELY_TOKENS * (TOKEN_BYTES_MAX + 1))
-#define LIKELY_LEAST 0.4
-#define GRAVE_LEAST 0.7
-#define EMERGENCY_LEAST 0.9
-#define ADDED_LEAST 0.8 /* beside what rules found */
 /* a sum over n features counts 4 / sqrt(n): learn.py */
 #define LIKELY_SCALE 4.0
+#define NEARLY (-0.7) /* the logarithm of odds of one to two */
 #define BIT(label) (UINT32_C(1) << (label))
 
 struct entry {
@@ -41,6 +38,15 @@ void
 reply_likely_init(struct reply_likely *likely, struct arena *drafts)
 {
 	list_init(&likely->entries, drafts, sizeof(struct entry));
+	memset(likely->labels, 0, sizeof(likely->labels));
+}
+
+void
+reply_likely_label(struct reply_likely *likely, enum reply_label label,
+    int base, int found, int hidden)
+{
+	likely->labels[label] = (struct likely_label){
+	    .known = true, .base = base, .found = found, .hidden = hidden};
 }
 
 void
@@ -209,104 +215,137 @@ weigh(const struct reply_likely *likely, uint32_t feature, double *scores)
 		scores[entries[from].label] += entries[from].weight / 100.0;
 }
 
-/*
- * Words, and what is hidden from labels' rules among them: numbers alone are
- * for the menu, and what only looks like a label is not likely it.
- */
-static bool
-has_words(const struct reply_text *text, struct reply_odds *odds)
+uint32_t
+reply_likely_hidden(const struct reply_text *text)
 {
-	bool any = false;
+	uint32_t hidden = 0;
 
+	for (size_t i = 0; i < text->count; i++)
+		hidden |= text->tokens[i].hidden;
+	return hidden;
+}
+
+/* Numbers alone are for the menu. */
+static bool
+has_words(const struct reply_text *text)
+{
 	for (size_t i = 0; i < text->count; i++) {
 		enum reply_token_kind kind = text->tokens[i].kind;
 
-		odds->barred |= text->tokens[i].hidden;
-		any = any || kind == TOKEN_HAN || kind == TOKEN_WORD ||
-		      kind == TOKEN_SYMBOL;
+		if (kind == TOKEN_HAN || kind == TOKEN_WORD ||
+		    kind == TOKEN_SYMBOL)
+			return true;
 	}
-	return any;
+	return false;
 }
 
-static unsigned
-best_of(const struct reply_odds *odds)
-{
-	unsigned best = 0;
-
-	for (unsigned i = 1; i < REPLY_LABEL_COUNT; i++)
-		if (odds->of[i] > odds->of[best])
-			best = i;
-	return best;
-}
-
-/* The probability that it needs. */
-static double
-least(enum reply_label label)
-{
-	const struct reply_label_row *row = reply_label_row(label);
-
-	if (label == REPLY_REFILL_YES)
-		return 2; /* never */
-	if (label == REPLY_EMERGENCY)
-		return EMERGENCY_LEAST;
-	return row->harm || row->refusal ? GRAVE_LEAST : LIKELY_LEAST;
-}
-
-bool
-reply_likely_weigh(const struct reply_likely *likely,
-    const struct reply_text *text, enum reply_context context,
-    struct arena *arena, struct reply_odds *odds)
+/* What the words weigh for each label. */
+static void
+weigh_text(const struct reply_likely *likely, const struct reply_text *text,
+    enum reply_context context, struct arena *arena, double *scores)
 {
 	/* with both ends, each token has one of each length and one more */
 	struct hashes hashes = {
 	    .list = arena_array(arena,
 		1 + (TOKENS_MAX + 2) * (LIKELY_TOKENS + 1), sizeof(uint32_t))};
-	double most, sum = 0, scale;
 	size_t count = 0;
 
-	*odds = (struct reply_odds){.barred = 0};
-	if (!has_words(text, odds))
-		return false;
 	reply_likely_features(text, context, note, &hashes);
 	qsort(hashes.list, hashes.count, sizeof(uint32_t), compare_hashes);
 	for (size_t i = 0; i < hashes.count; i++)
 		if (i == 0 || hashes.list[i] != hashes.list[i - 1]) {
-			weigh(likely, hashes.list[i], odds->of);
+			weigh(likely, hashes.list[i], scores);
 			count++;
 		}
-	scale = LIKELY_SCALE / sqrt((double)count);
 	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
-		odds->of[i] *= scale;
-	most = odds->of[best_of(odds)];
-	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
-		sum += odds->of[i] = exp(odds->of[i] - most);
-	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
-		odds->of[i] /= sum;
-	return true;
+		scores[i] *= LIKELY_SCALE / sqrt((double)count);
 }
 
-bool
-reply_likely_guess(const struct reply_odds *odds, enum reply_label *label)
+/*
+ * The logarithm of odds that a label needs.  To miss harm is worse than to see
+ * some that is none: what rules call so stands, but an emergency that hardly
+ * is one where it is harm anyway; a refusal nearly so.  What words alone say
+ * must be likelier where rules found something; a choice without its items,
+ * always.
+ */
+static double
+least(enum reply_label label, uint32_t found)
 {
-	unsigned best = best_of(odds);
+	bool by_rule = (found & BIT(label)) != 0;
 
-	*label = (enum reply_label)best;
-	return *label != REPLY_UNCLEAR && (odds->barred & BIT(best)) == 0 &&
-	       odds->of[best] >= least(*label);
+	switch (label) {
+	case REPLY_EMERGENCY:
+		if (!by_rule)
+			return -0.4;
+		return (found & BIT(REPLY_ADVERSE_EVENT)) != 0 ? -2 : -INFINITY;
+	case REPLY_ADVERSE_EVENT:
+		return by_rule ? -INFINITY : -0.4;
+	case REPLY_OPT_OUT:
+		return by_rule ? -1 : -0.4;
+	case REPLY_DECEASED:
+		return by_rule ? 0 : 0.5;
+	case REPLY_ITEM_CHOICE:
+		return by_rule ? 0 : 1;
+	default:
+		return by_rule || found == 0 ? 0 : 1.5;
+	}
 }
 
-bool
-reply_likely_adds(
-    const struct reply_odds *odds, uint32_t found, enum reply_label label)
+/* An order is what rules found, or none. */
+static bool
+may_hold(const struct likely_label *label, unsigned i, uint32_t found)
 {
-	uint32_t otherwise =
-	    label == REPLY_ADVERSE_EVENT
-		? BIT(REPLY_EMERGENCY) | BIT(REPLY_DECEASED)
-		: BIT(REPLY_WRONG_NUMBER) | BIT(REPLY_DECEASED) |
-		      BIT(REPLY_OPT_OUT_TOPIC) | BIT(REPLY_OPT_IN) |
-		      BIT(REPLY_REFILL_YES);
+	return label->known && (i != REPLY_REFILL_YES || (found & BIT(i)) != 0);
+}
 
-	return (found & (otherwise | BIT(label))) == 0 &&
-	       (odds->barred & BIT(label)) == 0 &&
-	       odds->of[label] >= ADDED_LEAST;
+/* What is grave is no last resort, unless it nearly holds. */
+static bool
+may_be_guessed(unsigned label, double score)
+{
+	if (label == REPLY_ADVERSE_EVENT || label == REPLY_OPT_OUT)
+		return score > NEARLY;
+	return label != REPLY_EMERGENCY && label != REPLY_DECEASED;
+}
+
+/* Where none of them is likely enough. */
+static uint32_t
+likeliest(
+    const struct reply_likely *likely, const double *scores, uint32_t found)
+{
+	int best = -1;
+
+	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
+		if (may_hold(&likely->labels[i], i, found) &&
+		    may_be_guessed(i, scores[i]) &&
+		    (best < 0 || scores[i] > scores[best]))
+			best = (int)i;
+	return best < 0 || best == REPLY_UNCLEAR ? 0 : BIT(best);
+}
+
+uint32_t
+reply_likely_hold(const struct reply_likely *likely,
+    const struct reply_text *text, enum reply_context context, uint32_t found,
+    struct arena *arena)
+{
+	double scores[REPLY_LABEL_COUNT] = {0};
+	uint32_t hidden = reply_likely_hidden(text), hold = 0;
+
+	if (!has_words(text))
+		return found;
+	weigh_text(likely, text, context, arena, scores);
+	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++) {
+		const struct likely_label *label = &likely->labels[i];
+		bool by_rule = (found & BIT(i)) != 0;
+
+		scores[i] += label->base / 100.0;
+		if (by_rule)
+			scores[i] += label->found / 100.0;
+		if (hidden & BIT(i))
+			scores[i] += label->hidden / 100.0;
+		if (label->known ? may_hold(label, i, found) &&
+				       scores[i] > least(i, found)
+				 : by_rule)
+			hold |= BIT(i);
+	}
+	return hold != 0 ? hold : likeliest(likely, scores, found);
 }

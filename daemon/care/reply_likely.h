@@ -5,11 +5,14 @@
 #include "care/reply_text.h"
 
 /*
- * Where no rule says what a reply means: the label that its words make
- * likeliest, by weights that were learned from labelled replies
- * (multinomial logistic regression; Jurafsky and Martin, Speech and Language
- * Processing, 3rd edition, chapter 5).  A table of weights is read with the
- * rules, below `likely LABEL`; tests/replies/learn.py makes it.
+ * Which labels hold, by the words of a reply and by what rules found: for each
+ * label a logistic regression of its own, learned from labelled replies
+ * (Jurafsky and Martin, Speech and Language Processing, 3rd edition, chapter
+ * 5).  Its logarithm of odds is a base, what the reply's features weigh, and
+ * two terms more: one where a rule found the label, one where a `hide` took
+ * words from it.  How far rules are to be trusted was learned from replies
+ * that no rule was made from.  The numbers are read with the rules, below
+ * `likely LABEL BASE FOUND HIDDEN`; tests/replies/learn.py makes them.
  *
  * A feature is up to LIKELY_TOKENS tokens in a row, with blanks between,
  * such as "没 吃"; one token with the question asked, "dose: 没"; or the
@@ -23,10 +26,16 @@
 
 struct reply_likely {
 	struct list entries; /* by feature, once it is finished */
+	struct likely_label {
+		bool known; /* else it holds where a rule found it */
+		int base, found, hidden;
+	} labels[REPLY_LABEL_COUNT];
 };
 
 /* drafts: for what is needed until it is finished, into another arena. */
 void reply_likely_init(struct reply_likely *likely, struct arena *drafts);
+void reply_likely_label(struct reply_likely *likely, enum reply_label label,
+    int base, int found, int hidden);
 void reply_likely_add(struct reply_likely *likely, const char *feature,
     enum reply_label label, int weight);
 void reply_likely_finish(struct reply_likely *likely, struct arena *arena);
@@ -35,27 +44,19 @@ void reply_likely_finish(struct reply_likely *likely, struct arena *arena);
 void reply_likely_features(const struct reply_text *text,
     enum reply_context context, void (*each)(void *arg, const char *feature),
     void *arg);
-/* How likely each label is by the words; together 1. */
-struct reply_odds {
-	double of[REPLY_LABEL_COUNT];
-	uint32_t barred; /* bits of labels: a `hide` took words from them */
-};
-/* false: there is no word. */
-bool reply_likely_weigh(const struct reply_likely *likely,
-    const struct reply_text *text, enum reply_context context,
-    struct arena *arena, struct reply_odds *odds);
+/* The labels that a `hide` took words from, as bits. */
+uint32_t reply_likely_hidden(const struct reply_text *text);
 /*
- * Where no rule holds.  false: none is likely enough, or the likeliest is
- * barred.  An order is never guessed; harm and refusals, which have effects,
- * must be twice as likely as all else together, and an emergency nine times.
+ * found: bits of the labels that rules found; those that hold are returned.
+ * Most hold where they are likelier than not, and likelier still where rules
+ * found others only.  Harm that a rule found stands, but for an emergency that
+ * hardly is one and is an adverse event else; an order holds only where a rule
+ * found it.  Where none would hold the likeliest does, but an emergency, a
+ * death or an order; 0 if that is `unclear`.  A text without words is what
+ * rules found.
  */
-bool reply_likely_guess(const struct reply_odds *odds, enum reply_label *label);
-/*
- * Beside the labels that rules found (bits): harm that no rule saw, or a
- * refusal, four times as likely as all else together.  Not beside what says
- * otherwise: a part is refused, the number is wrong, or more is ordered.
- */
-bool reply_likely_adds(
-    const struct reply_odds *odds, uint32_t found, enum reply_label label);
+uint32_t reply_likely_hold(const struct reply_likely *likely,
+    const struct reply_text *text, enum reply_context context, uint32_t found,
+    struct arena *arena);
 
 #endif

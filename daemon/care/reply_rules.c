@@ -9,7 +9,7 @@
 
 #define LINE_BYTES_MAX 4096
 #define RULES_MAX 5000
-#define WEIGHTS_MAX 100000
+#define WEIGHTS_MAX 200000
 #define EXAMPLES_MAX 200 /* of one rule */
 #define SHOWN_BYTES_MAX 60
 
@@ -260,13 +260,31 @@ read_rule_head(struct loader *l, char *rest, bool hide)
 		complain(l, "rule", "a rule without a label", name);
 }
 
+/* `LABEL BASE FOUND HIDDEN` */
 static void
-read_likely_head(struct loader *l, const char *name)
+read_likely_head(struct loader *l, char *line)
 {
-	if (reply_label_find(name, &l->likely))
-		l->head = HEAD_LIKELY;
-	else
+	char *rest = line, *end = line;
+	const char *name = strtok_r(line, " \t", &rest);
+	long numbers[3];
+
+	if (name == NULL || !reply_label_find(name, &l->likely)) {
 		complain(l, "label", "no such label", name);
+		return;
+	}
+	for (unsigned i = 0; i < COUNT(numbers); i++) {
+		numbers[i] = strtol(rest, &end, 10);
+		if (end == rest || (*end != ' ' && *end != '\0') ||
+		    labs(numbers[i]) > LIKELY_WEIGHT_MAX) {
+			complain(l, "likely",
+			    "not three weights of at most 3000", name);
+			return;
+		}
+		rest = end;
+	}
+	reply_likely_label(&l->rules->likely, l->likely, (int)numbers[0],
+	    (int)numbers[1], (int)numbers[2]);
+	l->head = HEAD_LIKELY;
 }
 
 static void

@@ -313,6 +313,9 @@ reply_text_read(
 		at += (size_t)used;
 	}
 	end_word(&c);
+	out->bytes = out->count < REPLY_TOKENS_MAX
+			 ? bytes
+			 : out->tokens[out->count - 1].to;
 	squeeze_tokens(out);
 	join_spaced(out);
 }

@@ -8,7 +8,7 @@
  * simplified characters, without what is invisible, each piece with the place
  * in the text that it was written at.
  */
-#define REPLY_BYTES_MAX 2000 /* more is not looked at */
+#define REPLY_BYTES_MAX 2000 /* read at once */
 #define REPLY_TOKENS_MAX 767
 
 enum reply_token_kind {
@@ -33,6 +33,7 @@ struct reply_text {
 	const char *text; /* as it came */
 	struct reply_token *tokens;
 	size_t count;
+	size_t bytes; /* that were read; the rest was too much at once */
 };
 
 /* Bytes that are no UTF-8 are breaks. */

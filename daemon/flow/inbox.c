@@ -77,7 +77,7 @@ static void
 event_key(const struct gateway *gateway, const struct gw_event *e,
     uint8_t key[INBOX_KEY_BYTES])
 {
-	struct buf text = BUF_INIT(TEXT_BYTES_MAX * 4);
+	struct buf text = BUF_INIT(0);
 
 	hash_text(&text, gateway->name);
 	buf_u32(&text, (uint32_t)e->type);
@@ -184,7 +184,8 @@ static void
 add_event(struct inbox *inbox, const struct gateway *gateway,
     const struct gw_event *e, int64_t now, struct event_arrays *a)
 {
-	struct buf sealed = BUF_INIT(TEXT_BYTES_MAX + 64);
+	struct buf text = BUF_INIT(TEXT_BYTES_MAX); /* the rest is left */
+	struct buf sealed = BUF_INIT(0);
 	uint8_t key[INBOX_KEY_BYTES], index[16];
 
 	event_key(gateway, e, key);
@@ -204,11 +205,13 @@ add_event(struct inbox *inbox, const struct gateway *gateway,
 		db_array_null(&a->index);
 	db_array_text(&a->extension, e->extension);
 	if (e->text != NULL) {
-		seal_inbox_text(
-		    inbox->keyring, gateway->tenant_id, key, e->text, &sealed);
+		buf_text(&text, e->text);
+		seal_inbox_text(inbox->keyring, gateway->tenant_id, key,
+		    buf_string(&text), &sealed);
 		db_array_bytes(&a->text, sealed.data, sealed.bytes);
 	} else
 		db_array_null(&a->text);
+	buf_free(&text);
 	buf_free(&sealed);
 	db_array_text(&a->code, e->code);
 	db_array_bool(&a->delivered, e->delivered);

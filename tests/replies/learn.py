@@ -1,70 +1,124 @@
-#!/usr/bin/env python3
-"""learn.py: weights of reply_likely.h from labelled replies.  Reads what
-`features` writes, writes daemon/care/reply/likely.rules; the same input gives
-the same bytes.  Multinomial logistic regression, by stochastic gradient
-descent; weights that are small, and features that are rare, are left out."""
+#!/usr/bin/python3
+"""learn.py FEATURES LABELS FILE…: the numbers of care/reply_likely.h from
+labelled replies.  FEATURES is what `features` writes of them, LABELS the
+names in its order; FILEs are those that no rule was made from, by which it is
+learned how far rules are to be trusted.  The same input gives the same bytes.
+
+For each label a logistic regression (scikit-learn) of its own: first over the
+words of all replies; then, over the FILEs, of what the words say, what rules
+say and what they hid.  What the words of a FILE's reply say is told by weights
+that were learned without it.  Weights that are small, and features that are
+rare, are left out."""
 
 import collections
 import math
-import random
 import sys
 
-EPOCHS, RATE, DECAY = 25, 1.0, 0.9
+import numpy
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
 SCALE = 4               # LIKELY_SCALE of reply_likely.c
 REPLIES_LEAST = 2       # that have a feature
-WEIGHT_LEAST = 0.2
+WORDS_C, TRUST_C = 1.0, 0.3     # the inverse of regularization
+PARTS = 5               # of the FILEs, each told by the others
+WEIGHT_LEAST = 20         # hundredths
+WEIGHT_MOST = 3000
 LINE_BYTES = 78
 HEAD = """\
-# What no rule understands is guessed by the words below, each with its weight
-# for a label: hundredths of the logarithm of odds.  Made by `make likely` from
-# the labelled replies of tests/replies, save those that are held out; what a
-# feature is, care/reply_likely.h says.  Do not edit: label a reply instead.
+# Which labels hold, by a reply's words and by what rules found: hundredths of
+# the logarithm of odds.  Made by `make likely` from the labelled replies of
+# tests/replies, save those that are held out; what a feature is, and the three
+# numbers of a label, care/reply_likely.h says.  Do not edit: label a reply
+# instead.
 """
 
 
-def read(file):
-    """[(label, features that several replies have, scale)]; the scale keeps
-    what is long from being sure of anything."""
-    rows = [(line.rstrip("\n").split("\t")[0],
-             sorted(set(line.rstrip("\n").split("\t")[1:]))) for line in file]
-    replies = collections.Counter(f for _, found in rows for f in found)
-    return [(label, [f for f in found if replies[f] >= REPLIES_LEAST],
-             SCALE / math.sqrt(len(found))) for label, found in rows]
+class Replies:
+    def __init__(self, rows, count):
+        self.files = [row[0] for row in rows]
+        self.said, self.found, self.hidden = (
+            numpy.array([[int(row[field]) >> i & 1 for i in range(count)]
+                         for row in rows]) for field in (1, 2, 3))
+        self.features = [sorted(set(row[4:])) for row in rows]
 
 
-def learn(rows):
-    labels = sorted({label for label, _, _ in rows})
-    place = {label: i for i, label in enumerate(labels)}
-    weights = collections.defaultdict(lambda: [0.0] * len(labels))
-    chance, rate = random.Random(1), RATE
-    for _ in range(EPOCHS):
-        chance.shuffle(rows)
-        for label, found, scale in rows:
-            mine = [weights[f] for f in found]
-            scores = [scale * sum(column) for column in zip(*mine)]
-            most = max(scores)
-            odds = [math.exp(s - most) for s in scores]
-            step = rate * scale / SCALE
-            moves = [step * ((i == place[label]) - odd / sum(odds))
-                     for i, odd in enumerate(odds)]
-            for weight in mine:
-                for i, move in enumerate(moves):
-                    weight[i] += move
-        rate *= DECAY
-    return labels, weights
+def matrix(features, places):
+    """A row a reply; the scale keeps what is long from being sure."""
+    rows, columns, values = [], [], []
+    for i, found in enumerate(features):
+        for feature in found:
+            if feature in places:
+                rows.append(i)
+                columns.append(places[feature])
+                values.append(SCALE / math.sqrt(len(found)))
+    return sparse.csr_matrix((values, (rows, columns)),
+                             shape=(len(features), len(places)))
 
 
-def write(out, labels, weights):
+class Words:
+    """What the words weigh, learned from some of the replies."""
+
+    def __init__(self, replies, some):
+        features = [replies.features[i] for i in some]
+        replies_with = collections.Counter(f for row in features for f in row)
+        self.places = {f: i for i, f in enumerate(sorted(
+            f for f, n in replies_with.items() if n >= REPLIES_LEAST))}
+        known = matrix(features, self.places)
+        self.weights, self.base = [], []
+        for said in replies.said[some].T:
+            model = LogisticRegression(
+                C=WORDS_C, solver="liblinear", max_iter=500).fit(known, said)
+            self.weights.append(model.coef_[0])
+            self.base.append(model.intercept_[0])
+        self.weights = numpy.array(self.weights)
+
+    def say(self, features):
+        return matrix(features, self.places) @ self.weights.T + self.base
+
+
+def say_of_others(replies, apart):
+    """What the words say of each reply of the FILEs, by all but its part."""
+    said = numpy.zeros((len(apart), replies.said.shape[1]))
+    for part in range(PARTS):
+        mine = list(range(part, len(apart), PARTS))
+        left_out = {apart[i] for i in mine}
+        words = Words(replies, [i for i in range(len(replies.files))
+                                if i not in left_out])
+        said[mine] = words.say([replies.features[apart[i]] for i in mine])
+    return said
+
+
+def learn(replies, apart):
+    """For each label: how much of the words, base, found, hidden."""
+    by_words = say_of_others(replies, apart)
+    trust = []
+    for label in range(replies.said.shape[1]):
+        model = LogisticRegression(C=TRUST_C, max_iter=2000).fit(
+            numpy.stack([by_words[:, label], replies.found[apart, label],
+                         replies.hidden[apart, label]], axis=1),
+            replies.said[apart, label])
+        trust.append((*model.coef_[0], model.intercept_[0]))
+    return trust
+
+
+def hundredths(number):
+    return max(-WEIGHT_MOST, min(WEIGHT_MOST, round(100 * number)))
+
+
+def write(out, names, words, trust):
     out.write(HEAD)
-    for i, label in enumerate(labels):
-        entries = sorted(
-            ((row[i], feature) for feature, row in weights.items()
-             if abs(row[i]) >= WEIGHT_LEAST),
-            key=lambda entry: (-entry[0], entry[1]))
-        out.write(f"\nlikely {label}\n")
+    for label, (by_words, found, hidden, base) in enumerate(trust):
+        base += by_words * words.base[label]
+        out.write(f"\nlikely {names[label]} {hundredths(base)} "
+                  f"{hundredths(found)} {hundredths(hidden)}\n")
+        weights = [(hundredths(by_words * words.weights[label][place]), f)
+                   for f, place in words.places.items()]
         line = ""
-        for weight, feature in entries:
-            said = f"{round(100 * weight)} {feature}"
+        for weight, feature in sorted(
+                (entry for entry in weights if abs(entry[0]) >= WEIGHT_LEAST),
+                key=lambda entry: (-entry[0], entry[1])):
+            said = f"{weight} {feature}"
             if line and len(f"\t{line} | {said}".encode()) > LINE_BYTES:
                 out.write(f"\t{line}\n")
                 line = ""
@@ -73,5 +127,16 @@ def write(out, labels, weights):
             out.write(f"\t{line}\n")
 
 
+def main(features, labels, *files):
+    with open(labels, encoding="utf-8") as file:
+        names = file.read().split()
+    with open(features, encoding="utf-8") as file:
+        replies = Replies([line.rstrip("\n").split("\t") for line in file],
+                          len(names))
+    apart = [i for i, name in enumerate(replies.files) if name in files]
+    write(sys.stdout, names, Words(replies, range(len(replies.files))),
+          learn(replies, apart))
+
+
 if __name__ == "__main__":
-    write(sys.stdout, *learn(read(sys.stdin)))
+    main(*sys.argv[1:])

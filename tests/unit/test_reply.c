@@ -75,6 +75,24 @@ decided(const struct reply *reply, const struct reply_rule *rule)
 	return false;
 }
 
+/* Rules alone, without what words weigh. */
+static int
+load_rules_alone(void **state)
+{
+	struct reply_file files[64];
+	struct findings findings;
+	size_t count = 0;
+
+	(void)arena_set_up(state);
+	assert_true(reply_file_count <= COUNT(files));
+	for (size_t i = 0; i < reply_file_count; i++)
+		if (strcmp(reply_files[i].name, "likely") != 0)
+			files[count++] = reply_files[i];
+	assert_int_equal(count, reply_file_count - 1);
+	rules = load(files, count, &findings);
+	return findings.error_count == 0 ? 0 : -1;
+}
+
 /*
  * An example of a rule gets its labels, whichever rule gave them; of a
  * counter-example the rule is not the one that decides.  A rule that hides
@@ -204,9 +222,15 @@ wrong_tables_are_told_with_file_and_line(void **state)
 	    "odd.rules:3: a value that is missing or too much: \"left\"");
 	refused(
 	    "likely taking\n\t5 b\n", "odd.rules:1: no such label: \"taking\"");
-	refused("likely taken\n\t5 b | c\n",
+	refused("likely taken 1 2\n\t5 b\n",
+	    "odd.rules:1: not three weights of at most 3000: \"taken\"");
+	refused("likely taken 1 2 3001\n\t5 b\n",
+	    "odd.rules:1: not three weights of at most 3000: \"taken\"");
+	refused("likely taken 1 2 3x\n\t5 b\n",
+	    "odd.rules:1: not three weights of at most 3000: \"taken\"");
+	refused("likely taken 1 2 3\n\t5 b | c\n",
 	    "odd.rules:2: not a weight of at most 3000 and a feature: \"c\"");
-	refused("likely taken\n\t3001 b\n",
+	refused("likely taken 1 2 3\n\t3001 b\n",
 	    "odd.rules:2: not a weight of at most 3000 and a feature: "
 	    "\"3001 b\"");
 	refused("rule a is taken\n\tb \xff\n\t= b\n",
@@ -268,76 +292,137 @@ primary_by(const char *table, const char *text)
 	return primary_on(REPLY_ON_NONE, table, text);
 }
 
-/*
- * The odds of 22 labels, of which 21 weigh nothing: p = e^w / (e^w + 21), 0.4
- * at w = ln 14 = 2.639 and 0.7 at w = ln 49 = 3.892.  Of a text with n features
- * the sum counts 4 / sqrt(n): "qua" has 10, "qua qua" 12, "qua没吃" 18.
- */
+/* Where no other label is likely either, `unclear` is as likely as not. */
+#define UNCLEAR "likely unclear 0 0 0\n"
+#define RULE(label) "rule a is " label "\n\tqua\n\t= qua\n"
+
+/* Of a text with n features the sum counts 4 / sqrt(n): "qua" has 10. */
 static void
-likeliest_label_is_guessed_by_its_odds(void **state)
+label_holds_by_what_words_weigh(void **state)
 {
 	(void)state;
 	assert_int_equal(
-	    primary_by("likely taken\n\t229 qua\n", "qua qua"), REPLY_TAKEN);
+	    primary_by("likely taken -100 0 0\n\t80 qua\n" UNCLEAR, "qua"),
+	    REPLY_TAKEN);
 	assert_int_equal(
-	    primary_by("likely taken\n\t208 qua\n", "qua"), REPLY_UNCLEAR);
-	assert_int_equal(
-	    primary_by("likely opt_out\n\t313 qua | 100 没 吃\n", "qua没吃"),
-	    REPLY_OPT_OUT);
-	assert_int_equal(
-	    primary_by("likely opt_out\n\t312 qua | 100 没 吃\n", "qua没吃"),
+	    primary_by("likely taken -100 0 0\n\t79 qua\n" UNCLEAR, "qua"),
 	    REPLY_UNCLEAR);
-	assert_int_equal(primary_by("likely refill_yes\n\t3000 qua\n", "qua"),
+	/* a word told twice is one feature; the reply is longer, with 12 */
+	assert_int_equal(
+	    primary_by("likely taken -100 0 0\n\t87 qua\n" UNCLEAR, "qua qua"),
+	    REPLY_TAKEN);
+	assert_int_equal(
+	    primary_by("likely taken -100 0 0\n\t86 qua\n" UNCLEAR, "qua qua"),
 	    REPLY_UNCLEAR);
 	/* the ends, the question, numbers, three in a row */
 	assert_int_equal(
-	    primary_by("likely question\n\t105 ^ a 0 | 105 b ? $ | 105 none:\n",
+	    primary_by("likely question -200 0 0\n\t105 ^ a 0 | 105 b ? $ | "
+		       "105 none:\n" UNCLEAR,
 		"a 17 b?"),
 	    REPLY_QUESTION);
-	/* a rule that holds is asked for no emergency more */
-	assert_int_equal(primary_by("rule a is taken\n\tqua\n\t= qua\nlikely "
-				    "emergency\n\t3000 qua\n",
+	/* numbers are for the menu */
+	assert_int_equal(
+	    primary_by("likely taken 900 0 0\n", "99"), REPLY_UNCLEAR);
+	/* of what is not likely, the likeliest, but what is too grave */
+	assert_int_equal(primary_by("likely taken -90 0 0\nlikely question -80 "
+				    "0 0\nlikely deceased -10 0 0\n",
 			     "qua"),
+	    REPLY_QUESTION);
+}
+
+/* Rules add to the odds; without an entry of its label a rule stands. */
+static void
+rules_are_trusted_so_far(void **state)
+{
+	(void)state;
+	assert_int_equal(primary_by(RULE("taken") UNCLEAR, "qua"), REPLY_TAKEN);
+	assert_int_equal(
+	    primary_by(
+		RULE("taken") "likely taken -100 101 0\n" UNCLEAR, "qua"),
+	    REPLY_TAKEN);
+	assert_int_equal(
+	    primary_by(RULE("taken") "likely taken -100 99 0\n" UNCLEAR, "qua"),
+	    REPLY_UNCLEAR);
+	/* an order is never guessed */
+	assert_int_equal(
+	    primary_by("likely refill_yes 3000 0 0\n" UNCLEAR, "qua"),
+	    REPLY_UNCLEAR);
+	assert_int_equal(
+	    primary_by(RULE("refill_yes") "likely refill_yes 1 0 0\n", "qua"),
+	    REPLY_REFILL_YES);
+	/* what a rule took its words from */
+	assert_int_equal(
+	    primary_by("hide b from adverse_event\n\tba\n\t= ba\nlikely "
+		       "adverse_event 100 0 -99\n" UNCLEAR,
+		"qua ba"),
+	    REPLY_ADVERSE_EVENT);
+	assert_int_equal(
+	    primary_by("hide b from adverse_event\n\tba\n\t= ba\nlikely "
+		       "adverse_event 100 0 -171\n" UNCLEAR,
+		"qua ba"),
+	    REPLY_UNCLEAR);
+	/* what was picked from a menu */
+	assert_int_equal(
+	    primary_on(REPLY_ON_DOSE, "likely adverse_event 900 0 0\n", "1"),
 	    REPLY_TAKEN);
 }
 
-/* p = 0.8 at w = ln 84 = 4.431. */
+/* An emergency that hardly is one is harm. */
 static void
-harm_and_refusals_are_likely_beside_rules(void **state)
+emergency_that_hardly_is_one_is_harm(void **state)
 {
-#define RULE(label) "rule a is " label "\n\tqua\n\t= qua\n"
+#define BOTH RULE("emergency adverse_event")
 	(void)state;
-	assert_int_equal(
-	    primary_by(
-		RULE("taken") "likely adverse_event\n\t351 qua\n", "qua"),
+	assert_int_equal(primary_by(BOTH "likely emergency -199 0 0\n", "qua"),
+	    REPLY_EMERGENCY);
+	assert_int_equal(primary_by(BOTH "likely emergency -201 0 0\n", "qua"),
 	    REPLY_ADVERSE_EVENT);
-	assert_int_equal(
-	    primary_by(
-		RULE("taken") "likely adverse_event\n\t350 qua\n", "qua"),
-	    REPLY_TAKEN);
-	assert_int_equal(
-	    primary_by(RULE("taken") "likely opt_out\n\t351 qua\n", "qua"),
-	    REPLY_OPT_OUT);
-	assert_int_equal(
-	    primary_by(RULE("opt_in") "likely opt_out\n\t900 qua\n", "qua"),
-	    REPLY_OPT_IN);
-	/* what a rule took its words from */
-	assert_int_equal(
-	    primary_by(RULE("taken") "hide b from adverse_event\n\tba\n\t= ba\n"
-				     "likely adverse_event\n\t900 qua\n",
-		"qua ba"),
-	    REPLY_TAKEN);
-	/* what was picked from a menu */
-	assert_int_equal(
-	    primary_on(REPLY_ON_DOSE, "likely adverse_event\n\t900 0\n", "1"),
-	    REPLY_TAKEN);
-#undef RULE
+#undef BOTH
+}
+
+/* Beside what else holds harm and refusals need not be likelier than not. */
+static void
+harm_and_refusals_are_missed_unwillingly(void **state)
+{
+	static const struct {
+		const char *label;
+		int by_rule, by_words; /* hundredths that are enough */
+	} least[] = {
+	    {"emergency", -3000, -39}, /* whatever words say */
+	    {"adverse_event", -3000, -39}, {"opt_out", -99, -39},
+	    {"deceased", 1, 51}, {"item_choice", 1, 101},
+	    {"stopped", 1, 151}, /* 1 where rules found nothing */
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * COUNT(least); i++) {
+		bool by_rule = i % 2 == 0;
+		const char *label = least[i / 2].label;
+		int enough =
+		    by_rule ? least[i / 2].by_rule : least[i / 2].by_words;
+		enum reply_label wanted;
+
+		assert_true(reply_label_find(label, &wanted));
+		for (int less = 0; less <= 2 && enough - less >= -3000;
+		     less += 2) {
+			const char *table = arena_printf(arena,
+			    "rule b is have_supply\n\tqua\n\t= qua\n%s%s%s"
+			    "likely %s %d 0 0\n",
+			    by_rule ? "rule a is " : "", by_rule ? label : "",
+			    by_rule ? "\n\tqua\n\t= qua\n" : "", label,
+			    enough - less);
+			enum reply_label got = primary_by(table, "qua");
+
+			assert_int_equal(
+			    got, less == 0 ? wanted : REPLY_HAVE_SUPPLY);
+		}
+	}
 }
 
 static void
 what_is_only_likely_is_said_to_be(void **state)
 {
-	struct reply_file file = {"odd", "likely taken\n\t900 qua\n"};
+	struct reply_file file = {"odd", "likely taken 0 0 0\n\t900 qua\n"};
 	struct reply_question question = {.context = REPLY_ON_DOSE};
 	struct findings findings;
 	struct reply reply;
@@ -462,9 +547,12 @@ odd_bytes_are_harmless(void **state)
 	    understand_bytes(REPLY_ON_NONE, "T\0D", 3).primary, REPLY_OPT_OUT);
 }
 
-/* Of a long text the first 2,000 bytes count, and 767 words of them. */
+/*
+ * Of a long text the first 2,000 bytes count, and 767 words of them; behind
+ * them harm and refusals do, and a person reads the whole.
+ */
 static void
-long_texts_are_cut(void **state)
+long_texts_are_for_a_person(void **state)
 {
 	struct buf text = BUF_INIT(0);
 	struct reply reply;
@@ -473,24 +561,57 @@ long_texts_are_cut(void **state)
 	for (int i = 0; i < 3000; i++)
 		buf_printf(&text, "%s", i % 2 == 0 ? "鼎" : "。");
 	assert_true(text.bytes > 8000);
-	reply = understand(REPLY_ON_NONE, buf_string(&text));
-	assert_int_not_equal(reply.primary, REPLY_ADVERSE_EVENT);
-	buf_printf(&text, "头晕");
-	reply = understand(REPLY_ON_NONE, buf_string(&text));
-	assert_int_not_equal(reply.primary, REPLY_ADVERSE_EVENT);
-	buf_free(&text);
-	for (int i = 0; i < 120; i++)
-		buf_printf(&text, "abcdefghijklmnopq ");
-	buf_printf(&text, "头晕");
-	reply = understand(REPLY_ON_NONE, buf_string(&text));
-	assert_int_not_equal(reply.primary, REPLY_ADVERSE_EVENT);
-	buf_free(&text);
-	for (int i = 0; i < 120; i++)
-		buf_printf(&text, "我很好，");
+	buf_printf(&text, "吃了");
+	reply = understand(REPLY_ON_DOSE, buf_string(&text));
+	assert_int_equal(reply.primary, REPLY_QUESTION);
+	assert_string_equal(reply.intents[0].rule, "long");
+	assert_int_equal(reply.intent_count, 1);
 	buf_printf(&text, "头晕");
 	reply = understand(REPLY_ON_NONE, buf_string(&text));
 	assert_int_equal(reply.primary, REPLY_ADVERSE_EVENT);
+	assert_int_equal(reply.intents[1].label, REPLY_QUESTION);
 	buf_free(&text);
+	for (int i = 0; i < 120; i++)
+		buf_printf(&text, "abcdefghijklmnopq ");
+	buf_printf(&text, "please stop texting me");
+	reply = understand(REPLY_ON_NONE, buf_string(&text));
+	assert_int_equal(reply.primary, REPLY_OPT_OUT);
+	buf_free(&text);
+	/* more words than are read at once, in fewer bytes */
+	for (int i = 0; i < 900; i++)
+		buf_printf(&text, "%c ", 'a' + i % 26);
+	buf_printf(&text, "chest pain now");
+	assert_true(text.bytes < 2000);
+	reply = understand(REPLY_ON_NONE, buf_string(&text));
+	assert_int_equal(reply.primary, REPLY_EMERGENCY);
+	buf_free(&text);
+	for (int i = 0; i < 100; i++)
+		buf_printf(&text, "今天去公园，");
+	buf_printf(&text, "头晕");
+	reply = understand(REPLY_ON_NONE, buf_string(&text));
+	assert_int_equal(reply.primary, REPLY_ADVERSE_EVENT);
+	assert_int_equal(reply.intent_count, 1);
+	buf_free(&text);
+}
+
+/* Harm is found wherever it stands, at the seams of the parts, too. */
+static void
+long_texts_have_no_gaps(void **state)
+{
+	(void)state;
+	for (unsigned before = 1900; before < 4100; before += 7) {
+		struct buf text = BUF_INIT(0);
+
+		while (text.bytes < before)
+			buf_printf(&text, "今天去公园。");
+		buf_printf(&text, "我胸口疼得厉害，喘不上气。");
+		while (text.bytes < 5000)
+			buf_printf(&text, "今天去公园。");
+		assert_int_equal(
+		    understand(REPLY_ON_DOSE, buf_string(&text)).primary,
+		    REPLY_EMERGENCY);
+		buf_free(&text);
+	}
 }
 
 /* Twenty items, names that are digits or odd, digits without end. */
@@ -517,7 +638,7 @@ items_may_be_odd(void **state)
 	/* half of something is no item */
 	reply_understand(
 	    rules, "剩半瓶", strlen("剩半瓶"), &question, arena, &reply);
-	assert_int_equal(reply.primary, REPLY_HAVE_SUPPLY);
+	assert_int_equal(reply.slots.item_count, -1);
 	question.item_count = 0;
 	reply_understand(rules, "1", 1, &question, arena, &reply);
 	assert_int_equal(reply.primary, REPLY_UNCLEAR);
@@ -574,7 +695,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(
-		examples_of_each_rule_hold, load_embedded, arena_tear_down),
+		examples_of_each_rule_hold, load_rules_alone, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(every_label_has_a_rule_and_a_name,
 		load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(harm_is_excused_clause_by_clause,
@@ -587,11 +708,15 @@ main(void)
 		arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		a_wrong_rule_is_left_out_alone, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(label_holds_by_what_words_weigh,
+		load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
-		likeliest_label_is_guessed_by_its_odds, load_embedded,
+		rules_are_trusted_so_far, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		emergency_that_hardly_is_one_is_harm, load_embedded,
 		arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
-		harm_and_refusals_are_likely_beside_rules, load_embedded,
+		harm_and_refusals_are_missed_unwillingly, load_embedded,
 		arena_tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_only_likely_is_said_to_be,
 		load_embedded, arena_tear_down),
@@ -604,7 +729,9 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		odd_bytes_are_harmless, load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
-		long_texts_are_cut, load_embedded, arena_tear_down),
+		long_texts_are_for_a_person, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		long_texts_have_no_gaps, load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		items_may_be_odd, load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(

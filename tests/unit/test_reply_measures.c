@@ -12,9 +12,8 @@
 
 #include <cmocka.h>
 
+#include "../replies/labelled.h"
 #include "arena.h"
-#include "base/json.h"
-#include "care/reply.h"
 
 #define LINE_BYTES_MAX 4096
 
@@ -49,18 +48,6 @@ label_of(const struct json *name)
 	return label;
 }
 
-static void
-read_question(const struct json *record, struct reply_question *question,
-    const char **items)
-{
-	*question = (struct reply_question){.items = items};
-	if (!reply_context_find(
-		json_get_text(record, "context"), &question->context))
-		fail_msg("no context: %s", json_get_text(record, "context"));
-	json_each (item, json_get(record, "open_items"))
-		items[question->item_count++] = json_text(item);
-}
-
 static uint32_t
 labels_of(const struct reply *reply)
 {
@@ -89,11 +76,10 @@ measure_record(struct measures *m, const struct json *record)
 	const char *text = json_get_text(record, "text");
 	struct reply_question question;
 	struct reply reply;
-	uint32_t said = 0;
+	uint32_t said = labelled_intents(record);
 
-	read_question(record, &question, items);
-	json_each (label, json_get(record, "intents"))
-		said |= UINT32_C(1) << label_of(label);
+	if (said == 0 || !labelled_question(record, &question, items))
+		fail_msg("no labelled reply: %s", text);
 	reply_understand(rules, text, strlen(text), &question, arena, &reply);
 	measure_labels(m, said, labels_of(&reply));
 	m->records++;
@@ -229,15 +215,6 @@ replies_of_many_people_are_understood(void **state)
 	check("tests/replies/people.jsonl", 400, 0.98);
 }
 
-/* Written to be hard: much harm and refusing, and what sounds like it. */
-static void
-replies_that_sound_alike_are_understood(void **state)
-{
-	(void)state;
-	check("tests/replies/wards.jsonl", 500, 0.94);
-	check("tests/replies/towns.jsonl", 500, 0.88);
-}
-
 static void
 add_measures(struct measures *sum, const struct measures *more)
 {
@@ -251,6 +228,35 @@ add_measures(struct measures *sum, const struct measures *more)
 	}
 }
 
+/* Of several files in one; parted by blanks. */
+static void
+measure_files(struct measures *sum, const char *names)
+{
+	char *rest = arena_text(arena, names);
+
+	*sum = (struct measures){.records = 0};
+	for (char *name; (name = strtok_r(rest, " ", &rest)) != NULL;) {
+		struct measures m;
+
+		measure_file(
+		    &m, arena_printf(arena, "tests/replies/%s.jsonl", name));
+		print_measures(&m, name);
+		add_measures(sum, &m);
+	}
+}
+
+/* Written to be hard: much harm and refusing, and what sounds like it. */
+static void
+replies_that_sound_alike_are_understood(void **state)
+{
+	struct measures m;
+
+	(void)state;
+	measure_files(&m, "wards towns");
+	assert_int_equal(m.records, 1000);
+	assert_measures(&m, 0.94);
+}
+
 /*
  * No rule was mended on these but two that took a word for an order, and no
  * weight was learned from them: tests/replies/README.md.
@@ -258,16 +264,29 @@ add_measures(struct measures *sum, const struct measures *more)
 static void
 replies_that_are_held_out_are_understood(void **state)
 {
-	struct measures m, more;
+	struct measures m;
 
 	(void)state;
-	measure_file(&m, "tests/replies/thirds.jsonl");
-	print_measures(&m, "thirds");
-	measure_file(&more, "tests/replies/streets.jsonl");
-	print_measures(&more, "streets");
-	add_measures(&m, &more);
+	measure_files(&m, "thirds streets");
 	assert_int_equal(m.records, 900);
-	assert_measures(&m, 0.93);
+	assert_measures(&m, 0.95);
+}
+
+/* Two hands more, held out, too; they refuse in ways that are hard to tell. */
+static void
+replies_of_other_hands_are_understood(void **state)
+{
+	struct measures m;
+
+	(void)state;
+	measure_files(&m, "thirds streets shores ferries");
+	assert_int_equal(m.records, 1700);
+	assert_true(recall(&m, REPLY_EMERGENCY) >= 0.98);
+	assert_true(recall(&m, REPLY_ADVERSE_EVENT) >= 0.97);
+	assert_true(recall(&m, REPLY_OPT_OUT) >= 0.97);
+	assert_true(precision(&m, REPLY_OPT_OUT) >= 0.94);
+	assert_true(m.wrong[REPLY_REFILL_YES] <= 1);
+	assert_true(share(m.primary, m.records) >= 0.94);
 }
 
 /* Whole sentences of chatter; held out, too.  Nobody there is unwell. */
@@ -277,11 +296,10 @@ chatter_is_seldom_taken_for_harm(void **state)
 	struct measures m;
 
 	(void)state;
-	measure_file(&m, "tests/replies/porch.jsonl");
-	print_measures(&m, "porch");
+	measure_files(&m, "porch");
 	assert_int_equal(m.records, 130);
-	assert_int_equal(m.wrong[REPLY_EMERGENCY], 0);
-	assert_true(m.wrong[REPLY_ADVERSE_EVENT] <= 8);
+	assert_true(m.wrong[REPLY_EMERGENCY] <= 2);
+	assert_true(m.wrong[REPLY_ADVERSE_EVENT] <= 12);
 	assert_true(recall(&m, REPLY_OPT_OUT) >= 0.9);
 	assert_int_equal(m.wrong[REPLY_OPT_OUT], 0);
 }
@@ -315,6 +333,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		replies_that_are_held_out_are_understood, set_up,
 		arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		replies_of_other_hands_are_understood, set_up, arena_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
