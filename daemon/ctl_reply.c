@@ -179,8 +179,9 @@ const struct ctl_verb ctl_reply = {
     "\"open_items\", the numbered items (\"refill:NAME\", \"followup\").\n"
     "One line each: \"id\" as given, \"primary\", \"intents\" (the primary\n"
     "first), \"slots\" with what was stated; with --why also \"rules\", the\n"
-    "rule behind each intent.  The first 2,000 bytes of a text are looked\n"
-    "at.  A line that is none is told with its number; the rest is answered,\n"
-    "and the exit status is 65.  Bounds: 64 MB, 20 items.",
+    "rule behind each intent.  Of a text behind its first 2,000 bytes harm,\n"
+    "a death and a refusal of everything are found.  A line that is none is\n"
+    "told with its number; the rest is answered, and the exit status is 65.\n"
+    "Bounds: 64 MB, 20 items.",
     run_reply,
 };

@@ -92,10 +92,11 @@ void
 clock_sync(struct clock *clock, int64_t database_now, int64_t boot_before,
     int64_t boot_after, bool witness)
 {
+	bool anew = !clock->synced || clock->rough;
 	int64_t now = database_now, gap;
 
 	assert(boot_before <= boot_after);
-	if (clock->synced && !clock->rough) {
+	if (!anew) {
 		if (boot_after - boot_before > ANSWER_US_MAX &&
 		    boot_after - clock->boot_at < HOUR_US)
 			return;
@@ -107,13 +108,14 @@ clock_sync(struct clock *clock, int64_t database_now, int64_t boot_before,
 			clock->database_gap = gap;
 			return;
 		}
-		if (!near(gap, 0))
+		anew = !near(gap, 0);
+		if (anew)
 			now = database_now;
 	}
 	clock->boot_at = boot_after;
 	clock->database_at = now;
 	clock->synced = true;
-	clock->rough = boot_after - boot_before > ANSWER_US_MAX;
+	clock->rough = anew && boot_after - boot_before > ANSWER_US_MAX;
 	clock->accepting = false;
 	clock->database_gap = 0;
 	clock->wall_with_database_at = 0;

@@ -29,12 +29,12 @@
  */
 struct clock {
 	bool synced;
-	int64_t database_at; /* database time at the last sync */
+	int64_t database_at; /* ours at the last sync: what it allowed */
 	int64_t boot_at;     /* CLOCK_BOOTTIME at that moment */
 	int64_t care_offset; /* microseconds */
 	/* the guard */
 	bool apart;           /* seen apart; sending has not been resumed */
-	bool rough;           /* the last sync took long: follow the next */
+	bool rough;           /* set by a slow answer: follow the next */
 	bool accepting;       /* an operator says that the database is right */
 	int64_t database_gap; /* its last answer minus ours; 0: followed */
 	int64_t agreed_at;    /* clock_boot() since when all agree; 0: not */

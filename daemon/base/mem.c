@@ -78,12 +78,12 @@ mem_return(void)
 void
 mem_forget(const void *constant, size_t bytes)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t from = ((uintptr_t)constant + page - 1) & ~(page - 1);
-	uintptr_t to = ((uintptr_t)constant + bytes) & ~(page - 1);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t before = (page - (uintptr_t)constant % page) % page;
 
-	if (from < to)
-		(void)madvise((void *)from, to - from, MADV_DONTNEED);
+	if (bytes >= before + page)
+		(void)madvise((char *)constant + before,
+		    (bytes - before) / page * page, MADV_DONTNEED);
 }
 
 void *

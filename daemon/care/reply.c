@@ -12,8 +12,9 @@ static const char likely_rule[] = "likely";
 
 #define COURTESIES_MAX 4 /* taken off the ends of a text */
 #define PARTS_MAX 12     /* of a long text that are looked through */
-#define PART_OVERLAP 150 /* bytes, so that a sentence is whole in one of two \
-			  */
+#define PART_OVERLAP \
+	150 /* bytes, so that a sentence is whole in one of two \
+	     */
 #define BIT(label) (UINT32_C(1) << (label))
 #define ANSWERS \
 	(BIT(REPLY_TAKEN) | BIT(REPLY_NOT_TAKEN) | BIT(REPLY_REFILL_YES) | \
@@ -443,22 +444,46 @@ sense_part(struct sense *sense, struct reply_text *part)
 			sense_add(sense, i, found.rule_of[i]);
 }
 
+/*
+ * Where the next part begins: behind a break among what was read last, so that
+ * what stands before a word, "no", say, is before it there, too.
+ */
+static size_t
+part_begin(struct sense *sense, const char *text, size_t bytes, size_t read)
+{
+	size_t from = read > PART_OVERLAP ? read - PART_OVERLAP : 0;
+	struct reply_text seam;
+
+	while (from < read && ((uint8_t)text[from] & 0xc0) == 0x80)
+		from++;
+	reply_text_read(text + from, bytes - from, sense->arena, &seam);
+	for (size_t i = 0; i < seam.count && from + seam.tokens[i].to <= read;
+	     i++)
+		if (seam.tokens[i].kind == TOKEN_BREAK)
+			return from + seam.tokens[i].to;
+	return from;
+}
+
 /* A person is to read what is longer than the rules are for. */
 static void
 sense_rest(struct sense *sense, const char *text, size_t bytes, size_t read)
 {
+	struct reply_text part;
+
 	if (read >= bytes)
 		return;
 	sense_add(sense, REPLY_QUESTION, "long");
 	for (int i = 0; i < PARTS_MAX && read < bytes; i++) {
-		size_t from = read > PART_OVERLAP ? read - PART_OVERLAP : 0;
-		struct reply_text part;
+		size_t from = part_begin(sense, text, bytes, read);
 
-		while (from < read && ((uint8_t)text[from] & 0xc0) == 0x80)
-			from++;
 		reply_text_read(text + from, bytes - from, sense->arena, &part);
+		if (from + part.bytes <= read) { /* a few bytes full of words */
+			from = read;
+			reply_text_read(
+			    text + from, bytes - from, sense->arena, &part);
+		}
 		sense_part(sense, &part);
-		read = from + part.bytes > read ? from + part.bytes : bytes;
+		read = from + part.bytes;
 	}
 }
 

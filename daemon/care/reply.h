@@ -13,8 +13,8 @@
  *
  * Of a text the first REPLY_BYTES_MAX bytes are understood, and of its words
  * REPLY_TOKENS_MAX.  Of what follows harm, deaths and refusals are, part by
- * part, up to some 20,000 bytes, and the whole is a question, for a person to
- * read.  Bytes that are no UTF-8 part words.
+ * part, up to 24 parts of so many bytes or words, and the whole is a question,
+ * for a person to read.  Bytes that are no UTF-8 part words.
  */
 #define REPLY_ITEMS_MAX 20
 

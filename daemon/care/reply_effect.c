@@ -137,18 +137,28 @@ is_for_a_person(const struct reply_intent *intent)
 	       intent->label != REPLY_OPT_OUT;
 }
 
+/*
+ * Words alone say so.  Beside what rules found it changes no answer but
+ * "noted", and where it would have no effect it is only recorded.
+ */
+static void
+take_guess(enum reply_label label, bool beside, struct reply_effects *effects)
+{
+	if (beside && rows[label].effects == 0)
+		return;
+	if ((effects->effects & TASK) == 0)
+		effects->task = label;
+	effects->effects |= TASK;
+	if (effects->answer == STAGE_NOTED)
+		effects->answer = STAGE_HANDED_OVER;
+}
+
 static void
 take_intent(const struct reply_intent *intent, bool certain,
     struct reply_effects *effects)
 {
 	enum reply_label label = intent->label;
 	uint32_t row = rows[label].effects;
-
-	if (is_for_a_person(intent)) {
-		reply_effects_ask(effects, label);
-		effects->answer = STAGE_HANDED_OVER;
-		return;
-	}
 
 	/* whose it is has to be found out: it is no order yet */
 	if (!certain && (row & ALL) == 0) {
@@ -174,9 +184,14 @@ reply_effects_with_order(
 		return;
 	/* what else it asks still wants a person */
 	effects->effects &= ~(uint32_t)(REPLY_ORDERS | REPLY_ENDS_CYCLE | TASK);
-	for (unsigned i = 0; i < reply->intent_count; i++)
-		if (reply->intents[i].label != REPLY_REFILL_YES)
-			add_task(reply->intents[i].label, effects);
+	for (unsigned i = 0; i < reply->intent_count; i++) {
+		const struct reply_intent *intent = &reply->intents[i];
+
+		if (is_for_a_person(intent))
+			take_guess(intent->label, true, effects);
+		else if (intent->label != REPLY_REFILL_YES)
+			add_task(intent->label, effects);
+	}
 }
 
 /* Not declined for now: the tables name the rules that mean it so. */
@@ -195,11 +210,16 @@ reply_effects(
     const struct reply *reply, bool certain, struct reply_effects *effects)
 {
 	*effects = (struct reply_effects){
-	    .answer = rows[reply->primary].answer,
+	    .answer = is_for_a_person(&reply->intents[0])
+			  ? STAGE_HANDED_OVER
+			  : rows[reply->primary].answer,
 	    .task = REPLY_UNCLEAR,
 	};
 	for (unsigned i = 0; i < reply->intent_count; i++)
-		take_intent(&reply->intents[i], certain, effects);
+		if (is_for_a_person(&reply->intents[i]))
+			take_guess(reply->intents[i].label, i > 0, effects);
+		else
+			take_intent(&reply->intents[i], certain, effects);
 	for (unsigned i = 0; i < reply->intent_count && certain; i++)
 		if (has_it_elsewhere(&reply->intents[i]))
 			effects->effects |= REPLY_ENDS_CYCLE;

@@ -17,6 +17,11 @@
 #define NEARLY (-0.7) /* the logarithm of odds of one to two */
 #define BIT(label) (UINT32_C(1) << (label))
 
+#define NO_REFUSAL \
+	(BIT(REPLY_WRONG_NUMBER) | BIT(REPLY_DECEASED) | \
+	    BIT(REPLY_OPT_OUT_TOPIC) | BIT(REPLY_OPT_IN) | \
+	    BIT(REPLY_REFILL_YES))
+
 struct entry {
 	uint32_t feature; /* its hash */
 	int16_t weight;
@@ -94,16 +99,18 @@ static bool
 write_token(const struct reply_text *text, size_t at, char *out)
 {
 	const struct reply_token *token = &text->tokens[at];
-	size_t bytes = token->to - token->from;
+	size_t bytes;
 
 	switch (token->kind) {
 	case TOKEN_SPACE:
 		return false;
 	case TOKEN_BREAK:
-		(void)strcpy(out, token->codepoint == '?' ? "?" : ",");
+		out[0] = token->codepoint == '?' ? '?' : ',';
+		out[1] = '\0';
 		return true;
 	case TOKEN_NUMBER:
-		(void)strcpy(out, "0");
+		out[0] = '0';
+		out[1] = '\0';
 		return true;
 	case TOKEN_WORD:
 		bytes = strlen(token->word);
@@ -263,10 +270,11 @@ weigh_text(const struct reply_likely *likely, const struct reply_text *text,
 
 /*
  * The logarithm of odds that a label needs.  To miss harm is worse than to see
- * some that is none: what rules call so stands, but an emergency that hardly
- * is one where it is harm anyway; a refusal nearly so.  What words alone say
- * must be likelier where rules found something; a choice without its items,
- * always.
+ * some that is none: what rules call harm or a death stands, a refusal nearly
+ * so.  A refusal of everything by words alone is none beside rules that say
+ * otherwise: a part is refused, the number is wrong, or more is ordered.  What
+ * else words alone say must be likelier where rules found something; a choice
+ * without its items, always.
  */
 static double
 least(enum reply_label label, uint32_t found)
@@ -275,15 +283,14 @@ least(enum reply_label label, uint32_t found)
 
 	switch (label) {
 	case REPLY_EMERGENCY:
-		if (!by_rule)
-			return -0.4;
-		return (found & BIT(REPLY_ADVERSE_EVENT)) != 0 ? -2 : -INFINITY;
 	case REPLY_ADVERSE_EVENT:
 		return by_rule ? -INFINITY : -0.4;
-	case REPLY_OPT_OUT:
-		return by_rule ? -1 : -0.4;
 	case REPLY_DECEASED:
-		return by_rule ? 0 : 0.5;
+		return by_rule ? -INFINITY : 0.5;
+	case REPLY_OPT_OUT:
+		if (by_rule)
+			return -1.5;
+		return (found & NO_REFUSAL) != 0 ? INFINITY : 0;
 	case REPLY_ITEM_CHOICE:
 		return by_rule ? 0 : 1;
 	default:

@@ -49,9 +49,9 @@ uint32_t reply_likely_hidden(const struct reply_text *text);
 /*
  * found: bits of the labels that rules found; those that hold are returned.
  * Most hold where they are likelier than not, and likelier still where rules
- * found others only.  Harm that a rule found stands, but for an emergency that
- * hardly is one and is an adverse event else; an order holds only where a rule
- * found it.  Where none would hold the likeliest does, but an emergency, a
+ * found others only; harm by words holds where it is a little less likely than
+ * not.  Harm and a death that a rule found stand; an order holds only where a
+ * rule found it.  Where none would hold the likeliest does, but an emergency, a
  * death or an order; 0 if that is `unclear`.  A text without words is what
  * rules found.
  */

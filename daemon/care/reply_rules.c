@@ -274,13 +274,18 @@ read_likely_head(struct loader *l, char *line)
 	}
 	for (unsigned i = 0; i < COUNT(numbers); i++) {
 		numbers[i] = strtol(rest, &end, 10);
-		if (end == rest || (*end != ' ' && *end != '\0') ||
-		    labs(numbers[i]) > LIKELY_WEIGHT_MAX) {
+		if (end == rest || *end != (i < 2 ? ' ' : '\0') ||
+		    numbers[i] < -LIKELY_WEIGHT_MAX ||
+		    numbers[i] > LIKELY_WEIGHT_MAX) {
 			complain(l, "likely",
 			    "not three weights of at most 3000", name);
 			return;
 		}
 		rest = end;
+	}
+	if (l->rules->likely.labels[l->likely].known) {
+		complain(l, "likely", "weights of that label are above", name);
+		return;
 	}
 	reply_likely_label(&l->rules->likely, l->likely, (int)numbers[0],
 	    (int)numbers[1], (int)numbers[2]);
@@ -382,7 +387,7 @@ read_weights(struct loader *l, char *line)
 		if (next != NULL)
 			*next = '\0';
 		if (end == line || *end != ' ' || end[1] == '\0' ||
-		    labs(weight) > LIKELY_WEIGHT_MAX) {
+		    weight < -LIKELY_WEIGHT_MAX || weight > LIKELY_WEIGHT_MAX) {
 			complain(l, "likely",
 			    "not a weight of at most 3000 and a feature", line);
 			return;

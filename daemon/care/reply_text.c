@@ -90,6 +90,8 @@ add_token(struct cutter *c, struct reply_token token)
 {
 	if (c->out->count < REPLY_TOKENS_MAX)
 		c->out->tokens[c->out->count++] = token;
+	else if (c->out->bytes == 0)
+		c->out->bytes = token.from;
 }
 
 static bool
@@ -313,9 +315,8 @@ reply_text_read(
 		at += (size_t)used;
 	}
 	end_word(&c);
-	out->bytes = out->count < REPLY_TOKENS_MAX
-			 ? bytes
-			 : out->tokens[out->count - 1].to;
+	if (out->bytes == 0)
+		out->bytes = bytes;
 	squeeze_tokens(out);
 	join_spaced(out);
 }

@@ -487,6 +487,17 @@ on_number(enum db_outcome outcome, const char *sqlstate, void *arg)
 	commit(replies, unit, INBOX_UNMATCHED);
 }
 
+/* Does a rule say so? */
+static bool
+reply_tells_of_harm(const struct reply *reply)
+{
+	for (unsigned i = 0; i < reply->intent_count; i++)
+		if (reply_label_row(reply->intents[i].label)->harm &&
+		    !reply->intents[i].likely)
+			return true;
+	return false;
+}
+
 /*
  * Nobody's number: whoever tells of danger there is answered all the same, if
  * a rule says so.
@@ -495,10 +506,9 @@ static void
 leave_unmatched(struct replies *replies)
 {
 	struct db_unit *unit = db_unit_begin(replies->db);
-	const struct reply_intent *first = replies->work.reply.intents;
 
 	reply_read(&replies->work, replies->rules, replies->keyring, NULL);
-	if (!reply_label_row(first->label)->harm || first->likely) {
+	if (!reply_tells_of_harm(&replies->work.reply)) {
 		commit(replies, unit, INBOX_UNMATCHED);
 		return;
 	}

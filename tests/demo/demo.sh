@@ -167,7 +167,7 @@ ctl migrate
 ctl template register sms-demo "$base/registrations.json"
 start_simulator
 start_daemon
-ctl staff add nurse-1 --role nurse --address sms:+8619900000009
+ctl staff add nurse-1 --role nurse --address sms:+8619900000090
 samples=$here/tests/samples
 ctl import fhir --source clinic "$samples/cn-clinic-transaction.json"
 ctl import fhir --source synthea "$samples/synthea-transaction-rufus.json"
@@ -190,7 +190,7 @@ say "and why, of cn-p02 and of cn-p01:"
 why_replies cn-p02
 why_replies cn-p01
 wait_for 20 answers_are 3 || die "no answer went back, or no nurse heard"
-say "The nurse, +8619900000009, hears of the tasks; any reply there takes them."
+say "The nurse, +8619900000090, hears of the tasks; any reply there takes them."
 say ""
 
 if [ "$mode" = check ]; then

@@ -411,6 +411,18 @@ order_that_waits_is_cancelled_or_not_doubled(void **state)
 	reply_effects_with_order(&reply, &effects);
 	assert_int_equal(effects.effects, REPLY_TASK);
 	assert_int_equal(effects.task, REPLY_QUESTION);
+	/* so does what words alone say, unless it asks nothing */
+	reply.intents[1].likely = true;
+	reply_effects(&reply, true, &effects);
+	assert_int_equal(effects.answer, STAGE_ORDER);
+	reply_effects_with_order(&reply, &effects);
+	assert_int_equal(effects.effects, REPLY_TASK);
+	assert_int_equal(effects.task, REPLY_QUESTION);
+	reply = reply_of(REPLY_REFILL_YES, REPLY_TAKEN);
+	reply.intents[1].likely = true;
+	reply_effects(&reply, true, &effects);
+	reply_effects_with_order(&reply, &effects);
+	assert_int_equal(effects.effects, 0);
 	/* the task of something else stays */
 	reply = reply_of(REPLY_ADVERSE_EVENT, REPLY_REFILL_YES);
 	reply_effects(&reply, true, &effects);
@@ -440,6 +452,43 @@ what_is_uncertain_touches_only_safety_and_refusals(void **state)
 	assert_true((effects.effects & REPLY_HOLDS_REFILLS) != 0);
 }
 
+/* What words alone say beside what a rule found leaves the answer. */
+static void
+what_is_likely_beside_a_rule_leaves_its_answer(void **state)
+{
+	static const struct {
+		enum reply_label found, likely;
+		enum stage answer;
+		uint32_t effects;
+		enum reply_label task;
+	} cases[] = {
+	    {REPLY_EMERGENCY, REPLY_QUESTION, STAGE_EMERGENCY,
+		REPLY_HOLDS_ALL | REPLY_TASK | REPLY_OF_ALL, REPLY_EMERGENCY},
+	    {REPLY_OPT_OUT, REPLY_CAREGIVER, STAGE_OPT_OUT,
+		REPLY_DENIES | REPLY_OF_ALL, REPLY_UNCLEAR},
+	    {REPLY_TAKEN, REPLY_CAREGIVER, STAGE_NOTED, 0, REPLY_UNCLEAR},
+	    {REPLY_TAKEN, REPLY_QUESTION, STAGE_HANDED_OVER, REPLY_TASK,
+		REPLY_QUESTION},
+	    {REPLY_TAKEN, REPLY_STOPPED, STAGE_HANDED_OVER, REPLY_TASK,
+		REPLY_STOPPED},
+	    {REPLY_REFILL_YES, REPLY_HAVE_SUPPLY, STAGE_ORDER,
+		REPLY_TASK | REPLY_ORDERS | REPLY_ENDS_CYCLE, REPLY_REFILL_YES},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		struct reply reply = reply_of(cases[i].found, cases[i].likely);
+		struct reply_effects effects;
+
+		reply.primary = cases[i].found;
+		reply.intents[1].likely = true;
+		reply_effects(&reply, true, &effects);
+		assert_int_equal(effects.answer, cases[i].answer);
+		assert_int_equal(effects.effects, cases[i].effects);
+		assert_int_equal(effects.task, cases[i].task);
+	}
+}
+
 int
 main(void)
 {
@@ -460,6 +509,7 @@ main(void)
 	    cmocka_unit_test(effects_of_several_labels_come_together),
 	    cmocka_unit_test(refusal_of_a_part_denies_that_part),
 	    cmocka_unit_test(what_is_only_likely_is_for_a_person),
+	    cmocka_unit_test(what_is_likely_beside_a_rule_leaves_its_answer),
 	    cmocka_unit_test(order_that_waits_is_cancelled_or_not_doubled),
 	    cmocka_unit_test(
 		what_is_uncertain_touches_only_safety_and_refusals),

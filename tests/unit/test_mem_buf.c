@@ -366,17 +366,18 @@ fatal_exits_with_its_status(void **state)
 	assert_int_equal(status_of(end_fatally), EXIT_CONFIGURATION);
 }
 
-static const char constant[5 * 4096] = {[5000] = 'x', [5 * 4096 - 1] = 'y'};
+static const volatile char constant[5 * 4096] = {
+    [5000] = 'x', [5 * 4096 - 1] = 'y'};
 
 static void
 what_is_forgotten_is_read_again(void **state)
 {
 	(void)state;
 	assert_int_equal(constant[5000], 'x');
-	mem_forget(constant, sizeof(constant));
+	mem_forget((const char *)constant, sizeof(constant));
 	assert_int_equal(constant[5000], 'x');
 	assert_int_equal(constant[sizeof(constant) - 1], 'y');
-	mem_forget(constant, 1); /* no whole page */
+	mem_forget((const char *)constant, 1); /* no whole page */
 }
 
 /* ---- clock ---- */

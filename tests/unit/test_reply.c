@@ -226,6 +226,12 @@ wrong_tables_are_told_with_file_and_line(void **state)
 	    "odd.rules:1: not three weights of at most 3000: \"taken\"");
 	refused("likely taken 1 2 3001\n\t5 b\n",
 	    "odd.rules:1: not three weights of at most 3000: \"taken\"");
+	refused("likely taken 1 2 3 4\n\t5 b\n",
+	    "odd.rules:1: not three weights of at most 3000: \"taken\"");
+	refused("likely taken 1 2 -99999999999999999999\n\t5 b\n",
+	    "odd.rules:1: not three weights of at most 3000: \"taken\"");
+	refused("likely taken 1 2 3\n\t5 b\nlikely taken 1 2 3\n\t5 b\n",
+	    "odd.rules:3: weights of that label are above: \"taken\"");
 	refused("likely taken 1 2 3x\n\t5 b\n",
 	    "odd.rules:1: not three weights of at most 3000: \"taken\"");
 	refused("likely taken 1 2 3\n\t5 b | c\n",
@@ -367,19 +373,6 @@ rules_are_trusted_so_far(void **state)
 	    REPLY_TAKEN);
 }
 
-/* An emergency that hardly is one is harm. */
-static void
-emergency_that_hardly_is_one_is_harm(void **state)
-{
-#define BOTH RULE("emergency adverse_event")
-	(void)state;
-	assert_int_equal(primary_by(BOTH "likely emergency -199 0 0\n", "qua"),
-	    REPLY_EMERGENCY);
-	assert_int_equal(primary_by(BOTH "likely emergency -201 0 0\n", "qua"),
-	    REPLY_ADVERSE_EVENT);
-#undef BOTH
-}
-
 /* Beside what else holds harm and refusals need not be likelier than not. */
 static void
 harm_and_refusals_are_missed_unwillingly(void **state)
@@ -389,8 +382,8 @@ harm_and_refusals_are_missed_unwillingly(void **state)
 		int by_rule, by_words; /* hundredths that are enough */
 	} least[] = {
 	    {"emergency", -3000, -39}, /* whatever words say */
-	    {"adverse_event", -3000, -39}, {"opt_out", -99, -39},
-	    {"deceased", 1, 51}, {"item_choice", 1, 101},
+	    {"adverse_event", -3000, -39}, {"opt_out", -149, 1},
+	    {"deceased", -3000, 51}, {"item_choice", 1, 101},
 	    {"stopped", 1, 151}, /* 1 where rules found nothing */
 	};
 
@@ -594,22 +587,69 @@ long_texts_are_for_a_person(void **state)
 	buf_free(&text);
 }
 
+/* So many bytes of sentences, with what is said in the midst of them. */
+static struct reply
+understand_amid(unsigned before, const char *said)
+{
+	struct buf text = BUF_INIT(0);
+	struct reply reply;
+
+	while (text.bytes + 40 < before)
+		buf_printf(&text, "We walked in the park. ");
+	while (text.bytes < before)
+		buf_printf(&text, ".");
+	buf_printf(&text, " %s", said);
+	while (text.bytes < 5000)
+		buf_printf(&text, " We walked in the park.");
+	reply = understand(REPLY_ON_NONE, buf_string(&text));
+	buf_free(&text);
+	return reply;
+}
+
+static bool
+says(const struct reply *reply, enum reply_label label)
+{
+	return (labels_of(reply) >> label & 1) != 0;
+}
+
 /* Harm is found wherever it stands, at the seams of the parts, too. */
 static void
 long_texts_have_no_gaps(void **state)
 {
-	(void)state;
-	for (unsigned before = 1900; before < 4100; before += 7) {
-		struct buf text = BUF_INIT(0);
+	struct reply reply;
 
-		while (text.bytes < before)
-			buf_printf(&text, "今天去公园。");
-		buf_printf(&text, "我胸口疼得厉害，喘不上气。");
-		while (text.bytes < 5000)
-			buf_printf(&text, "今天去公园。");
-		assert_int_equal(
-		    understand(REPLY_ON_DOSE, buf_string(&text)).primary,
-		    REPLY_EMERGENCY);
+	(void)state;
+	for (unsigned before = 1600; before < 4000; before += 13) {
+		reply = understand_amid(
+		    before, "I have chest pain and cannot breathe.");
+		assert_true(says(&reply, REPLY_EMERGENCY));
+		assert_true(says(&reply, REPLY_QUESTION));
+		/* and is not made by a cut */
+		reply = understand_amid(before,
+		    "Please do not stop sending me these messages, thanks.");
+		assert_false(says(&reply, REPLY_OPT_OUT));
+		reply = understand_amid(
+		    before, "No, I do not have chest pain today at all.");
+		assert_false(says(&reply, REPLY_EMERGENCY));
+	}
+}
+
+/* What is cut off lies behind the last word that was kept, not its full stop.
+ */
+static void
+words_that_are_too_many_are_read_after(void **state)
+{
+	(void)state;
+	for (int pairs = 380; pairs < 390; pairs++) {
+		struct buf text = BUF_INIT(0);
+		struct reply reply;
+
+		buf_printf(&text, "x ");
+		for (int i = 0; i < pairs; i++)
+			buf_printf(&text, "a.");
+		buf_printf(&text, "I have chest pain and cannot breathe.");
+		reply = understand(REPLY_ON_NONE, buf_string(&text));
+		assert_true(says(&reply, REPLY_EMERGENCY));
 		buf_free(&text);
 	}
 }
@@ -713,9 +753,6 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		rules_are_trusted_so_far, load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
-		emergency_that_hardly_is_one_is_harm, load_embedded,
-		arena_tear_down),
-	    cmocka_unit_test_setup_teardown(
 		harm_and_refusals_are_missed_unwillingly, load_embedded,
 		arena_tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_only_likely_is_said_to_be,
@@ -732,6 +769,9 @@ main(void)
 		long_texts_are_for_a_person, load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		long_texts_have_no_gaps, load_embedded, arena_tear_down),
+	    cmocka_unit_test_setup_teardown(
+		words_that_are_too_many_are_read_after, load_embedded,
+		arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
 		items_may_be_odd, load_embedded, arena_tear_down),
 	    cmocka_unit_test_setup_teardown(
