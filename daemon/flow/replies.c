@@ -327,15 +327,21 @@ take_answer(struct replies *replies, struct reply_person *person,
 {
 	int64_t kind = db_i64(result, row, 3);
 	int64_t at = db_at(result, row, 4);
+	int32_t no = (int32_t)db_i64(result, row, 6);
+	bool here = reply_is_at(person, (int32_t)db_i64(result, row, 2));
 
 	if (db_bool(result, row, 5) && kind > 0 && kind <= KIND_ANSWER &&
-	    reply_is_at(person, (int32_t)db_i64(result, row, 2)) &&
-	    at > person->answered_at[kind])
+	    here && at > person->answered_at[kind])
 		person->answered_at[kind] = at;
+	if (((here && db_bool(result, row, 9)) || db_bool(result, row, 10)) &&
+	    no > person->decided_no) {
+		person->decided_no = no;
+		person->refused = db_bool(result, row, 9);
+	}
 	person->ordered |= db_bool(result, row, 7);
 	if (db_bool(result, row, 8) && at >= person->order_at &&
 	    at > replies->work.received_at - ORDER_WAIT_US) {
-		person->order_no = (int32_t)db_i64(result, row, 6);
+		person->order_no = no;
 		person->order_at = at;
 	}
 }
@@ -374,6 +380,8 @@ load_people(struct replies *replies)
 	db_param_at(unit, replies->work.received_at - REPLY_QUESTION_US);
 	db_param_i32(unit, REPLY_ORDERS);
 	db_param_i16(unit, REPLY_REFILL_YES);
+	db_param_i32(unit, REPLY_DENIES);
+	db_param_i32(unit, REPLY_PERMITS);
 	db_unit_send(unit, on_known, replies);
 }
 

@@ -37,6 +37,9 @@ struct reply_person { /* whose address it is */
 	int32_t order_no;    /* of the reply whose order waits; 0: none */
 	int64_t order_at;
 	bool ordered; /* within 48 hours, whatever became of it */
+	/* within 48 hours: the reply that refused everything, or consented */
+	int32_t decided_no;
+	bool refused; /* which was told here that it is obeyed */
 };
 
 struct reply_stranger {     /* who gets a row, as their tenant has it */

@@ -350,7 +350,10 @@ add_person(struct reply_work *work, struct db_unit *unit,
 	}
 	if (person->held && effects.answer == STAGE_ORDER)
 		effects.answer = STAGE_HANDED_OVER;
-	answers = answers && may_answer(work, effects.answer);
+	/* a refusal has one confirmation, however often it is said */
+	answers = answers && may_answer(work, effects.answer) &&
+		  !(person->refused && effects.answer == STAGE_OPT_OUT &&
+		      (effects.effects & REPLY_DENIES) != 0);
 	if ((effects.effects & REPLY_CANCELS) != 0)
 		reopen_cycles(work, &after);
 	if ((effects.effects & REPLY_ENDS_CYCLE) != 0 &&

@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 from asked import (
-    ADVERSE_EVENT, BEGIN, DUE, EMERGENCY, HANDED_OVER, NOTED, OPT_OUT, ORDER,
-    QUICK, SORRY, Replies, asked, at_one_number, consented)
+    ADVERSE_EVENT, BEGIN, DUE, EMERGENCY, HANDED_OVER, NOTED, OPT_IN, OPT_OUT,
+    ORDER, QUICK, SORRY, Replies, asked, at_one_number, consented)
 from stack import PSQL, Tap, patient, post, refill_patients, wait_until
 
 
@@ -24,6 +24,18 @@ def test_answers_end_where_a_robot_replies():
         stack.move_clock("+25h")
         stack.hear(1, "谢谢")
         stack.answered(1, NOTED, NOTED, NOTED, EMERGENCY, NOTED)
+
+
+def test_refusal_has_one_confirmation():
+    with asked() as stack:
+        for text in "退订", "TD", "别再发了！！":
+            stack.hear(1, text)
+        stack.answered(1, OPT_OUT)
+        assert [r["intents"] for r in stack.replies(1)] == [["opt_out"]] * 3
+        stack.hear(1, "恢复提醒")
+        stack.answered(1, OPT_OUT, OPT_IN)
+        stack.hear(1, "退订")
+        stack.answered(1, OPT_OUT, OPT_IN, OPT_OUT)
 
 
 def test_answer_at_night_and_after_a_refusal():
