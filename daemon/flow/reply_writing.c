@@ -354,6 +354,10 @@ add_person(struct reply_work *work, struct db_unit *unit,
 	answers = answers && may_answer(work, effects.answer) &&
 		  !(person->refused && effects.answer == STAGE_OPT_OUT &&
 		      (effects.effects & REPLY_DENIES) != 0);
+	/* an order that is not echoed cannot be cancelled: a person sees to it */
+	if (!answers && (effects.effects & REPLY_ORDERS) != 0)
+		effects.effects &=
+		    ~(uint32_t)(REPLY_ORDERS | REPLY_ENDS_CYCLE);
 	if ((effects.effects & REPLY_CANCELS) != 0)
 		reopen_cycles(work, &after);
 	if ((effects.effects & REPLY_ENDS_CYCLE) != 0 &&

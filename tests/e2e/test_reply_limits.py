@@ -38,6 +38,19 @@ def test_refusal_has_one_confirmation():
         stack.answered(1, OPT_OUT, OPT_IN, OPT_OUT)
 
 
+def test_order_that_cannot_be_echoed_is_for_a_person():
+    with asked() as stack:
+        for _ in range(3):
+            stack.hear(1, "谢谢")
+        stack.hear(1, "帮我续药")
+        stack.answered(1, NOTED, NOTED, NOTED)
+        task, = stack.tasks(1)
+        assert task["about"] == "refill_yes", task
+        assert not task["due"].startswith("2026-03-02T10:15:"), task
+        assert stack.sql("SELECT effects & 1024 FROM reply ORDER BY reply_no "
+                         "DESC LIMIT 1") == [["0"]]
+
+
 def test_answer_at_night_and_after_a_refusal():
     with asked() as stack:
         stack.hear(1, "退订")
