@@ -118,11 +118,27 @@ def test_fault_10_database_crashes_among_due_messages():
         tell(10, "pg_ctl stop -m immediate, start", stack, runs=5)
 
 
+def commit_hangs(stack):
+    """The checkpointer tells the backends, when it comes to it."""
+    commit = subprocess.Popen(
+        [PSQL, "-X", "-q", "-d",
+         stack.dsn.replace("user=adherd", "user=postgres"),
+         "-c", "SELECT pg_logical_emit_message(true, 'a', 'b')"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while commit.poll() is None:
+        if superuser(stack, "SELECT count(*) FROM pg_stat_activity WHERE "
+                     "wait_event = 'SyncRep'") != "0":
+            return True
+        time.sleep(0.02)
+    return False
+
+
 @contextlib.contextmanager
 def commits_hang(stack):
     """Each COMMIT waits for a standby that is not there."""
     set_option(stack, "synchronous_standby_names", "x")
     try:
+        wait_until(lambda: commit_hangs(stack), 20, "a COMMIT hangs")
         yield
     finally:
         set_option(stack, "synchronous_standby_names", None)
@@ -455,7 +471,8 @@ def test_fault_15_a_locked_row_times_out_and_holds_up_no_other_outcome():
             start = time.monotonic()
             wait_deliveries(stack, recorded, people - 1, 40, "all others")
             took = time.monotonic() - start
-            assert "55P03" in sqlstates(copy), sqlstates(copy)
+            wait_until(lambda: "55P03" in sqlstates(copy), 20,
+                       "who waits for the row gives up")
             # its round is not over: a death now would still be noticed
             assert stack.number("SELECT count(*) FROM batch") >= 1
             # and who comes now does not wait behind it
