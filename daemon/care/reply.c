@@ -419,8 +419,13 @@ static void
 sense_likely(struct sense *sense, const struct reply_text *cut,
     enum reply_context context)
 {
+	static const char code[] = "code"; /* carriers': no matter what else */
+	const char *refusal = sense->rule_of[REPLY_OPT_OUT];
 	uint32_t hold = reply_likely_hold(&sense->rules->likely, cut, context,
 	    sense_labels(sense), sense->arena);
+
+	if (refusal != NULL && strcmp(refusal, code) == 0)
+		hold |= BIT(REPLY_OPT_OUT);
 
 	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
 		if (hold & BIT(i))

