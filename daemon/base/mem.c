@@ -38,6 +38,7 @@
 #define LIST_CAPACITY_MIN 8
 #define KEPT_BYTES (8 << 20) /* free, at the end of the heap */
 #define MAPPED_BYTES (2 << 20)
+#define BRIEF_BYTES (32 << 10)
 
 struct block {
 	struct block *next; /* older */
@@ -67,6 +68,12 @@ mem_keep(void)
 {
 	(void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+}
+
+void
+mem_keep_less(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, BRIEF_BYTES);
 }
 
 void

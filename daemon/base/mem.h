@@ -21,6 +21,11 @@
  * kernel clears each page anew, a tenth of a drain's processor time in us.
  */
 void mem_keep(void);
+/*
+ * Until mem_keep() again: pieces from 32 KiB on are apart from the heap, which
+ * what comes once would leave full of holes, and gone once they are freed.
+ */
+void mem_keep_less(void);
 /* What is free goes back to the kernel, after work that comes once. */
 void mem_return(void);
 /*

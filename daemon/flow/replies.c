@@ -57,12 +57,14 @@ replies_create(struct db *db, const struct clock *clock,
 	    .rules_arena = arena_create(),
 	    .work = {.arena = arena_create()},
 	};
+	mem_keep_less();
 	findings_init(&findings, replies->rules_arena);
 	replies->rules =
 	    reply_rules_read(reply_files, reply_file_count, &findings);
 	assert(findings.error_count == 0); /* a test reads them, too */
 	for (size_t i = 0; i < reply_file_count; i++)
 		mem_forget(reply_files[i].text, strlen(reply_files[i].text));
+	mem_keep();
 	mem_return();
 	sorting_init(&replies->sorting, db, keyring, replies->rules);
 	return replies;
