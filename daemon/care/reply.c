@@ -11,10 +11,8 @@
 static const char likely_rule[] = "likely";
 
 #define COURTESIES_MAX 4 /* taken off the ends of a text */
-#define PARTS_MAX 12     /* of a long text that are looked through */
-#define PART_OVERLAP \
-	150 /* bytes, so that a sentence is whole in one of two \
-	     */
+#define PARTS_MAX 24     /* of a long text that are looked through */
+#define PART_OVERLAP 300 /* bytes, in which a sentence should begin */
 #define BIT(label) (UINT32_C(1) << (label))
 #define ANSWERS \
 	(BIT(REPLY_TAKEN) | BIT(REPLY_NOT_TAKEN) | BIT(REPLY_REFILL_YES) | \
@@ -414,19 +412,24 @@ forget_answers(struct sense *sense)
 	sense->slots.later = false;
 }
 
+/* A carrier's refusal code counts whatever stands beside it. */
+static bool
+is_code(const char *rule)
+{
+	return rule != NULL &&
+	       (strcmp(rule, "code") == 0 || strcmp(rule, "en-code") == 0);
+}
+
 /* What rules missed, and what they only seem to have found. */
 static void
 sense_likely(struct sense *sense, const struct reply_text *cut,
     enum reply_context context)
 {
-	static const char code[] = "code"; /* carriers': no matter what else */
-	const char *refusal = sense->rule_of[REPLY_OPT_OUT];
 	uint32_t hold = reply_likely_hold(&sense->rules->likely, cut, context,
 	    sense_labels(sense), sense->arena);
 
-	if (refusal != NULL && strcmp(refusal, code) == 0)
+	if (is_code(sense->rule_of[REPLY_OPT_OUT]))
 		hold |= BIT(REPLY_OPT_OUT);
-
 	for (unsigned i = 0; i < REPLY_LABEL_COUNT; i++)
 		if (hold & BIT(i))
 			sense_add(sense, i, likely_rule);

@@ -12,6 +12,7 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -369,13 +370,26 @@ fatal_exits_with_its_status(void **state)
 static const volatile char constant[5 * 4096] = {
     [5000] = 'x', [5 * 4096 - 1] = 'y'};
 
+static long
+page_faults(void)
+{
+	struct rusage usage;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	return usage.ru_minflt + usage.ru_majflt;
+}
+
 static void
 what_is_forgotten_is_read_again(void **state)
 {
+	long before;
+
 	(void)state;
 	assert_int_equal(constant[5000], 'x');
 	mem_forget((const char *)constant, sizeof(constant));
+	before = page_faults();
 	assert_int_equal(constant[5000], 'x');
+	assert_true(page_faults() > before);
 	assert_int_equal(constant[sizeof(constant) - 1], 'y');
 	mem_forget((const char *)constant, 1); /* no whole page */
 }

@@ -368,6 +368,10 @@ rules_are_trusted_so_far(void **state)
 		"qua ba"),
 	    REPLY_UNCLEAR);
 	/* a carrier's code, and only that */
+	assert_int_equal(primary_by("rule en-code is opt_out\n\tqua\n\t= qua\n"
+				    "likely opt_out -3000 0 0\n" UNCLEAR,
+			     "qua"),
+	    REPLY_OPT_OUT);
 	assert_int_equal(primary_by("rule code is opt_out\n\tqua\n\t= qua\n"
 				    "likely opt_out -3000 0 0\n" UNCLEAR,
 			     "qua"),
